@@ -1,0 +1,133 @@
+"""The typed model of a file contract.
+
+Belongs here: what a contract can say. Does not belong here: the contracts themselves (TOML files in this folder, one
+folder per kind of file, one file per version), reading data by them (``intake``), rules of judgement
+(``expectations``).
+
+Nobody outside DUO has a specification of the real files, so a contract is data: a new version is a new file, in this
+package or in the folder that the settings name. A column is tied to the rubriek of the decree's annex that allows it,
+or is one of the technical data of the decree (section 6, "ten vierde"); anything else may not be declared.
+"""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+FileKind = Literal["inschrijvingen", "diplomas", "doorstroom", "mbo_hbo", "technisch"]
+FILE_KINDS: tuple[FileKind, ...] = ("inschrijvingen", "diplomas", "doorstroom", "mbo_hbo", "technisch")
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+class _Model(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+
+class DateNotation(StrEnum):
+    """How dates are written. ``00`` for an unknown day or month is allowed in each."""
+
+    EEJJMMDD = "EEJJMMDD"
+    DD_MM_JJJJ = "DD-MM-JJJJ"
+    ISO = "JJJJ-MM-DD"
+
+
+class Dialect(_Model):
+    """How the bytes of a file are to be read."""
+
+    separator: Literal[";", "|", ",", "\t"] = ";"
+    quote: Literal['"', ""] = '"'
+    encoding: Literal["utf-8", "cp1252"] = "utf-8"
+    bom: bool = False
+    newline: Literal["\r\n", "\n"] = "\r\n"
+    decimal: Literal[",", "."] = ","
+    dates: DateNotation = DateNotation.DD_MM_JJJJ
+    booleans: tuple[str, str] = ("J", "N")
+    header: bool = True
+    header_prefix: Literal["", "#"] = ""
+    control_record: Literal["", "SLR"] = ""
+    """``SLR``: the last record is ``SLR<sep><number of data records>`` and is no data."""
+
+
+class ColumnType(StrEnum):
+    """What a value is once it has been validated. Codes stay strings, leading zeros and all."""
+
+    CODE = "code"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    DATE = "date"
+    PSEUDONYM = "pseudonym"
+
+
+class ValueList(_Model):
+    """A list of values with its source. ``open``: grows every year, so an unknown value is no error by itself."""
+
+    name: Name
+    source: str
+    open: bool = False
+    values: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+
+
+class Column(_Model):
+    """One column. ``header`` is DUO's name for it in this file, ``name`` ours; ``rubriek`` is the annex code.
+
+    ``technical`` marks the technical data of the decree that have no rubriek. ``field`` is the DUO field name of the
+    annex when the header differs from it (expansion of one name into several columns, or a disambiguation).
+    """
+
+    name: Name
+    header: str
+    rubriek: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{2}\.[0-9]{2}$")] | None = None
+    technical: bool = False
+    field: str | None = None
+    type: ColumnType
+    nullable: bool = True
+    values: Name | None = None
+    pattern: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    source: str = ""
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _has_ground(self) -> Self:
+        if (self.rubriek is None) != self.technical:
+            raise ValueError(f"column {self.name}: name the rubriek that allows it, or mark it technical; not both")
+        return self
+
+
+class Contract(_Model):
+    """How one kind of file looks. ``members`` are glob patterns (case-folded) that name the file in a delivery."""
+
+    file: FileKind
+    version: Annotated[int, Field(ge=1)]
+    title: str
+    grain: str
+    members: tuple[str, ...]
+    key: tuple[Name, ...] = ()
+    dialect: Dialect = Dialect()
+    columns: Annotated[tuple[Column, ...], Field(alias="column", min_length=1)]
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        for what in ("name", "header"):
+            seen = [str(getattr(column, what)).casefold() for column in self.columns]
+            if double := sorted({value for value in seen if seen.count(value) > 1}):
+                raise ValueError(f"{self.file}: {what} stands twice: {', '.join(double)}")
+        if unknown := sorted(set(self.key) - {column.name for column in self.columns}):
+            raise ValueError(f"{self.file}: the key names columns that are not declared: {', '.join(unknown)}")
+        return self
+
+    def column(self, name: str) -> Column:
+        """The column with this technical name; raises ``KeyError``."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def with_dialect(self, **changes: object) -> Self:
+        """The same contract for another dialect (tests, synthetic deliveries)."""
+        return self.model_copy(update={"dialect": self.dialect.model_copy(update=changes)})

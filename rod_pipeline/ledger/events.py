@@ -1,0 +1,239 @@
+"""The closed vocabulary of what can legally happen.
+
+Belongs here: one frozen model per kind of event, with its version. Does not belong here: writing them (``ledger.log``)
+or what they add up to (``ledger.state``).
+
+An event holds ids, codes, counts, instants, places and digests of *ciphertext*: no free text, no file name of DUO's, no
+value from the data, no link, no code, no name of a person. Where a string is allowed it is bound by a pattern, so
+that nothing else fits. Changing the meaning of a field makes a new version ``v``; old versions stay readable.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+Key = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}(-r[0-9]+)?$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
+ObjectKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_=]+(/[a-z0-9_=]+){1,5}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Host = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.:\[\]-]{0,252}$")]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Zone = Literal["landing", "parsed", "validated", "marts", "database"]
+Channel = Literal["pleio", "drop"]
+MomentBasis = Literal["dispatch", "placed", "first_download", "ingestion"]
+
+
+class Event(BaseModel):
+    """Base of all events: frozen, nothing beyond the declared fields."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+    v: Literal[1] = 1
+
+
+class Announced(Event):
+    """A delivery is on its way (or lies ready to be handed over). Begins an intake; replaces an unfinished one."""
+
+    kind: Literal["announced"] = "announced"
+    delivery_id: Id
+    key: Key
+    channel: Channel
+    files: Count
+    moment: AwareDatetime | None = None
+    moment_basis: MomentBasis | None = None
+
+
+class CodeEnded(Event):
+    """The access code of an intake is gone from the secret store."""
+
+    kind: Literal["code_ended"] = "code_ended"
+    delivery_id: Id
+    reason: Literal["verified", "wrong", "used", "expired", "replaced", "refused"]
+
+
+class TerritoryApproved(Event):
+    """The territory guard proved where a store is."""
+
+    kind: Literal["territory_approved"] = "territory_approved"
+    store: Code
+    host: Host
+    region: Code
+    country: Country
+    basis: Literal["eea", "adequacy", "local_declaration"]
+    policy: Code
+    proof: Digest
+
+
+class KeyCreated(Event):
+    """A key exists for a scope: a delivery id, or the id of a mart generation."""
+
+    kind: Literal["key_created"] = "key_created"
+    scope: Id
+    keyring: Literal["local", "openbao"]
+
+
+class KeyDestroyed(Event):
+    """The key of a scope is gone and that was verified."""
+
+    kind: Literal["key_destroyed"] = "key_destroyed"
+    scope: Id
+
+
+class CopyRegistered(Event):
+    """A place is about to hold personal data. Comes before its first byte."""
+
+    kind: Literal["copy_registered"] = "copy_registered"
+    copy_id: Id
+    scope: Id
+    zone: Zone
+    name: Code
+    store: Code
+    object_key: ObjectKey
+
+
+class CopyVerified(Event):
+    """A copy is complete: it was read back and agreed with what was written."""
+
+    kind: Literal["copy_verified"] = "copy_verified"
+    copy_id: Id
+    size: Count
+    sha256: Digest
+
+
+class CopyErased(Event):
+    """A copy is gone: all versions, markers and open uploads, verified by a second inventory."""
+
+    kind: Literal["copy_erased"] = "copy_erased"
+    copy_id: Id
+    versions: Count
+    uploads: Count
+    ground: Literal["unfinished", "replaced", "refused", "rebuilt", "purged"]
+
+
+class Received(Event):
+    """The raw files of an intake lie sealed and verified in ``landing``. The moment starts the clock of retention."""
+
+    kind: Literal["received"] = "received"
+    delivery_id: Id
+    copies: tuple[Id, ...]
+    moment: AwareDatetime
+    moment_basis: MomentBasis
+
+
+class Parsed(Event):
+    """One file was parsed by its contract into a lossless table of strings in ``parsed``."""
+
+    kind: Literal["parsed"] = "parsed"
+    delivery_id: Id
+    file: Code
+    contract: Count
+    rows: Count
+    copy_id: Id
+
+
+class Finding(BaseModel):
+    """A rule that did not hold: how many rows of how many. ``rule`` is the id of an expectation."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+    rule: Code
+    file: Code
+    severity: Literal["blocking", "warning"]
+    failed: Count
+    rows: Count
+
+
+class Validated(Event):
+    """A verdict on a whole delivery. Rests on the named parsed copies."""
+
+    kind: Literal["validated"] = "validated"
+    delivery_id: Id
+    outcome: Literal["passed", "failed"]
+    copies: tuple[Id, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+class Refused(Event):
+    """A delivery that may not be kept (DESIGN 14.2): its copies are erased next."""
+
+    kind: Literal["refused"] = "refused"
+    delivery_id: Id
+    error: Code
+
+
+class QualityNotified(Event):
+    """A notice about the quality of a delivery was drafted (voorschrift 3e). Sending it is a person's act."""
+
+    kind: Literal["quality_notified"] = "quality_notified"
+    delivery_id: Id
+    rules: Count
+
+
+class Stored(Event):
+    """The typed tables of a validated delivery lie verified in ``validated``."""
+
+    kind: Literal["stored"] = "stored"
+    delivery_id: Id
+    copies: tuple[Id, ...]
+    rows: tuple[Count, ...]
+
+
+class MartBuilt(Event):
+    """A mart's table of one delivery lies verified in ``marts``."""
+
+    kind: Literal["mart_built"] = "mart_built"
+    delivery_id: Id
+    mart: Code
+    copy_id: Id
+    rows: Count
+
+
+class DatabaseBuilt(Event):
+    """A new generation of the mart database took over; the one before it is erased next."""
+
+    kind: Literal["database_built"] = "database_built"
+    generation: Id
+    copy_id: Id
+    deliveries: tuple[Id, ...]
+
+
+class Accessed(Event):
+    """Somebody opened restricted data. ``actor`` is opaque; who it is, is kept elsewhere."""
+
+    kind: Literal["accessed"] = "accessed"
+    actor: Code
+    purpose: Literal["onderzoek", "verantwoording", "beheer"]
+    copy_id: Id
+
+
+AnyEvent = Annotated[
+    Announced
+    | CodeEnded
+    | TerritoryApproved
+    | KeyCreated
+    | KeyDestroyed
+    | CopyRegistered
+    | CopyVerified
+    | CopyErased
+    | Received
+    | Parsed
+    | Validated
+    | Refused
+    | QualityNotified
+    | Stored
+    | MartBuilt
+    | DatabaseBuilt
+    | Accessed,
+    Field(discriminator="kind"),
+]
+ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+class Entry(BaseModel):
+    """An event with its place in the log."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True)
+    seq: int
+    at: datetime
+    event: AnyEvent
