@@ -1,0 +1,42 @@
+# `make demo` runs the main job on synthetic data; `make test` proves the promises. Both set up all that they need.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test check install system clean lock
+
+demo: install
+	$(BIN)/rod demo $(if $(ONCE),--once)
+
+test: check
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: install system
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+install: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed; say which with: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# PostgreSQL and Chromium, for the tests that talk to a real database and a real browser.
+system:
+	@deployments/install-debian-packages.sh
+
+clean:
+	rm -rf $(VENV) .rod .pytest_cache .mypy_cache .ruff_cache
+
+# Needs uv. Only for whoever changes a dependency.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group dev pyproject.toml --output-file requirements.lock
