@@ -50,3 +50,10 @@ class BlockedError(RodError):
     """Waits for a decision of a person."""
 
     kind: ClassVar[Kind] = "blocked"
+
+
+class RefusedData(PermanentError):
+    """Data that may not be kept: direct identifiers, undeclared data, somebody else's data.
+
+    Whoever catches it erases the delivery at once, with evidence, after the notice is drafted.
+    """

@@ -1,0 +1,173 @@
+"""Typed settings of one installation.
+
+Belongs here: what differs between installations, with its defaults, and where secrets are read from. Does not belong
+here: what the decree fixes (``decree``), how files look (``contracts``).
+
+Settings come from a TOML file (``ROD_SETTINGS``, else ``<home>/rod.toml``) and from environment variables
+(``ROD_LEDGER_URL``, ``ROD_STORE__BUCKET``), which win. A key that isn't known is refused, in the file and in the
+environment, because a misspelt safeguard is no safeguard. Secrets are never put in the TOML file: they come from files
+that only the owner can read, or from the environment of the process, and never show in a ``repr``.
+"""
+
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
+
+from rod_pipeline.errors import PermanentError
+
+_OURS = "ROD_"
+# Read elsewhere: the pointer to this very file, and the folder of everything local.
+_NOT_SETTINGS = {"ROD_SETTINGS", "ROD_HOME"}
+
+
+class BadSettings(PermanentError):
+    """A setting is unknown, malformed, or a secret stands where none may."""
+
+    code = "ROD-SETTINGS-01"
+
+
+class MissingSecret(PermanentError):
+    """The key-encryption key isn't there or isn't one."""
+
+    code = "ROD-SETTINGS-02"
+
+
+class UnsafeSecretFile(PermanentError):
+    """A secret lies where others can read it."""
+
+    code = "ROD-SETTINGS-03"
+
+
+class _Section(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoreSection(_Section):
+    """The object store. Without ``endpoint`` the embedded store in ``<home>/store`` is used."""
+
+    name: str = "local"
+    endpoint: str | None = None
+    region: str = "local"
+    bucket: str = "rod-data"
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    ca_bundle: Path | None = None
+    adequacy: bool = Field(default=False, description="also allow countries with an adequacy decision (voorschrift 3c)")
+    declaration: Path | None = Field(default=None, description="signed declaration of where an on-premises store is")
+
+
+class PleioSection(_Section):
+    """Which hosts a link may name, and where files may be fetched from."""
+
+    hosts: tuple[str, ...] = ()
+    storage_hosts: tuple[str, ...] = ()
+    ca_file: Path | None = None
+    allow_loopback_http: bool = False
+    max_bytes: int = Field(default=20 * 2**30, gt=0)
+
+
+class Settings(_Section):
+    """Everything that an installation may choose."""
+
+    home: Path = Path(".rod")
+    decree: Path | None = Field(default=None, description="another decree than the packaged besluit 55352791")
+    contracts: Path | None = Field(default=None, description="folder with newer versions of contracts")
+    ledger_url: SecretStr | None = Field(default=None, description="database of the ledger; SQLite in home otherwise")
+    kek_file: Path | None = Field(default=None, description="file with the key-encryption key; else ROD_KEK (hex)")
+    kek: SecretStr | None = None
+    store: StoreSection = StoreSection()
+    pleio: PleioSection = PleioSection()
+    owner: str = Field(default="platform@rod.example", description="owner of the assets, who is alerted")
+
+    @classmethod
+    def load(cls, home: Path | None = None) -> Self:
+        """Read the settings of the installation in ``home`` (default: ``ROD_HOME``, else ``.rod``).
+
+        Raises ``BadSettings`` for an unknown key or a value that doesn't fit; the message names the key, not the value.
+        """
+        home = home or Path(os.environ.get("ROD_HOME", ".rod"))
+        file = Path(os.environ.get("ROD_SETTINGS", home / "rod.toml"))
+        values: dict[str, Any] = {"home": str(home.absolute())}
+        if file.exists():
+            try:
+                values |= tomllib.loads(file.read_text("utf-8"))
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+                raise BadSettings(
+                    f"The settings file {file.name} is not valid TOML.", "Mend its syntax, or remove it."
+                ) from None
+            if secret := _secrets_in(values):
+                raise BadSettings(
+                    f"The settings file holds a secret ({secret}).",
+                    "Take it out, replace that secret, and hand it over in the environment or in a file of its own.",
+                )
+        for name, value in os.environ.items():
+            if name.startswith(_OURS) and name not in _NOT_SETTINGS:
+                _put(values, name.removeprefix(_OURS).lower().split("__"), value)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            wrong = ", ".join(".".join(map(str, e["loc"])) + f" ({e['type']})" for e in error.errors())
+            raise BadSettings(
+                f"These settings are unknown or don't fit: {wrong}.",
+                "See docs/reference/settings.md for what can be set.",
+            ) from None
+
+    def key_encryption_key(self) -> SecretBytes:
+        """The 32 bytes that wrap every key of a delivery; raises ``MissingSecret`` or ``UnsafeSecretFile``."""
+        if self.kek is not None:
+            text = self.kek.get_secret_value()
+        else:
+            file = self.kek_file or self.home / "secrets" / "kek"
+            try:
+                mode = file.stat().st_mode
+                text = file.read_text("ascii").strip()
+            except (OSError, UnicodeDecodeError):
+                raise MissingSecret(
+                    "There is no key-encryption key.",
+                    "Run `rod init` on a new installation, or hand over the existing key in ROD_KEK or kek_file.",
+                ) from None
+            if stat.S_IMODE(mode) & 0o077:
+                raise UnsafeSecretFile(
+                    "The file with the key-encryption key can be read by others.", "Take their rights away: chmod 600."
+                )
+        try:
+            key = bytes.fromhex(text)
+        except ValueError:
+            key = b""
+        if len(key) != 32:
+            raise MissingSecret(
+                "The key-encryption key is not 64 hexadecimal digits.", "Hand over the key that `rod init` made."
+            )
+        return SecretBytes(key)
+
+    def ledger(self) -> str:
+        """The URL of the ledger's database."""
+        return self.ledger_url.get_secret_value() if self.ledger_url else f"sqlite:///{self.home / 'ledger.db'}"
+
+
+_SECRET_KEYS = {("kek",), ("ledger_url",), ("store", "access_key"), ("store", "secret_key")}
+
+
+def _secrets_in(values: dict[str, Any]) -> str | None:
+    for path in _SECRET_KEYS:
+        section: Any = values
+        for step in path:
+            section = section.get(step) if isinstance(section, dict) else None
+        # A database URL without a password is no secret.
+        if section is not None and not (path == ("ledger_url",) and "@" not in str(section)):
+            return ".".join(path)
+    return None
+
+
+def _put(values: dict[str, Any], path: list[str], value: str) -> None:
+    *sections, last = path
+    for section in sections:
+        nested = values.setdefault(section, {})
+        if not isinstance(nested, dict):
+            raise BadSettings(f"The setting {section} has no parts.", "See docs/reference/settings.md.")
+        values = nested
+    values[last] = tuple(part for part in value.split(",") if part) if last in {"hosts", "storage_hosts"} else value
