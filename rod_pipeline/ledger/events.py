@@ -8,10 +8,18 @@ value from the data, no link, no code, no name of a person. Where a string is al
 that nothing else fits. Changing the meaning of a field makes a new version ``v``; old versions stay readable.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the calendar") from None
+
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}(-r[0-9]+)?$")]
@@ -23,6 +31,7 @@ Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Zone = Literal["landing", "parsed", "validated", "marts", "database"]
 Channel = Literal["pleio", "drop"]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 MomentBasis = Literal["dispatch", "placed", "first_download", "ingestion"]
 
 
@@ -41,7 +50,7 @@ class Announced(Event):
     key: Key
     channel: Channel
     files: Count
-    moment: AwareDatetime | None = None
+    moment: Instant | None = None
     moment_basis: MomentBasis | None = None
 
 
@@ -118,7 +127,7 @@ class Received(Event):
     kind: Literal["received"] = "received"
     delivery_id: Id
     copies: tuple[Id, ...]
-    moment: AwareDatetime
+    moment: Instant
     moment_basis: MomentBasis
 
 

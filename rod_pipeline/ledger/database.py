@@ -1,0 +1,218 @@
+"""How the ledger's table is kept in SQLite and in PostgreSQL.
+
+Belongs here: connecting, the table with its triggers, the write lock, and the translation of database errors. Does not
+belong here: what the rows mean (``log``).
+
+Both databases give the same three guarantees. One writer at a time: ``BEGIN IMMEDIATE`` in SQLite, an advisory lock
+held by the transaction in PostgreSQL; either falls with the process that held it. Durable when the transaction ends:
+``synchronous=FULL``, ``synchronous_commit=on``. Append-only: triggers abort UPDATE, DELETE, TRUNCATE and any INSERT
+that is not the next number, so that a slip of the hand or another program can't rewrite history. (Whoever owns the
+database can drop a trigger; that is what published checkpoints are for.)
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from rod_pipeline.errors import PermanentError, RodError, TransientError
+
+TABLE = sa.table(
+    "ledger",
+    sa.column("seq", sa.BigInteger),
+    sa.column("at", sa.Text),
+    sa.column("kind", sa.Text),
+    sa.column("body", sa.Text),
+)
+
+_WAIT_SECONDS = 30
+_LOCK = 0x524F445F4C4544  # "ROD_LED": the number of our advisory lock
+
+_SQLITE = (
+    """CREATE TABLE IF NOT EXISTS ledger (
+        seq INTEGER PRIMARY KEY CHECK (seq > 0), at TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL)""",
+    """CREATE TRIGGER IF NOT EXISTS ledger_gapless BEFORE INSERT ON ledger
+        WHEN new.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM ledger)
+        BEGIN SELECT RAISE(ABORT, 'ledger: not the next number'); END""",
+    """CREATE TRIGGER IF NOT EXISTS ledger_no_update BEFORE UPDATE ON ledger
+        BEGIN SELECT RAISE(ABORT, 'ledger: append-only'); END""",
+    """CREATE TRIGGER IF NOT EXISTS ledger_no_delete BEFORE DELETE ON ledger
+        BEGIN SELECT RAISE(ABORT, 'ledger: append-only'); END""",
+)
+
+_POSTGRES = (
+    "CREATE TABLE ledger (seq bigint PRIMARY KEY CHECK (seq > 0), "
+    "at text NOT NULL, kind text NOT NULL, body text NOT NULL)",
+    """CREATE FUNCTION ledger_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE newest bigint;
+    BEGIN
+        IF TG_OP <> 'INSERT' THEN
+            RAISE EXCEPTION 'ledger: append-only';
+        END IF;
+        EXECUTE format('SELECT coalesce(max(seq), 0) FROM %I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME) INTO newest;
+        IF NEW.seq IS DISTINCT FROM newest + 1 THEN
+            RAISE EXCEPTION 'ledger: not the next number';
+        END IF;
+        RETURN NEW;
+    END $$""",
+    "CREATE TRIGGER ledger_gapless BEFORE INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION ledger_guard()",
+    "CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger "
+    "FOR EACH STATEMENT EXECUTE FUNCTION ledger_guard()",
+)
+
+
+class LedgerUrl(PermanentError):
+    """The address names no database that the ledger can be kept in."""
+
+    code = "ROD-LEDGER-01"
+
+
+class LedgerUnavailable(TransientError):
+    """The database is busy, restarting or out of reach."""
+
+    code = "ROD-LEDGER-02"
+
+
+class LedgerDatabase(PermanentError):
+    """The database refuses: rights, path, full disk, another table of the same name."""
+
+    code = "ROD-LEDGER-07"
+
+
+class Database:
+    """The database of one ledger. Makes the table when it isn't there; safe to do from several processes at once.
+
+    Every transaction has a connection of its own, so that a fork, another thread or a restarted server never meets a
+    stale one.
+    """
+
+    def __init__(self, url: str) -> None:
+        """``url`` is ``sqlite:///<path>`` or ``postgresql+psycopg2://…``; raises ``LedgerUrl`` for another."""
+        parsed = _parse(url)
+        self.name = parsed.get_backend_name()
+        self._where = f"{self.name}: {parsed.database}" + (f" on {parsed.host}" if parsed.host else "")
+        if self.name == "sqlite":
+            self._engine = sa.create_engine(
+                parsed, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": _WAIT_SECONDS}
+            )
+            sa.event.listen(self._engine, "connect", _sqlite_connected)
+            sa.event.listen(self._engine, "begin", _sqlite_begun)
+        else:
+            self._engine = sa.create_engine(
+                parsed,
+                poolclass=NullPool,
+                hide_parameters=True,
+                isolation_level="READ COMMITTED",
+                connect_args={"connect_timeout": 10, "application_name": "rod-ledger"},
+            )
+        with self.writing() as connection:
+            if self.name == "sqlite":
+                for statement in _SQLITE:
+                    connection.exec_driver_sql(statement)
+            elif connection.scalar(sa.text("SELECT to_regclass('ledger')")) is None:
+                for statement in _POSTGRES:
+                    connection.exec_driver_sql(statement)
+
+    def __repr__(self) -> str:
+        return f"Database({self._where})"
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that reads. Raises ``LedgerUnavailable`` or ``LedgerDatabase``."""
+        with _translated(self.name), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that holds the write lock: it sees all that was committed, and nobody else appends meanwhile.
+
+        Commits when the block ends, rolls back when it raises. Raises ``LedgerUnavailable`` (also when the lock was
+        not free within half a minute) or ``LedgerDatabase``. When the connection broke during the commit, whether it
+        happened is unknown until the log is read again.
+        """
+        with (
+            _translated(self.name),
+            self._engine.connect().execution_options(rod_writes=True) as connection,
+            connection.begin(),
+        ):
+            if self.name == "postgresql":
+                connection.exec_driver_sql(
+                    f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'; "
+                    f"SET LOCAL idle_in_transaction_session_timeout = '{2 * _WAIT_SECONDS}s'; "
+                    "SET LOCAL synchronous_commit = on"
+                )
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            yield connection
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+        name = parsed.get_backend_name()
+        parsed.get_dialect().import_dbapi()
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
+        raise _bad_url() from None
+    in_memory = parsed.database in (None, "", ":memory:") or "memory" in str(parsed.query.get("mode", ""))
+    if name not in ("sqlite", "postgresql") or in_memory:
+        raise _bad_url()
+    return parsed
+
+
+def _bad_url() -> LedgerUrl:
+    return LedgerUrl(
+        "The address of the ledger's database can't be used.",
+        "Set it to sqlite:///<path of a file> or postgresql+psycopg2://<user>@<host>/<database>.",
+    )
+
+
+def _sqlite_connected(connection: Any, _record: object) -> None:
+    # The driver would begin transactions of its own, and late: BEGIN is ours (see _sqlite_begun).
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    # Without it, INSERT OR REPLACE would delete a row past the triggers.
+    connection.execute("PRAGMA recursive_triggers = ON")
+
+
+def _sqlite_begun(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("rod_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated(backend: str) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        # The driver's text may name hosts, users and values: only its code is passed on.
+        raise _ours(backend, error) from None
+
+
+# https://www.sqlite.org/rescode.html: busy, locked, the file's lock protocol, an input/output error.
+_SQLITE_PASSING = {5, 6, 10, 15}
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: connection, rollback, resources, shutdown, lock, idle.
+_POSTGRES_PASSING = ("08", "40", "53", "57P", "55P03", "25P03")
+
+
+def _ours(backend: str, error: DBAPIError) -> RodError:
+    if backend == "sqlite":
+        number = getattr(error.orig, "sqlite_errorcode", None)
+        code = str(getattr(error.orig, "sqlite_errorname", "unknown"))
+        passing = number is not None and number & 0xFF in _SQLITE_PASSING
+    else:
+        state = getattr(error.orig, "pgcode", None)
+        code = state or "no connection"
+        passing = state.startswith(_POSTGRES_PASSING) if state else isinstance(error, sa.exc.OperationalError)
+    if passing:
+        return LedgerUnavailable(
+            f"The ledger's database ({backend}) is busy or can't be reached ({code}).",
+            "This is tried again; if it lasts, look whether the database runs and who holds its lock.",
+        )
+    return LedgerDatabase(
+        f"The ledger's database ({backend}) refused the operation ({code}).",
+        "Look up the code in the database's manual: mostly a missing right, a path that can't be written, a full disk "
+        "or a table that is not the ledger's.",
+    )

@@ -1,0 +1,240 @@
+"""Which event may follow what: the one place where an illegal step is refused.
+
+Belongs here: every rule on the order of events. Does not belong here: what an event means for the state (``state``)
+or whether data are good (``quality``). ``log`` asks ``check`` for each event under the write lock, so no interleaving
+of processes gets an illegal event in.
+
+The rules follow from the promises (DESIGN, 3): nothing is written before its place was approved and its copy
+registered; only a delivery whose verdict is good is stored; nothing follows on a destroyed key but erasure, which is
+never refused.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NoReturn, assert_never
+
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.errors import PermanentError
+from rod_pipeline.ledger.events import (
+    Accessed,
+    Announced,
+    AnyEvent,
+    CodeEnded,
+    CopyErased,
+    CopyRegistered,
+    CopyVerified,
+    DatabaseBuilt,
+    KeyCreated,
+    KeyDestroyed,
+    MartBuilt,
+    Parsed,
+    QualityNotified,
+    Received,
+    Refused,
+    Stored,
+    TerritoryApproved,
+    Validated,
+    Zone,
+)
+from rod_pipeline.ledger.state import CopyState, IntakeState, LedgerState
+
+SKEW = timedelta(minutes=5)
+"""How far two honest clocks may disagree."""
+
+ERASURE = (KeyDestroyed, CopyErased, CodeEnded)
+"""Events that say that something is gone. They are idempotent, and no clock, approval or stage refuses them."""
+
+
+class IllegalEvent(PermanentError):
+    """The event may not follow on what the ledger already holds."""
+
+    code = "ROD-LEDGER-06"
+
+
+def check(event: AnyEvent, state: LedgerState, at: datetime) -> None:
+    """Raise ``IllegalEvent`` unless ``event``, happening at the instant ``at``, may follow ``state``."""
+    match event:
+        case Announced():
+            _announced(event, state, at)
+        case TerritoryApproved() | KeyDestroyed():
+            pass
+        case KeyCreated():
+            _key_created(event, state)
+        case CopyRegistered():
+            _copy_registered(event, state)
+        case CopyVerified():
+            copy = _copy(event, event.copy_id, state)
+            _live(event, copy.scope, state)
+            if copy.status != "registered":
+                _refuse(event, f"the copy is already {copy.status}")
+        case CopyErased():
+            _copy(event, event.copy_id, state)
+        case CodeEnded() | Refused() | QualityNotified():
+            if event.delivery_id not in state.intakes:
+                _refuse(event, "no such delivery was announced")
+        case Received():
+            _received(event, state, at)
+        case Parsed():
+            _unstored(event, event.delivery_id, state)
+            _held(event, (event.copy_id,), event.delivery_id, "parsed", state)
+        case Validated():
+            _validated(event, state)
+        case Stored():
+            _stored(event, state)
+        case MartBuilt():
+            if _open(event, event.delivery_id, state).stage != "stored":
+                _refuse(event, "the delivery is not stored")
+            _held(event, (event.copy_id,), event.delivery_id, "marts", state)
+        case DatabaseBuilt():
+            _database_built(event, state)
+        case Accessed():
+            copy = _copy(event, event.copy_id, state)
+            _live(event, copy.scope, state)
+            if copy.status != "verified":
+                _refuse(event, f"the copy is {copy.status}")
+        case _:
+            assert_never(event)
+
+
+def _announced(event: Announced, state: LedgerState, at: datetime) -> None:
+    DeliveryKey.parse(event.key)
+    if event.delivery_id in state.intakes or event.delivery_id in state.keys:
+        _refuse(event, "its id is taken")
+    if (event.moment is None) != (event.moment_basis is None):
+        _refuse(event, "a moment and its basis come together")
+    if event.moment is not None and event.moment > at + SKEW:
+        _refuse(event, "its moment lies in the future")
+    current = state.deliveries.get(event.key)
+    if current is not None and current.stage == "stored":
+        _refuse(event, f"{event.key} is already stored, and a correction is a new delivery (-r2, -r3 …)")
+
+
+def _key_created(event: KeyCreated, state: LedgerState) -> None:
+    _live(event, event.scope, state, needs_key=False)
+    if state.keyrings.get(event.scope, event.keyring) != event.keyring:
+        _refuse(event, f"its scope has a key in the {state.keyrings[event.scope]} keyring")
+    if event.scope in state.intakes:
+        _open(event, event.scope, state, needs_key=False)
+
+
+def _copy_registered(event: CopyRegistered, state: LedgerState) -> None:
+    _live(event, event.scope, state)
+    if event.copy_id in state.copies:
+        _refuse(event, "its id is taken")
+    if event.store not in state.territory:
+        _refuse(event, "the place of the store was never approved")
+    if event.scope in state.intakes:
+        if event.zone == "database":
+            _refuse(event, "a database has a generation of its own as scope, never a delivery")
+        _open(event, event.scope, state)
+    elif event.zone in ("landing", "parsed", "validated"):
+        _refuse(event, "no such delivery was announced")
+    elif event.scope in state.generations:
+        _refuse(event, "the generation is finished; it is rebuilt, never edited")
+
+
+def _received(event: Received, state: LedgerState, at: datetime) -> None:
+    intake = _open(event, event.delivery_id, state)
+    if intake.raw:
+        _refuse(event, "the delivery was already received")
+    if not event.copies:
+        _refuse(event, "it names no copy")
+    _held(event, event.copies, event.delivery_id, "landing", state)
+    if event.moment > at + SKEW:
+        _refuse(event, "its moment lies in the future")
+    if intake.moment is not None and event.moment > intake.moment:
+        _refuse(event, "its moment lies after the one that was announced, and a moment may only move earlier")
+
+
+def _validated(event: Validated, state: LedgerState) -> None:
+    intake = _unstored(event, event.delivery_id, state)
+    known = {parsed.copy_id for parsed in intake.parsed.values()}
+    if not set(event.copies) <= known:
+        _refuse(event, "it rests on a copy that is not a parsed table in force")
+    _held(event, event.copies, event.delivery_id, "parsed", state)
+    blocking = any(finding.severity == "blocking" for finding in event.findings)
+    if event.outcome == "failed" and not blocking:
+        _refuse(event, "it failed without a blocking finding")
+    if event.outcome == "passed":
+        if blocking:
+            _refuse(event, "it passed with a blocking finding")
+        if not known or set(event.copies) != known:
+            _refuse(event, "it passed without all parsed tables")
+
+
+def _stored(event: Stored, state: LedgerState) -> None:
+    intake = _unstored(event, event.delivery_id, state)
+    if intake.verdict is None or intake.verdict.outcome != "passed":
+        _refuse(event, "the parsed tables in force did not pass validation")
+    if not event.copies or len(event.copies) != len(event.rows):
+        _refuse(event, "it needs one or more copies, each with its number of rows")
+    names = [copy.name for copy in _held(event, event.copies, event.delivery_id, "validated", state)]
+    if len(set(names)) != len(names) or not set(names) <= set(intake.parsed):
+        _refuse(event, "its copies are not named after the parsed files, each once")
+
+
+def _database_built(event: DatabaseBuilt, state: LedgerState) -> None:
+    _live(event, event.generation, state)
+    if event.generation in state.generations:
+        _refuse(event, "the generation exists already")
+    _held(event, (event.copy_id,), event.generation, "database", state)
+    if len(set(event.deliveries)) != len(event.deliveries):
+        _refuse(event, "a delivery stands in it twice")
+    for delivery in event.deliveries:
+        if _open(event, delivery, state).stage != "stored":
+            _refuse(event, f"delivery {state.intakes[delivery].key} is not stored")
+
+
+def _open(event: AnyEvent, delivery_id: str, state: LedgerState, *, needs_key: bool = True) -> IntakeState:
+    """The intake, when it may still be worked on."""
+    intake = state.intakes.get(delivery_id)
+    if intake is None:
+        _refuse(event, "no such delivery was announced")
+    if intake.stage in ("refused", "superseded"):
+        _refuse(event, f"this intake of {intake.key} is {intake.stage}")
+    _live(event, delivery_id, state, needs_key=needs_key)
+    return intake
+
+
+def _unstored(event: AnyEvent, delivery_id: str, state: LedgerState) -> IntakeState:
+    """The intake, when it was received and is not stored yet."""
+    intake = _open(event, delivery_id, state)
+    if not intake.raw:
+        _refuse(event, "the delivery was not received yet")
+    if intake.stage == "stored":
+        _refuse(event, "the delivery is already stored, and a correction is a new delivery (-r2, -r3 …)")
+    return intake
+
+
+def _live(event: AnyEvent, scope: str, state: LedgerState, *, needs_key: bool = True) -> None:
+    key = state.keys.get(scope)
+    if key == "destroyed":
+        _refuse(event, "the key of its scope is destroyed")
+    if needs_key and key is None:
+        _refuse(event, "its scope has no key")
+
+
+def _copy(event: AnyEvent, copy_id: str, state: LedgerState) -> CopyState:
+    copy = state.copies.get(copy_id)
+    if copy is None:
+        _refuse(event, "no such copy was registered")
+    return copy
+
+
+def _held(event: AnyEvent, copies: Iterable[str], scope: str, zone: Zone, state: LedgerState) -> list[CopyState]:
+    """The named copies, when each is of this scope and zone, verified, and named once."""
+    held = [_copy(event, copy_id, state) for copy_id in copies]
+    if len({copy.copy_id for copy in held}) != len(held):
+        _refuse(event, "it names a copy twice")
+    for copy in held:
+        if (copy.scope, copy.zone, copy.status) != (scope, zone, "verified"):
+            _refuse(event, f"one of its copies is not a verified copy of its own scope in {zone}")
+    return held
+
+
+def _refuse(event: AnyEvent, why: str) -> NoReturn:
+    raise IllegalEvent(
+        f"The ledger refused {event.kind}: {why}.",
+        "Nothing was written. Start the run of the delivery again: it reads the ledger and goes on from there; if this "
+        "comes back, the step disagrees with the ledger and its code needs a look.",
+    )

@@ -1,0 +1,282 @@
+"""What the events add up to: a pure fold over the log.
+
+Belongs here: the shape of the state and how each event changes it. Does not belong here: which event may follow
+(``rules``), storage (``log``). There is no second source of truth: whatever another part wants to know about a
+delivery, it asks this state.
+
+States are never changed in place: ``fold`` returns a new one, and the mappings are read-only views.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Literal, assert_never
+
+from rod_pipeline.ledger.events import (
+    Accessed,
+    Announced,
+    Channel,
+    CodeEnded,
+    CopyErased,
+    CopyRegistered,
+    CopyVerified,
+    DatabaseBuilt,
+    Entry,
+    KeyCreated,
+    KeyDestroyed,
+    MartBuilt,
+    MomentBasis,
+    Parsed,
+    QualityNotified,
+    Received,
+    Refused,
+    Stored,
+    TerritoryApproved,
+    Validated,
+    Zone,
+)
+
+Stage = Literal["announced", "waiting_for_code", "received", "failed", "validated", "stored", "refused", "superseded"]
+
+
+def _empty() -> MappingProxyType[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeState:
+    """One intake of a delivery.
+
+    ``code`` is ``none`` for a manual drop, ``awaiting`` while the secret store may hold the access code, and
+    ``ended:<reason>`` after that. ``raw`` are the copies of the received files; ``parsed`` maps a file to its newest
+    table of strings; ``tables`` and ``rows`` map a file to its typed table's copy and number of rows; ``marts`` maps a
+    mart to this delivery's newest table of it. ``superseded`` means that a later intake of the same key was announced.
+    """
+
+    delivery_id: str
+    key: str
+    channel: Channel
+    files: int
+    announced_at: datetime
+    moment: datetime | None
+    moment_basis: MomentBasis | None
+    code: str
+    raw: tuple[str, ...] = ()
+    parsed: Mapping[str, Parsed] = field(default_factory=_empty)
+    verdict: Validated | None = None
+    notified_at: datetime | None = None
+    refused: str | None = None
+    tables: Mapping[str, str] = field(default_factory=_empty)
+    rows: Mapping[str, int] = field(default_factory=_empty)
+    marts: Mapping[str, MartBuilt] = field(default_factory=_empty)
+    superseded: bool = False
+
+    @property
+    def stage(self) -> Stage:
+        """How far the intake is.
+
+        ``announced``: nothing is here yet. ``waiting_for_code``: the access code is gone and nothing was received; a
+        new announcement (also of a manual drop) is the way on. ``received``: the raw files lie sealed. ``failed`` and
+        ``validated``: the verdict on the newest parsed tables. ``stored``: the typed tables lie verified; final, a
+        correction is a new delivery. ``refused``: may not be kept. ``superseded``: a later intake took its place.
+        """
+        if self.refused is not None:
+            return "refused"
+        if self.superseded:
+            return "superseded"
+        if self.tables:
+            return "stored"
+        if self.verdict is not None:
+            return "validated" if self.verdict.outcome == "passed" else "failed"
+        if self.raw:
+            return "received"
+        return "waiting_for_code" if self.code.startswith("ended:") else "announced"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyState:
+    """A place that holds, may hold or held personal data. ``size`` and ``sha256`` are of the ciphertext."""
+
+    copy_id: str
+    scope: str
+    zone: Zone
+    name: str
+    store: str
+    object_key: str
+    registered_at: datetime
+    status: Literal["registered", "verified", "erased"] = "registered"
+    size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationState:
+    """One generation of the mart database and the deliveries in it."""
+
+    generation: str
+    copy_id: str
+    deliveries: tuple[str, ...]
+    built_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceState:
+    """The newest proof of where a store is."""
+
+    approval: TerritoryApproved
+    approved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """Everything the ledger knows after entry ``seq``.
+
+    ``deliveries`` maps a delivery's key to its current (newest) intake, ``intakes`` an id to any intake, ``keys`` a
+    scope to the state of its key, ``keyrings`` a scope to where its key was made, ``territory`` a store to its newest
+    approval. ``generation`` is the mart database in
+    force, or None when there is none or its data is gone; ``generations`` are all that ever were.
+    """
+
+    seq: int = 0
+    at: datetime | None = None
+    deliveries: Mapping[str, IntakeState] = field(default_factory=_empty)
+    intakes: Mapping[str, IntakeState] = field(default_factory=_empty)
+    copies: Mapping[str, CopyState] = field(default_factory=_empty)
+    keys: Mapping[str, Literal["live", "destroyed"]] = field(default_factory=_empty)
+    keyrings: Mapping[str, str] = field(default_factory=_empty)
+    generation: GenerationState | None = None
+    generations: Mapping[str, GenerationState] = field(default_factory=_empty)
+    territory: Mapping[str, PlaceState] = field(default_factory=_empty)
+
+    def live_copies(self, scope: str) -> tuple[CopyState, ...]:
+        """The copies of a scope that are not known to be erased, in the order of their registration."""
+        return tuple(copy for copy in self.copies.values() if copy.scope == scope and copy.status != "erased")
+
+
+def fold(state: LedgerState, *entries: Entry) -> LedgerState:
+    """The state after ``entries``, which follow ``state`` in the log. Trusts that ``rules`` let them in."""
+    if not entries:
+        return state
+    draft = _Draft(state)
+    for entry in entries:
+        draft.apply(entry)
+    return draft.finished()
+
+
+class _Draft:
+    """A state in the making: mappings are copied once per fold, not once per entry."""
+
+    def __init__(self, state: LedgerState) -> None:
+        self.base = state
+        self.seq, self.at = state.seq, state.at
+        self.current = {key: intake.delivery_id for key, intake in state.deliveries.items()}
+        self.intakes = dict(state.intakes)
+        self.copies = dict(state.copies)
+        self.keys = dict(state.keys)
+        self.keyrings = dict(state.keyrings)
+        self.generation = state.generation
+        self.generations = dict(state.generations)
+        self.territory = dict(state.territory)
+
+    def finished(self) -> LedgerState:
+        return LedgerState(
+            seq=self.seq,
+            at=self.at,
+            deliveries=MappingProxyType({key: self.intakes[intake] for key, intake in self.current.items()}),
+            intakes=MappingProxyType(self.intakes),
+            copies=MappingProxyType(self.copies),
+            keys=MappingProxyType(self.keys),
+            keyrings=MappingProxyType(self.keyrings),
+            generation=self.generation,
+            generations=MappingProxyType(self.generations),
+            territory=MappingProxyType(self.territory),
+        )
+
+    def apply(self, entry: Entry) -> None:
+        self.seq, self.at = entry.seq, entry.at
+        match entry.event:
+            case Announced() as event:
+                self._announced(event, entry.at)
+            case TerritoryApproved() as event:
+                self.territory[event.store] = PlaceState(event, entry.at)
+            case KeyCreated() as event:
+                self.keys[event.scope] = "live"
+                self.keyrings[event.scope] = event.keyring
+            case KeyDestroyed() as event:
+                self.keys[event.scope] = "destroyed"
+                self._drop_lost_generation()
+            case CopyRegistered() | CopyVerified() | CopyErased() as event:
+                self._copy(event, entry.at)
+            case DatabaseBuilt() as event:
+                self.generation = GenerationState(event.generation, event.copy_id, event.deliveries, entry.at)
+                self.generations[event.generation] = self.generation
+            case Accessed():
+                pass
+            case event:
+                self.intakes[event.delivery_id] = _advanced(self.intakes[event.delivery_id], event, entry.at, self)
+
+    def _announced(self, event: Announced, at: datetime) -> None:
+        if (earlier := self.current.get(event.key)) is not None:
+            self.intakes[earlier] = replace(self.intakes[earlier], superseded=True)
+        self.current[event.key] = event.delivery_id
+        self.intakes[event.delivery_id] = IntakeState(
+            delivery_id=event.delivery_id,
+            key=event.key,
+            channel=event.channel,
+            files=event.files,
+            announced_at=at,
+            moment=event.moment,
+            moment_basis=event.moment_basis,
+            code="awaiting" if event.channel == "pleio" else "none",
+        )
+
+    def _copy(self, event: CopyRegistered | CopyVerified | CopyErased, at: datetime) -> None:
+        match event:
+            case CopyRegistered():
+                self.copies[event.copy_id] = CopyState(
+                    event.copy_id, event.scope, event.zone, event.name, event.store, event.object_key, at
+                )
+            case CopyVerified():
+                known = self.copies[event.copy_id]
+                self.copies[event.copy_id] = replace(known, status="verified", size=event.size, sha256=event.sha256)
+            case CopyErased():
+                self.copies[event.copy_id] = replace(self.copies[event.copy_id], status="erased")
+                self._drop_lost_generation()
+            case _:
+                assert_never(event)
+
+    def _drop_lost_generation(self) -> None:
+        if (now := self.generation) is not None and (
+            self.keys.get(now.generation) == "destroyed" or self.copies[now.copy_id].status == "erased"
+        ):
+            self.generation = None
+
+
+_OfIntake = CodeEnded | Received | Parsed | Validated | Refused | QualityNotified | Stored | MartBuilt
+
+
+def _advanced(intake: IntakeState, event: _OfIntake, at: datetime, draft: _Draft) -> IntakeState:
+    """``intake`` after an event of its own."""
+    match event:
+        case CodeEnded():
+            return replace(intake, code=f"ended:{event.reason}") if intake.code == "awaiting" else intake
+        case Received():
+            return replace(intake, raw=event.copies, moment=event.moment, moment_basis=event.moment_basis)
+        case Parsed():
+            # A verdict rests on the parsed tables it names, so a newer table takes it away.
+            return replace(intake, parsed=MappingProxyType({**intake.parsed, event.file: event}), verdict=None)
+        case Validated():
+            return replace(intake, verdict=event)
+        case Refused():
+            return replace(intake, refused=intake.refused or event.error)
+        case QualityNotified():
+            return replace(intake, notified_at=at)
+        case Stored():
+            names = [draft.copies[copy].name for copy in event.copies]
+            tables = MappingProxyType(dict(zip(names, event.copies, strict=True)))
+            return replace(intake, tables=tables, rows=MappingProxyType(dict(zip(names, event.rows, strict=True))))
+        case MartBuilt():
+            return replace(intake, marts=MappingProxyType({**intake.marts, event.mart: event}))
+        case _:
+            assert_never(event)
