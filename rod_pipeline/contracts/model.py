@@ -9,6 +9,8 @@ package or in the folder that the settings name. A column is tied to the rubriek
 or is one of the technical data of the decree (section 6, "ten vierde"); anything else may not be declared.
 """
 
+import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -65,8 +67,16 @@ class ValueList(_Model):
     name: Name
     source: str
     open: bool = False
-    values: tuple[str, ...]
+    values: Annotated[tuple[str, ...], Field(min_length=1)]
     labels: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_well_formed(self) -> Self:
+        if len(set(self.values)) != len(self.values):
+            raise ValueError("a value stands twice")
+        if self.labels and len(self.labels) != len(self.values):
+            raise ValueError("labels: one for each value, or none")
+        return self
 
 
 class Column(_Model):
@@ -74,6 +84,8 @@ class Column(_Model):
 
     ``technical`` marks the technical data of the decree that have no rubriek. ``field`` is the DUO field name of the
     annex when the header differs from it (expansion of one name into several columns, or a disambiguation).
+    ``pattern`` keeps to what Python, Polars and DuckDB read alike: no look-around, no back-reference. ``source`` says
+    where the values or the pattern come from; ``minimum`` and ``maximum`` bound numbers, both included.
     """
 
     name: Name
@@ -96,9 +108,35 @@ class Column(_Model):
             raise ValueError(f"column {self.name}: name the rubriek that allows it, or mark it technical; not both")
         return self
 
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Self:
+        textual = self.type in (ColumnType.CODE, ColumnType.PSEUDONYM)
+        numeric = self.type in (ColumnType.INTEGER, ColumnType.DECIMAL)
+        if not textual and (self.values is not None or self.pattern is not None):
+            raise ValueError(f"column {self.name}: values and pattern belong to a code, not to {self.type.value}")
+        if not numeric and (self.minimum is not None or self.maximum is not None):
+            raise ValueError(f"column {self.name}: minimum and maximum belong to a number, not to {self.type.value}")
+        if self.pattern is not None:
+            if "(?" in self.pattern or re.search(r"\\[1-9]", self.pattern):
+                raise ValueError(f"column {self.name}: the pattern uses look-around or a back-reference")
+            try:
+                re.compile(self.pattern)
+            except re.error:
+                raise ValueError(f"column {self.name}: the pattern is no regular expression") from None
+        return self
+
+    @property
+    def duo_field(self) -> str:
+        """DUO's name in the annex for what this column holds."""
+        return self.field or self.header
+
 
 class Contract(_Model):
-    """How one kind of file looks. ``members`` are glob patterns (case-folded) that name the file in a delivery."""
+    """How one kind of file looks. ``members`` are glob patterns (case-folded) that name the file in a delivery.
+
+    ``key``: columns that are unique together. ``breakdowns``: which column each control total of the technical data
+    (its ``uitsplitsing``) counts by; ``totaal`` needs none.
+    """
 
     file: FileKind
     version: Annotated[int, Field(ge=1)]
@@ -106,6 +144,7 @@ class Contract(_Model):
     grain: str
     members: tuple[str, ...]
     key: tuple[Name, ...] = ()
+    breakdowns: Mapping[Name, Name] = {}
     dialect: Dialect = Dialect()
     columns: Annotated[tuple[Column, ...], Field(alias="column", min_length=1)]
 
@@ -117,8 +156,10 @@ class Contract(_Model):
             seen = [str(getattr(column, what)).casefold() for column in self.columns]
             if double := sorted({value for value in seen if seen.count(value) > 1}):
                 raise ValueError(f"{self.file}: {what} stands twice: {', '.join(double)}")
-        if unknown := sorted(set(self.key) - {column.name for column in self.columns}):
-            raise ValueError(f"{self.file}: the key names columns that are not declared: {', '.join(unknown)}")
+        names = {column.name for column in self.columns}
+        for what, used in (("key", self.key), ("breakdowns", self.breakdowns.values())):
+            if unknown := sorted(set(used) - names):
+                raise ValueError(f"{self.file}: {what} names columns that are not declared: {', '.join(unknown)}")
         return self
 
     def column(self, name: str) -> Column:

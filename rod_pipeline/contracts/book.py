@@ -1,0 +1,175 @@
+"""All contracts and value lists that hold, read once and checked against the decree.
+
+Belongs here: finding, reading and checking contract files. Does not belong here: what a contract can say (``model``),
+what may never be a column (``identifiers``).
+
+Layout of a folder of contracts, of the package and of the folder that the settings name alike:
+``<file kind>/<version>.toml`` and ``value_lists/<name>.toml``.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rod_pipeline.contracts.errors import (
+    ContractOutOfPlace,
+    ForbiddenColumn,
+    MalformedContract,
+    NoSuchContract,
+    UnknownRubriek,
+    UnknownValueList,
+    UnreadableContract,
+)
+from rod_pipeline.contracts.identifiers import names_identifier
+from rod_pipeline.contracts.model import FILE_KINDS, Column, Contract, FileKind, ValueList
+from rod_pipeline.decree import Decree, load_decree
+
+_PACKAGED = Path(__file__).parent
+_LISTS = "value_lists"
+_M = TypeVar("_M", bound=BaseModel)
+
+
+class ContractBook:
+    """The contracts in force. A new version is a new file; the highest version of a file kind is the one in use."""
+
+    def __init__(self, contracts: Mapping[FileKind, Mapping[int, Contract]], lists: Mapping[str, ValueList]) -> None:
+        self._contracts = contracts
+        self._lists = lists
+
+    @classmethod
+    def load(cls, folder: Path | None = None, decree: Decree | None = None) -> Self:
+        """Read the packaged contracts and those in ``folder``, and check each column against ``decree``.
+
+        A value list in ``folder`` takes the place of the packaged list of that name; a contract gets a new version.
+        Raises a ``BadContract`` that names the file and the column.
+        """
+        decree = decree or load_decree()
+        folders = [_PACKAGED] if folder is None else [_PACKAGED, _existing(folder)]
+        lists = {name: value for place in folders for name, value in _read_lists(place)}
+        contracts: dict[FileKind, dict[int, Contract]] = {}
+        for place in folders:
+            for contract in _read_contracts(place):
+                versions = contracts.setdefault(contract.file, {})
+                if contract.version in versions:
+                    raise ContractOutOfPlace(
+                        f"Contract {contract.file} version {contract.version} is already there.",
+                        "Give the changed contract the next version number; a version that was in use never changes.",
+                    )
+                for column in contract.columns:
+                    _check_column(contract, column, decree, lists)
+                versions[contract.version] = contract
+        return cls(contracts, lists)
+
+    def files(self) -> tuple[FileKind, ...]:
+        """The kinds of file that have a contract, in the order of the deliveries' description."""
+        return tuple(kind for kind in FILE_KINDS if kind in self._contracts)
+
+    def versions(self, file: FileKind) -> tuple[int, ...]:
+        """The versions of a contract, oldest first; raises ``NoSuchContract``."""
+        if file not in self._contracts:
+            raise NoSuchContract(f"There is no contract for {file!r}.", f"Use one of: {', '.join(self.files())}.")
+        return tuple(sorted(self._contracts[file]))
+
+    def get(self, file: FileKind, version: int | None = None) -> Contract:
+        """One version of a contract, the newest by default; raises ``NoSuchContract``."""
+        versions = self.versions(file)
+        if version is not None and version not in versions:
+            raise NoSuchContract(
+                f"The contract for {file} has no version {version}.",
+                f"Use one of: {', '.join(str(known) for known in versions)}.",
+            )
+        return self._contracts[file][versions[-1] if version is None else version]
+
+    def value_list(self, name: str) -> ValueList:
+        """The value list of this name; raises ``UnknownValueList``."""
+        if name not in self._lists:
+            raise UnknownValueList(
+                f"There is no value list {name!r}.", f"Use one of: {', '.join(sorted(self._lists))}."
+            )
+        return self._lists[name]
+
+    def value_lists(self) -> tuple[ValueList, ...]:
+        """All value lists, by name."""
+        return tuple(self._lists[name] for name in sorted(self._lists))
+
+
+def _check_column(contract: Contract, column: Column, decree: Decree, lists: Mapping[str, ValueList]) -> None:
+    where = f"Contract {contract.file} version {contract.version}, column {column.name}"
+    if any(names_identifier(name) for name in (column.name, column.header, column.duo_field)):
+        raise ForbiddenColumn(
+            f"{where}: its name is that of a direct identifier, which is never delivered (WRO 23, fourth paragraph).",
+            "Remove the column. If DUO delivered it, refuse the file and tell DUO at once.",
+        )
+    if column.values is not None and column.values not in lists:
+        raise UnknownValueList(
+            f"{where}: there is no value list {column.values!r}.",
+            f"Add {_LISTS}/{column.values}.toml, or use one of: {', '.join(sorted(lists))}.",
+        )
+    if column.rubriek is None:
+        return
+    try:
+        rubriek = decree.rubriek(column.rubriek)
+    except KeyError:
+        raise UnknownRubriek(
+            f"{where}: the decree {decree.reference} has no rubriek {column.rubriek}.",
+            "Cite the rubriek of the annex that allows the column; without one the column may not be received.",
+        ) from None
+    if column.duo_field not in rubriek.duo_fields:
+        raise UnknownRubriek(
+            f"{where}: rubriek {rubriek.code} has no field {column.duo_field!r}.",
+            f"Set `field` to one of: {' | '.join(rubriek.duo_fields)}.",
+        )
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise UnreadableContract(f"The folder of contracts {folder} is not there.", "Make it, or mend the setting.")
+    return folder
+
+
+def _read_lists(folder: Path) -> Iterator[tuple[str, ValueList]]:
+    for path in sorted((folder / _LISTS).glob("*.toml")):
+        value_list = _read(path, ValueList)
+        if value_list.name != path.stem:
+            raise ContractOutOfPlace(
+                f"{_where(path)} says that it is the value list {value_list.name!r}.", "Name the file after the list."
+            )
+        yield value_list.name, value_list
+
+
+def _read_contracts(folder: Path) -> Iterator[Contract]:
+    for path in sorted(folder.glob("*/*.toml")):
+        if path.parent.name == _LISTS:
+            continue
+        contract = _read(path, Contract)
+        if (contract.file, str(contract.version)) != (path.parent.name, path.stem):
+            raise ContractOutOfPlace(
+                f"{_where(path)} says that it is {contract.file} version {contract.version}.",
+                f"Move it to {contract.file}/{contract.version}.toml, or mend `file` and `version` in it.",
+            )
+        yield contract
+
+
+def _read(path: Path, model: type[_M]) -> _M:
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise UnreadableContract(f"{_where(path)} can't be read.", "Mend the file's permissions.") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UnreadableContract(f"{_where(path)} is no TOML in UTF-8: {error}.", "Mend the file.") from None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file as a whole"
+        raise MalformedContract(
+            f"{_where(path)} has {error.error_count()} fault(s), the first in {where}: {first['msg']}.",
+            "Compare it with a packaged contract and mend it.",
+        ) from None
+
+
+def _where(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
