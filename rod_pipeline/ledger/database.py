@@ -111,10 +111,10 @@ class Database:
         with self.writing() as connection:
             if self.name == "sqlite":
                 for statement in _SQLITE:
-                    connection.exec_driver_sql(statement)
+                    connection.execute(sa.text(statement))
             elif connection.scalar(sa.text("SELECT to_regclass('ledger')")) is None:
                 for statement in _POSTGRES:
-                    connection.exec_driver_sql(statement)
+                    connection.execute(sa.text(statement))
 
     def __repr__(self) -> str:
         return f"Database({self._where})"

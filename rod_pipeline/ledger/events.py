@@ -38,7 +38,7 @@ MomentBasis = Literal["dispatch", "placed", "first_download", "ingestion"]
 class Event(BaseModel):
     """Base of all events: frozen, nothing beyond the declared fields."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     v: Literal[1] = 1
 
 
@@ -145,7 +145,7 @@ class Parsed(Event):
 class Finding(BaseModel):
     """A rule that did not hold: how many rows of how many. ``rule`` is the id of an expectation."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     rule: Code
     file: Code
     severity: Literal["blocking", "warning"]
@@ -236,7 +236,7 @@ AnyEvent = Annotated[
     | Accessed,
     Field(discriminator="kind"),
 ]
-ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent, config=ConfigDict(hide_input_in_errors=True))
 
 
 class Entry(BaseModel):

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple, cast, get_args
 import rfc8785
 import sqlalchemy as sa
 from pydantic import ValidationError
-from pydantic_core import from_json
+from pydantic_core import PydanticSerializationError, from_json
 
 from rod_pipeline.clock import Clock
 from rod_pipeline.errors import BlockedError, PermanentError
 from rod_pipeline.ledger.database import TABLE, Database
 from rod_pipeline.ledger.events import ADAPTER, AnyEvent, Entry
-from rod_pipeline.ledger.rules import ERASURE, SKEW, check
+from rod_pipeline.ledger.rules import ERASURE, SKEW, IllegalEvent, check
 from rod_pipeline.ledger.state import LedgerState, fold
 
 _PAGE = 1000
@@ -183,12 +183,18 @@ def _bad_clock(happened: str) -> LedgerClock:
 
 
 def _canonical(event: AnyEvent) -> str:
-    return rfc8785.dumps(event.model_dump(mode="json")).decode()
+    return rfc8785.dumps(event.model_dump(mode="json", warnings="error")).decode()
 
 
 def _read_back(event: AnyEvent) -> AnyEvent:
-    """The event as every reader will see it; also refuses one that was built around its own validation."""
-    return ADAPTER.validate_json(_canonical(event))
+    """The event as every reader will see it; refuses one that was built around its own validation."""
+    try:
+        return ADAPTER.validate_json(_canonical(event))
+    except (ValidationError, PydanticSerializationError, rfc8785.CanonicalizationError):
+        raise IllegalEvent(
+            f"The ledger refused {event.kind}: it is not within the vocabulary of events.",
+            "Nothing was written. Build the event with values that its model accepts.",
+        ) from None
 
 
 def _page(connection: sa.Connection, start: int, limit: int = _PAGE) -> list[_Row]:
