@@ -62,8 +62,8 @@ _MEANINGS: dict[int, type[errors.PleioError]] = {
 class Download(Generic[W]):
     """A file that was received whole. ``sink`` is the writer that holds it, after its block was left.
 
-    ``size`` and ``sha256`` are of the plaintext and must not leave the process unsealed; ``served_name`` is the last
-    part of the name under which it was served, None if there was none: for matching, never for paths or logs.
+    ``size`` and ``sha256`` are of the plaintext and must not leave the process unsealed; ``name`` is the last part
+    of the name under which it was served (``naamloos.zip`` if it had none): for matching, never for paths or logs.
     ``first_byte_at`` is when its first byte came, in the first attempt that got that far.
     """
 
@@ -71,7 +71,7 @@ class Download(Generic[W]):
     size: int
     sha256: str = field(repr=False)
     media: Media
-    served_name: str | None = field(repr=False)
+    name: str = field(repr=False)
     first_byte_at: datetime
 
 
@@ -88,7 +88,7 @@ class PleioClient:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """``jitter`` gives numbers in [0, 1); it, ``sleep`` and ``monotonic`` are there so that tests need not wait."""
-        self._settings = settings
+        self.settings = settings
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -101,8 +101,8 @@ class PleioClient:
         whole, and by an exception otherwise, upon which it must discard what it holds. Raises ``PleioError``, whose
         ``ends_code`` tells whether the code is of no more use, and whatever the sink raises.
         """
-        check_link(self._settings, link)
-        visit = _Visit(self._settings, self._clock, link, code, self._monotonic)
+        check_link(link, self.settings)
+        visit = _Visit(self.settings, self._clock, link, code, self._monotonic)
         del link, code
         with closing(visit):
             try:
@@ -118,7 +118,7 @@ class PleioClient:
 
     def _persist(self, visit: "_Visit", open_sink: Callable[[], AbstractContextManager[W]]) -> Download[W]:
         lengths: list[int] = []
-        for attempt in range(1, self._settings.attempts + 1):
+        for attempt in range(1, self.settings.attempts + 1):
             try:
                 return visit.attempt(open_sink)
             except errors.PleioError as error:
@@ -126,7 +126,7 @@ class PleioClient:
             if isinstance(failure, errors.Truncated) and failure.closed:
                 lengths.append(failure.received)
             wait = self._wait(attempt, failure.retry_after)
-            if failure.kind != "transient" or attempt == self._settings.attempts or wait > _LONGEST_WAIT:
+            if failure.kind != "transient" or attempt == self.settings.attempts or wait > _LONGEST_WAIT:
                 break
             self._sleep(wait)
         if len(lengths) == attempt > 1 and len(set(lengths)) == 1:
@@ -208,7 +208,8 @@ class _Visit:
             body.check_length()
             if not digests_agree(answer, sha256.digest(), md5.digest()):
                 raise errors.Corrupted
-        return Download(sink, size, sha256.hexdigest(), media, served_name(answer), self._first_byte_at)
+        name = served_name(answer) or f"naamloos.{media}"
+        return Download(sink, size, sha256.hexdigest(), media, name, self._first_byte_at)
 
 
 def _judge_code(answer: Answer, page: Page, asked: Page) -> None:

@@ -64,7 +64,7 @@ class PleioSettings:
     attempts: int = 4
 
 
-def check_link(settings: PleioSettings, link: str) -> None:
+def check_link(link: str, settings: PleioSettings) -> None:
     """Raise ``BadLink`` unless ``link`` is one that may be visited. Asks nobody."""
     _address(settings, link)
 
