@@ -1,0 +1,45 @@
+"""Writers of the ledger that are killed without warning (SIGKILL) at any instant."""
+
+import itertools
+
+from rod_pipeline.clock import SystemClock
+from rod_pipeline.deliveries import new_id
+from rod_pipeline.ledger.events import KeyCreated
+from rod_pipeline.ledger.log import Ledger
+from tests.support.ledger_worker import go, spawned
+
+BATCH = 3
+
+
+def test_a_killed_writer_leaves_whole_transactions_and_no_lock(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url, SystemClock())
+    for said_before_death in (1, 2, 5, 9, 14, 20):
+        with spawned("batches", ledger_url, str(BATCH)) as writer, spawned("batches", ledger_url, str(BATCH)) as other:
+            go(writer)
+            go(other)
+            assert writer.stdout is not None and other.stdout is not None
+            promised = [int(line) for line in itertools.islice(writer.stdout, said_before_death)]
+            writer.kill()
+            promised += [int(line) for line in writer.stdout]
+            promised += [int(next(other.stdout)) for _ in range(3)]
+            other.kill()
+            promised += [int(line) for line in other.stdout]
+        entries = list(ledger.entries())
+        assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+        assert len(entries) % BATCH == 0, "a part of a transaction was kept"
+        assert len(entries) >= max(promised), "what was reported as written is gone"
+        # A batch shares one instant, and no writer's batch runs through another's.
+        for start in range(0, len(entries), BATCH):
+            assert len({entry.at for entry in entries[start : start + BATCH]}) == 1
+        assert ledger.state().seq == len(entries)
+
+
+def test_the_lock_falls_with_the_process_that_holds_it(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url, SystemClock())
+    with spawned("holds", ledger_url, "") as holder:
+        go(holder)
+        assert holder.stdout is not None and holder.stdout.readline() == "holding\n"
+        holder.kill()
+        holder.wait()
+        (entry,) = ledger.append(KeyCreated(scope=new_id(), keyring="local"))
+    assert entry.seq == 1
