@@ -1,0 +1,223 @@
+"""Where the keys of scopes rest, and how they die.
+
+Belongs here: the keyring port and the local keyring. Does not belong here: what a key does (``sealing``), when a key
+has to die (``retention``), that it died (``ledger``).
+
+Every scope has one key; destroying it makes everything under it unreadable, also what lies in backups, replicas and
+blocks that were never overwritten. So the keyring lies outside every bucket and every backup set of the data, and a
+destroyed key can't be made again: a marker without key material stays behind.
+
+The local keyring is a folder for its owner only: one file per scope, wrapped with AES-256-GCM under the environment's
+key-encryption key (KEK), the scope as associated data. It protects against whoever gets the folder without the KEK, not
+against the owner of the machine. Overwriting before unlinking is a courtesy to plain disks; on SSDs and copy-on-write
+volumes what counts is that the KEK is elsewhere, and that it is rotated or destroyed when the folder may have leaked.
+"""
+
+import contextlib
+import fcntl
+import hmac
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from rod_pipeline.deliveries import is_id
+from rod_pipeline.errors import BlockedError, PermanentError
+from rod_pipeline.store.sealing import ScopeKey
+
+_MAGIC = b"ROD-KEY1"
+_NONCE_BYTES = 12
+
+
+class KeyGone(PermanentError):
+    """The key was destroyed, on purpose and for ever."""
+
+    code = "ROD-KEY-01"
+
+
+class KeyMissing(BlockedError):
+    """There is no key for a scope, and no sign that it was ever destroyed."""
+
+    code = "ROD-KEY-02"
+
+
+class KeyUnreadable(BlockedError):
+    """A key file was damaged, or belongs to another scope."""
+
+    code = "ROD-KEY-03"
+
+
+class KeyStillThere(PermanentError):
+    """A key was to be destroyed and can still be found."""
+
+    code = "ROD-KEY-04"
+
+
+class WrongKek(BlockedError):
+    """The keyring was made under another key-encryption key."""
+
+    code = "ROD-KEY-05"
+
+
+class Keyring(Protocol):
+    """Keys by scope (an opaque id). A destroyed scope never gets a key again."""
+
+    name: ClassVar[Literal["local", "openbao"]]
+
+    def create(self, scope: str) -> ScopeKey:
+        """The key of ``scope``, made if it has none. Raises ``KeyGone``."""
+        ...
+
+    def get(self, scope: str) -> ScopeKey:
+        """The key of ``scope``. Raises ``KeyGone``, ``KeyMissing`` or ``KeyUnreadable``."""
+        ...
+
+    def exists(self, scope: str) -> bool:
+        """Whether ``scope`` has a key now."""
+        ...
+
+    def destroy(self, scope: str) -> None:
+        """Destroy the key of ``scope`` and verify that it is gone. Can be run twice. Raises ``KeyStillThere``."""
+        ...
+
+
+class LocalKeyring:
+    """A folder of wrapped keys. Nothing is cached: a destroyed key is dead in every process at its next ``get``."""
+
+    name: ClassVar[Literal["local", "openbao"]] = "local"
+
+    def __init__(self, folder: Path, kek: bytes) -> None:
+        """Open the keyring in ``folder``, making it when there is none. ``kek`` is 32 bytes. Raises ``WrongKek``."""
+        if len(kek) != 32:
+            raise WrongKek(
+                "The key-encryption key has not 32 bytes.", "Hand over the key that this keyring was made with."
+            )
+        self._folder = folder
+        self._aead = AESGCM(kek)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        with self._locked():
+            self._recognise(kek)
+
+    def __repr__(self) -> str:
+        return "<LocalKeyring>"
+
+    def create(self, scope: str) -> ScopeKey:
+        """The key of ``scope``, made if it has none. Raises ``KeyGone``."""
+        with self._locked():
+            if not self._gone(scope).exists() and not self._file(scope).exists():
+                nonce = secrets.token_bytes(_NONCE_BYTES)
+                wrapped = self._aead.encrypt(nonce, ScopeKey.generate().to_bytes(), _aad(scope))
+                self._put(self._file(scope), _MAGIC + nonce + wrapped)
+        return self.get(scope)
+
+    def get(self, scope: str) -> ScopeKey:
+        """The key of ``scope``. Raises ``KeyGone``, ``KeyMissing`` or ``KeyUnreadable``."""
+        if self._gone(scope).exists():
+            raise KeyGone(
+                "The key was destroyed: what it sealed can't be read any more, and nothing new is sealed for it.",
+                "There is nothing to do. What you look for was erased, with evidence in the ledger.",
+            )
+        try:
+            raw = self._file(scope).read_bytes()
+        except FileNotFoundError:
+            raise KeyMissing(
+                "The keyring has no key for a scope that should have one.",
+                "Put the keyring's own backup back, or check that this is the keyring of this environment.",
+            ) from None
+        magic, nonce, wrapped = raw[:8], raw[8 : 8 + _NONCE_BYTES], raw[8 + _NONCE_BYTES :]
+        try:
+            if magic != _MAGIC:
+                raise InvalidTag
+            return ScopeKey.from_bytes(self._aead.decrypt(nonce, wrapped, _aad(scope)))
+        except (InvalidTag, ValueError):
+            raise KeyUnreadable(
+                "A key file was damaged or exchanged.",
+                "Put the keyring's own backup back. Without this key its delivery is lost, as if erased.",
+            ) from None
+
+    def exists(self, scope: str) -> bool:
+        """Whether ``scope`` has a key now."""
+        return self._file(scope).exists() and not self._gone(scope).exists()
+
+    def destroy(self, scope: str) -> None:
+        """Destroy the key of ``scope`` and verify that it is gone. Can be run twice. Raises ``KeyStillThere``."""
+        with self._locked():
+            if not self._gone(scope).exists():
+                self._put(self._gone(scope), b"")
+            # Drafts of an interrupted creation too: they start with the scope as well.
+            for file in self._folder.glob(f"*{scope}.key*"):
+                with file.open("r+b") as handle:
+                    handle.write(secrets.token_bytes(file.stat().st_size))
+                    handle.flush()
+                    os.fsync(handle.fileno())
+                file.unlink()
+            self._sync()
+        left = list(self._folder.glob(f"*{scope}.key*"))
+        try:
+            self.get(scope)
+        except KeyGone:
+            if not left:
+                return
+        raise KeyStillThere(
+            "A key was destroyed, but something of it can still be found in the keyring.",
+            "Check who else writes to the folder of the keyring; then erase again.",
+        )
+
+    def _recognise(self, kek: bytes) -> None:
+        """Refuse a KEK that would make a keyring of two halves."""
+        mark = self._folder / "kek.mark"
+        expected = hmac.digest(kek, b"rod keyring mark v1", "sha256")[:8].hex()
+        if not mark.exists():
+            if any(self._folder.glob("*.key")):
+                raise WrongKek("The keyring has lost its mark of the key-encryption key.", "Put its backup back.")
+            self._put(mark, expected.encode())
+        if not hmac.compare_digest(mark.read_text().strip(), expected):
+            raise WrongKek(
+                "The keyring was made under another key-encryption key.",
+                "Hand over the key that this keyring was made with; with another one its deliveries can't be read.",
+            )
+
+    def _file(self, scope: str) -> Path:
+        return self._folder / f"{_checked(scope)}.key"
+
+    def _gone(self, scope: str) -> Path:
+        return self._folder / f"{_checked(scope)}.gone"
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time makes or destroys."""
+        with (self._folder / ".lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _put(self, path: Path, content: bytes) -> None:
+        """Write a new file for the owner only, whole and on disk, or not at all."""
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
+        self._sync()
+
+    def _sync(self) -> None:
+        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _checked(scope: str) -> str:
+    if not is_id(scope):
+        raise KeyMissing("A scope is an opaque id of 16 hexadecimal digits.", "Ask the ledger for the id.")
+    return scope
+
+
+def _aad(scope: str) -> bytes:
+    return b"rod key v1:" + scope.encode()
