@@ -1,0 +1,221 @@
+"""Holding a delivery against itself, its moment and the decree.
+
+Belongs here: counting what breaks the rules over files (``delivery_rules``). Does not belong here: rules about one file
+(``expectations`` and ``validate``), comparison with earlier deliveries.
+
+Each file is first reduced to a few small tables of counts, in streaming passes; the rules look at those alone. No value
+of a person is collected: the tables are grouped by technical columns and by the breakdowns of the control totals.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from rod_pipeline.clock import Clock
+from rod_pipeline.contracts.model import Contract, DateNotation, FileKind
+from rod_pipeline.decree import Decree
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.quality import delivery_rules as rules
+from rod_pipeline.quality.checks import CheckImpossible
+from rod_pipeline.quality.report import CheckReport, RuleResult
+from rod_pipeline.quality.suite import Rule
+from rod_pipeline.quality.values import date_key, latest, present
+
+MONTHS_BEFORE = 3
+MONTHS_AFTER = 3
+"""How far a prikdatum may lie from the month of its moment: "omstreeks" december 2025 is September 2025 up to and
+including March 2026. Two moments are at least four months apart, so that the files of the next or the previous one
+fall outside. A correction (revision 2 and up) may have been extracted at any later time."""
+
+_TOTAL = "totaal"
+_TECHNICAL: FileKind = "technisch"
+_ROWS = "__rows"
+
+
+def validate_delivery(
+    frames: Mapping[FileKind, pl.LazyFrame],
+    contracts: Mapping[FileKind, Contract],
+    key: DeliveryKey,
+    decree: Decree,
+    clock: Clock,
+) -> CheckReport:
+    """Judge a delivery as a whole.
+
+    ``frames``: per kind of file the lossless table (all String, technical names); ``contracts``: of every kind that a
+    delivery must have. Raises ``CheckImpossible`` where a table lacks a column that a rule needs.
+    """
+    present_kinds = [kind for kind in contracts if kind in frames]
+    try:
+        profile = pl.concat([_profile(frames[kind], contracts[kind]) for kind in present_kinds])
+        rows: dict[str, int] = {kind: int(profile.filter(file=kind)[_ROWS].sum()) for kind in present_kinds}
+        results = [
+            RuleResult.counted(
+                rules.COMPLETE,
+                "delivery",
+                rows=len(contracts),
+                failed=len(contracts) - len(present_kinds),
+                unit="files",
+            ),
+            *_same(rules.ONE_PRIKDATUM, profile, "prikdatum", over=None),
+            *_outside(rules.PRIKDATUM_FITS, profile, _prikdatum_fits(key, clock), "prikdatum"),
+            *_same(rules.ONE_STATUS, profile, "status", over="schooljaar"),
+            *_outside(rules.IN_SCOPE, profile, _in_scope(key, decree), "schooljaar"),
+            *_totals(frames, contracts),
+            *_main_enrolments(frames, contracts),
+        ]
+    except pl.exceptions.PolarsError:
+        raise CheckImpossible(
+            f"The rules over the files of delivery {key} could not be counted.",
+            "Hold every file against its contract first: a rule needs a column that a table lacks.",
+        ) from None
+    return CheckReport.of(f"delivery {key}", results, rows)
+
+
+def _profile(frame: pl.LazyFrame, contract: Contract) -> pl.DataFrame:
+    """Rows per combination of the technical columns. ``about`` is the file that a row is about: for a control total,
+    the file that it counts."""
+    about = present(pl.col("bestand")) if contract.file == _TECHNICAL else pl.lit(contract.file)
+    notation: DateNotation = contract.dialect.dates
+    return (
+        frame.select(
+            pl.lit(contract.file).alias("file"),
+            about.alias("about"),
+            present(pl.col("schooljaar")).alias("schooljaar"),
+            present(pl.col("status")).alias("status"),
+            date_key(pl.col("prikdatum"), notation).alias("prikdatum"),
+        )
+        .group_by(pl.all())
+        .agg(pl.len().cast(pl.Int64).alias(_ROWS))
+        .collect(engine="streaming")
+    )
+
+
+def _same(rule: Rule, profile: pl.DataFrame, column: str, *, over: str | None) -> Iterator[RuleResult]:
+    """Per file, rows whose value in ``column`` is not the one that most rows (of the same ``over``) have."""
+    groups = [over] if over else [pl.lit(0).alias("all")]
+    known = profile.filter(pl.col(column).is_not_null())
+    usual = (
+        known.group_by(*groups, column)
+        .agg(pl.col(_ROWS).sum())
+        .sort(_ROWS, column, descending=[True, False])
+        .group_by(*([over] if over else ["all"]), maintain_order=True)
+        .agg(pl.col(column).first().alias("__usual"))
+    )
+    known = known.with_columns(pl.lit(0).alias("all")).join(usual, on=over or "all", how="left", nulls_equal=True)
+    yield from _per_file(rule, profile, known.filter(pl.col(column) != pl.col("__usual")))
+
+
+def _outside(rule: Rule, profile: pl.DataFrame, allowed: pl.Expr, column: str) -> Iterator[RuleResult]:
+    """Per file, rows that have a value in ``column`` for which ``allowed`` does not hold."""
+    yield from _per_file(rule, profile, profile.filter(pl.col(column).is_not_null() & ~allowed.fill_null(False)))
+
+
+def _per_file(rule: Rule, profile: pl.DataFrame, failing: pl.DataFrame) -> Iterator[RuleResult]:
+    for kind in profile["file"].unique(maintain_order=True):
+        rows, failed = (int(table.filter(file=kind)[_ROWS].sum()) for table in (profile, failing))
+        yield RuleResult.counted(rule, kind, rows=rows, failed=failed)
+
+
+def _prikdatum_fits(key: DeliveryKey, clock: Clock) -> pl.Expr:
+    year, month = (int(part) for part in key.moment.split("-"))
+    months = year * 12 + month - 1
+    today = _as_key(clock.now().astimezone(ZoneInfo("Europe/Amsterdam")).date())
+    first, last = _month_key(months - MONTHS_BEFORE), _month_key(months + MONTHS_AFTER) + 31
+    prikdatum = pl.col("prikdatum")
+    fits = (latest(prikdatum) >= first) & (prikdatum <= today)
+    return fits if key.revision > 1 else fits & (prikdatum <= last)
+
+
+def _month_key(months: int) -> int:
+    """The date key of day 0 of a month, counted from year 0."""
+    return months // 12 * 10_000 + (months % 12 + 1) * 100
+
+
+def _as_key(day: date) -> int:
+    return day.year * 10_000 + day.month * 100 + day.day
+
+
+def _in_scope(key: DeliveryKey, decree: Decree) -> pl.Expr:
+    """Two consecutive years, the first not before what the decree allows this file and not after the moment.
+
+    The decree's "actuele schooljaar en voorafgaande schooljaar, vanaf 2022" is read at its widest, all school years
+    since 2022: what may be lawful is not refused. A school year begins on 1 August.
+    """
+    year, month = (int(part) for part in key.moment.split("-"))
+    scope, begin = decree.scope, pl.col("schooljaar").str.slice(0, 4).cast(pl.Int32, strict=False)
+    end = pl.col("schooljaar").str.slice(5, 4).cast(pl.Int32, strict=False)
+    extended = pl.col("about").is_in(list(scope.extended_files)).fill_null(False)
+    first = pl.when(extended).then(scope.first_year - scope.extended_preceding_years).otherwise(scope.first_year)
+    return (begin >= first) & (begin <= (year if month >= 8 else year - 1)) & (end == begin + 1)
+
+
+def _totals(frames: Mapping[FileKind, pl.LazyFrame], contracts: Mapping[FileKind, Contract]) -> Iterator[RuleResult]:
+    if _TECHNICAL not in frames or _TECHNICAL not in contracts:
+        return
+    stated = (
+        frames[_TECHNICAL]
+        .select(
+            present(pl.col("bestand")).alias("file"),
+            present(pl.col("schooljaar")).alias("schooljaar"),
+            present(pl.col("uitsplitsing")).alias("breakdown"),
+            present(pl.col("waarde")).alias("value"),
+            present(pl.col("aantal")).cast(pl.Int64, strict=False).alias("stated"),
+        )
+        .collect(engine="streaming")
+    )
+    compared = {
+        (kind, breakdown)
+        for kind, contract in contracts.items()
+        if kind != _TECHNICAL and kind in frames
+        for breakdown in (_TOTAL, *contract.breakdowns)
+    }
+    known = pl.DataFrame(sorted(compared), schema={"file": pl.String, "breakdown": pl.String}, orient="row")
+    unknown = stated.join(known, on=["file", "breakdown"], how="anti").height
+    yield RuleResult.counted(rules.COMPARABLE, _TECHNICAL, rows=stated.height, failed=unknown, unit="totals")
+    for kind, breakdown in sorted(compared):
+        lines = (
+            stated.filter(file=kind, breakdown=breakdown).group_by("schooljaar", "value").agg(pl.col("stated").sum())
+        )
+        column = contracts[kind].breakdowns.get(breakdown)
+        counted = _counted(frames[kind], column)
+        both = lines.join(counted, on=["schooljaar", "value"], how="full", coalesce=True, nulls_equal=True)
+        differ = pl.col("stated").fill_null(0) != pl.col(_ROWS).fill_null(0)
+        yield RuleResult.counted(
+            rules.totals_agree(breakdown), kind, rows=both.height, failed=both.filter(differ).height, unit="totals"
+        )
+
+
+def _counted(frame: pl.LazyFrame, column: str | None) -> pl.DataFrame:
+    value = present(pl.col(column)) if column else pl.lit(None, dtype=pl.String)
+    return (
+        frame.select(present(pl.col("schooljaar")).alias("schooljaar"), value.alias("value"))
+        .group_by("schooljaar", "value")
+        .agg(pl.len().cast(pl.Int64).alias(_ROWS))
+        .collect(engine="streaming")
+    )
+
+
+def _main_enrolments(
+    frames: Mapping[FileKind, pl.LazyFrame], contracts: Mapping[FileKind, Contract]
+) -> Iterator[RuleResult]:
+    if "inschrijvingen" not in frames or "inschrijvingen" not in contracts:
+        return
+    frame, dialect = frames["inschrijvingen"], contracts["inschrijvingen"].dialect
+    at, begin = (date_key(pl.col(name), dialect.dates) for name in ("peildatum", "datum_inschrijving"))
+    end = latest(date_key(pl.col("datum_uitschrijving_werkelijk"), dialect.dates))
+    enrolled = (begin <= at) & (present(pl.col("datum_uitschrijving_werkelijk")).is_null() | (end >= at))
+    for rule, domain, flag in (
+        (rules.MAIN_AT_INSTITUTION, ["sectornummer", "schooljaar", "instellingscode"], "hoofdinschrijving_instelling"),
+        (rules.MAIN_IN_MBO, ["sectornummer", "schooljaar"], "hoofdinschrijving_mbo"),
+    ):
+        counts = (
+            frame.filter(enrolled)
+            .group_by(domain)
+            .agg((pl.col(flag) == dialect.booleans[0]).any().alias("has_main"))
+            .select(pl.len().alias("students"), (~pl.col("has_main").fill_null(False)).sum().alias("without"))
+            .collect(engine="streaming")
+        )
+        students, without = counts.row(0)
+        yield RuleResult.counted(rule, "inschrijvingen", rows=int(students), failed=int(without or 0), unit="students")

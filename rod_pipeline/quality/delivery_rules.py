@@ -1,0 +1,94 @@
+"""The rules that hold for a delivery as a whole: who they are.
+
+Belongs here: id, severity, sentences, remedy and source of each rule over files. Does not belong here: counting what
+breaks them (``delivery``), rules about one file (``expectations``).
+
+What isn't here, because nothing in a delivery can show it: that no *niet-bekostigde* institution is in it (annex 1).
+``bekostigbaar`` is about an enrolment, and a funded institution has enrolments that aren't; it takes a list of funded
+institutions, which no file of the delivery is.
+"""
+
+from rod_pipeline.quality.suite import Rule
+
+_ASK_ALL = "Do not use this delivery; ask DUO for a complete and corrected set, with the notice."
+_ASK = "Ask DUO for a corrected file, with the notice; the file and its totals must come from one extraction."
+_SOURCE = "Besluit 55352791, section 6 (ten vierde) and annex 1: prikdatum, peildatum, status, totalen per uitsplitsing"
+
+COMPLETE = Rule(
+    id="delivery.files.complete",
+    severity="blocking",
+    sentence="Every kind of file of a delivery is there.",
+    zin="Elk soort bestand van de levering is aanwezig.",
+    remedy=_ASK_ALL,
+    source="annex 1 of besluit 55352791; the kinds of file are those that have a contract",
+)
+ONE_PRIKDATUM = Rule(
+    id="delivery.prikdatum.same",
+    severity="blocking",
+    sentence="All files were extracted from the register on the same date.",
+    zin="Alle bestanden zijn op dezelfde prikdatum uit het register gehaald.",
+    remedy=_ASK_ALL,
+    source=_SOURCE,
+)
+PRIKDATUM_FITS = Rule(
+    id="delivery.prikdatum.window",
+    severity="blocking",
+    sentence="The prikdatum belongs to this moment of provision and does not lie in the future.",
+    zin="De prikdatum hoort bij dit verstrekkingsmoment en ligt niet in de toekomst.",
+    remedy="Check that these are the files of this delivery and not of another one; announce the right ones.",
+    source="Besluit 55352791, section 4, b: moments are 'omstreeks' a month; the width of the window is own judgement",
+)
+ONE_STATUS = Rule(
+    id="delivery.status.same",
+    severity="blocking",
+    sentence="A school year has one status, provisional or final, over all files and control totals.",
+    zin="Een schooljaar heeft één status, voorlopig of definitief, in alle bestanden en controletotalen.",
+    remedy=_ASK_ALL,
+    source=_SOURCE,
+)
+IN_SCOPE = Rule(
+    id="delivery.schooljaar.scope",
+    severity="blocking",
+    sentence="Every row is about a school year that the decree allows for its file and that has begun.",
+    zin="Elke rij gaat over een schooljaar dat het besluit voor het bestand toestaat en dat is begonnen.",
+    remedy="Rows outside the decree may not be kept: erase the delivery and ask DUO for one within its scope.",
+    source="Besluit 55352791, section 6 (vanaf 2022) and annex 1 (doorstroom with the five school years before)",
+)
+COMPARABLE = Rule(
+    id="delivery.totals.known",
+    severity="warning",
+    sentence="Every control total is about a file and a breakdown that can be counted.",
+    zin="Elk controletotaal gaat over een bestand en een uitsplitsing die geteld kunnen worden.",
+    remedy="Add the breakdown to the contract of its file, so that it is compared next time.",
+    source=_SOURCE,
+)
+MAIN_AT_INSTITUTION = Rule(
+    id="inschrijvingen.hoofdinschrijving_instelling.present",
+    severity="warning",
+    sentence="A student enrolled at an institution on the peildatum has a main enrolment there.",
+    zin="Een student die op de peildatum bij een instelling is ingeschreven, heeft daar een hoofdinschrijving.",
+    remedy="Put the question to DUO with the notice; counts of students will be too low meanwhile.",
+    rubrieken=("29.54.01",),
+    source="annex 29.54.01; CBS and DUO: one hoofdinschrijving per student and institution on 1 October",
+)
+MAIN_IN_MBO = Rule(
+    id="inschrijvingen.hoofdinschrijving_mbo.present",
+    severity="warning",
+    sentence="A student enrolled on the peildatum has a main enrolment in mbo.",
+    zin="Een student die op de peildatum is ingeschreven, heeft een hoofdinschrijving in het mbo.",
+    remedy="Put the question to DUO with the notice; counts of students will be too low meanwhile.",
+    rubrieken=("29.54.03",),
+    source="annex 29.54.03; CBS and DUO: one hoofdinschrijving per student on 1 October",
+)
+
+
+def totals_agree(breakdown: str) -> Rule:
+    """The rule for one breakdown: ``totaal``, or a name that the contract of a file declares."""
+    return Rule(
+        id=f"delivery.totals.{breakdown}",
+        severity="blocking",
+        sentence=f"The control totals by {breakdown} agree with the rows, in every school year.",
+        zin=f"De controletotalen naar {breakdown} kloppen met de rijen, in elk schooljaar.",
+        remedy=_ASK,
+        source=_SOURCE,
+    )

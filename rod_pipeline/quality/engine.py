@@ -1,0 +1,253 @@
+"""Great Expectations over our own counting: the one module that knows its internals.
+
+Belongs here: an execution engine that answers the metrics of a suite from ``checks``, and running a suite with it.
+Does not belong here: what a check means (``checks``), what a result means to us (``report``).
+
+Great Expectations hands its engine a suite's metrics in a few rounds (``ExecutionEngine.resolve_metrics``, in its own
+words the main entry point), all counts of broken rows in one of them. This engine counts that whole round at once.
+It uses public names only: ``resolve_metrics``, ``Datasource.execution_engine_override``, the decorator that registers a
+metric. None of it is a promised interface, so the version it was proved on is named here and held by a test.
+A metric that this module does not know raises: a rule never passes because nobody counted it.
+
+Results hold counts. No value of a row is ever fetched, so none can be in a result, whatever the result format.
+Importing this module imports Great Expectations (seconds, hundreds of MB): import it where it is used.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Literal
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+
+import great_expectations as gx
+import pandas as pd
+import polars as pl
+from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import ColumnMapExpectation
+from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
+    column_condition_partial,
+)
+from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
+    ColumnMapMetricProvider,
+)
+from great_expectations.validator.metric_configuration import MetricConfiguration
+
+from rod_pipeline.contracts.model import Contract
+from rod_pipeline.errors import PermanentError
+from rod_pipeline.quality import checks as ask
+from rod_pipeline.quality.checks import Check, Condition, count
+from rod_pipeline.quality.suite import Suite
+
+PROVED_ON = ("1.24.1",)
+"""Versions of Great Expectations on which every count was held against the row-by-row reference."""
+
+_COUNTS_ONLY = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
+ROW = "_row"
+_COUNT = ".unexpected_count"
+_NEVER_FETCHED = (".unexpected_values", ".condition")
+
+
+class UnknownMetric(PermanentError):
+    """A suite asks for something that the engine does not know how to count."""
+
+    code = "ROD-QUALITY-02"
+
+
+class ValidationBroke(PermanentError):
+    """Great Expectations did not give a result for every expectation."""
+
+    code = "ROD-QUALITY-03"
+
+
+class TextEngine(PandasExecutionEngine):
+    """Answers metrics about a table of text. ``about`` says which table, before a suite is run."""
+
+    frame: pl.LazyFrame
+    contract: Contract
+    columns: tuple[str, ...]
+    failure: Exception | None = None
+
+    def about(self, frame: pl.LazyFrame, contract: Contract) -> None:
+        self.frame, self.contract, self.failure = frame, contract, None
+        self.columns = tuple(name for name in frame.collect_schema().names() if name != ROW)
+
+    def resolve_metrics(
+        self,
+        metrics_to_resolve: Iterable[MetricConfiguration],
+        metrics: Mapping[Any, Any] | None = None,
+        runtime_configuration: dict[str, Any] | None = None,
+    ) -> dict[Any, Any]:
+        """One round: all counts together, the rest from what is known of the table."""
+        try:
+            questions = {metric.id: _question(metric, self.columns) for metric in metrics_to_resolve}
+            asked = [question for question in questions.values() if isinstance(question, Check)]
+            counts = count(self.frame, self.contract, asked)
+        except Exception as failure:
+            # Great Expectations logs what an engine raises and goes on: kept here, raised again by run_suite.
+            self.failure = self.failure or failure
+            raise
+        return {
+            metric: counts[question] if isinstance(question, Check) else question
+            for metric, question in questions.items()
+        }
+
+
+class TextDatasource(PandasDatasource):
+    """A datasource whose only purpose is to bring the engine in."""
+
+    execution_engine_override: ClassVar[type[TextEngine]] = TextEngine
+    type: Literal["rod_text"] = "rod_text"  # type: ignore[assignment]
+
+
+class ColumnValuesReadAsDeclared(ColumnMapMetricProvider):
+    """Registers the metric of the expectation below; the engine answers it, so the body is never reached."""
+
+    condition_metric_name = "column_values.read_as_declared"
+
+    @column_condition_partial(engine=TextEngine)
+    def _pandas(cls, column: object, **_: object) -> object:
+        raise NotImplementedError
+
+
+class ExpectColumnValuesToReadAsDeclared(ColumnMapExpectation):
+    """Each value reads as the type that the contract declares for its column, in the contract's notation."""
+
+    map_metric = "column_values.read_as_declared"
+
+
+def run_suite(frame: pl.LazyFrame, contract: Contract, suite: Suite) -> ExpectationSuiteValidationResult:
+    """Hold a table against its suite.
+
+    ``frame``: the contract's columns as String (``_row`` may stand beside them). Returns an ordinary result with one
+    entry per expectation, counts only. Raises ``CheckImpossible``, ``UnknownMetric`` or ``ValidationBroke``.
+    """
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    datasource = TextDatasource(name="lossless_text")
+    context.add_datasource(datasource=datasource)
+    batch = datasource.add_dataframe_asset(contract.file).add_batch_definition_whole_dataframe(f"v{contract.version}")
+    engine: TextEngine = datasource.get_execution_engine()
+    engine.about(frame, contract)
+    gx_suite = context.suites.add(gx.ExpectationSuite(name=suite.name, expectations=_as_gx(suite)))
+    definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=gx_suite)
+    context.validation_definitions.add(definition)
+    result = definition.run(batch_parameters={"dataframe": pd.DataFrame()}, result_format=_COUNTS_ONLY)
+    if engine.failure is not None:
+        raise engine.failure from None
+    if len(result.results) != len(suite.expectations) or any(_raised(one.exception_info) for one in result.results):
+        raise ValidationBroke(
+            f"Great Expectations did not judge every rule for {contract.file}.",
+            f"Compare its version ({gx.__version__}) with the proved ones ({', '.join(PROVED_ON)}).",
+        )
+    return result
+
+
+def _as_gx(suite: Suite) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": expectation.type,
+            "kwargs": dict(expectation.kwargs),
+            "meta": expectation.meta.model_dump(mode="json"),
+            "description": expectation.meta.sentence,
+            "severity": "critical" if expectation.meta.severity == "blocking" else "warning",
+        }
+        for expectation in suite.expectations
+    ]
+
+
+def _raised(info: dict[str, Any] | None) -> bool:
+    """Whether an expectation's result is an exception: one flag, or one flag per failed metric."""
+    if not info:
+        return False
+    flags = [info] if "raised_exception" in info else list(info.values())
+    return any(flag["raised_exception"] if isinstance(flag, dict) else True for flag in flags)
+
+
+def _question(metric: MetricConfiguration, columns: tuple[str, ...]) -> object:
+    """A metric as a check to count, or as the answer itself where that is known without counting."""
+    name: str = metric.metric_name
+    domain, value = dict(metric.metric_domain_kwargs), dict(metric.metric_value_kwargs)
+    where = _condition(domain.get("row_condition"))
+    if name == "table.columns":
+        return list(columns)
+    if name == "table.column_types":
+        return [{"name": column, "type": "str"} for column in columns]
+    if name == "table.row_count":
+        return ask.Rows(where)
+    if name.endswith(_NEVER_FETCHED) and name.rsplit(".", 1)[0] + _COUNT in _COUNTED:
+        return []
+    if name.endswith(".filtered_row_count"):
+        return ask.Rows(_both(where, _considered(domain)))
+    if name in _COUNTED:
+        return _COUNTED[name](domain, value, where)
+    raise UnknownMetric(
+        f"A suite asks for the metric {name!r}, which this engine can't count.",
+        "Write the rule with another expectation, or teach rod_pipeline/quality/engine.py to count it.",
+    )
+
+
+def _between(domain: dict[str, Any], value: dict[str, Any], where: Condition | None) -> Check:
+    if value.get("strict_min") or value.get("strict_max"):
+        raise UnknownMetric(
+            "A range with strict bounds is not counted.", "Write the range with bounds that belong to it."
+        )
+    return ask.Outside(domain["column"], value.get("min_value"), value.get("max_value"), where)
+
+
+_COUNTED: dict[str, Callable[[dict[str, Any], dict[str, Any], Condition | None], Check]] = {
+    "column_values.nonnull.unexpected_count": lambda d, _, where: ask.Missing(d["column"], where),
+    "column_values.null.unexpected_count": lambda d, _, where: ask.Rows(_both(where, ask.Present(d["column"]))),
+    "column_values.read_as_declared.unexpected_count": lambda d, _, where: ask.Unreadable(d["column"], where),
+    "column_values.in_set.unexpected_count": lambda d, v, where: ask.NotIn(
+        d["column"], tuple(v["value_set"]), where=where
+    ),
+    "column_values.not_in_set.unexpected_count": lambda d, v, where: ask.NotIn(
+        d["column"], tuple(v["value_set"]), inside=True, where=where
+    ),
+    "column_values.match_regex.unexpected_count": lambda d, v, where: ask.NotMatching(d["column"], v["regex"], where),
+    "column_values.between.unexpected_count": _between,
+    "column_values.unique.unexpected_count": lambda d, _, where: ask.Repeated((d["column"],), where),
+    "column_pair_values.a_greater_than_b.unexpected_count": lambda d, v, where: ask.NotAfter(
+        d["column_A"], d["column_B"], bool(v.get("or_equal")), where
+    ),
+    "column_pair_values.equal.unexpected_count": lambda d, _, where: ask.Unequal(d["column_A"], d["column_B"], where),
+    "compound_columns.unique.unexpected_count": lambda d, _, where: ask.Repeated(tuple(d["column_list"]), where),
+}
+
+
+def _considered(domain: dict[str, Any]) -> Condition:
+    """Which rows an expectation over several columns looks at; a way of ignoring rows that is not ours raises."""
+    ignored = domain.get("ignore_row_if")
+    if "column_A" in domain and ignored == "either_value_is_missing":
+        return ask.Every((ask.Present(domain["column_A"]), ask.Present(domain["column_B"])))
+    if "column_list" in domain and ignored == "all_values_are_missing":
+        return ask.Some(tuple(ask.Present(name) for name in domain["column_list"]))
+    raise UnknownMetric(
+        f"An expectation over several columns ignores rows in a way that is not counted ({ignored!r}).",
+        "Use either_value_is_missing for a pair of columns and all_values_are_missing for a compound key.",
+    )
+
+
+def _both(one: Condition | None, other: Condition) -> Condition:
+    return other if one is None else ask.Every((one, other))
+
+
+def _condition(given: Any) -> Condition | None:
+    """A row condition of Great Expectations (its JSON form) as ours."""
+    if given is None:
+        return None
+    form = given if isinstance(given, dict) else getattr(given, "dict", dict)()
+    match form:
+        case {"type": "comparison", "column": {"name": str(name)}, "operator": operator, "parameter": parameter}:
+            values = tuple(parameter) if isinstance(parameter, list | tuple) else (parameter,)
+            return ask.Compare(name, str(operator), values)  # type: ignore[arg-type]
+        case {"type": "nullity", "column": {"name": str(name)}, "is_null": bool(is_null)}:
+            return ask.Present(name, not is_null)
+        case {"type": "and", "conditions": list(parts)}:
+            return ask.Every(tuple(one for part in parts if (one := _condition(part)) is not None))
+        case {"type": "or", "conditions": list(parts)}:
+            return ask.Some(tuple(one for part in parts if (one := _condition(part)) is not None))
+    raise UnknownMetric("A rule has a row condition that can't be read.", "Write it as a condition of GX 1.24 in JSON.")

@@ -1,0 +1,181 @@
+"""What came out of validating a file or a delivery, in counts.
+
+Belongs here: one uniform result per rule, the verdict over them, and the forms in which people and machines read it.
+Does not belong here: judging (``engine``, ``delivery``), the page (``docs``), the letter (``notice``).
+
+A report holds rule ids, sentences that we wrote, names from contracts and counts. "n of N rows of a file break rule R"
+is no cell of a table (DESIGN 14.10); nothing finer than that is ever in it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+from rod_pipeline.ledger.events import Finding
+from rod_pipeline.quality.suite import Rule, Severity
+
+Unit = Literal["rows", "students", "totals", "files"]
+_SINGULAR: Mapping[Unit, str] = {"rows": "row", "students": "student", "totals": "control total", "files": "file"}
+_PLURAL: Mapping[Unit, str] = {"rows": "rows", "students": "students", "totals": "control totals", "files": "files"}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """How one rule came out for one file: ``failed`` of ``rows`` (counted in ``unit``) break it."""
+
+    rule: Rule
+    file: str
+    rows: int
+    failed: int
+    passed: bool
+    unit: Unit = "rows"
+
+    @classmethod
+    def counted(cls, rule: Rule, file: str, *, rows: int, failed: int, unit: Unit = "rows") -> Self:
+        """A rule that allows no exception."""
+        return cls(rule, file, rows, failed, failed == 0, unit)
+
+    @property
+    def id(self) -> str:
+        return self.rule.id
+
+    @property
+    def severity(self) -> Severity:
+        return self.rule.severity
+
+    @property
+    def sentence(self) -> str:
+        return self.rule.sentence
+
+    @property
+    def remedy(self) -> str:
+        return self.rule.remedy
+
+    @property
+    def rubrieken(self) -> tuple[str, ...]:
+        return self.rule.rubrieken
+
+    @property
+    def share(self) -> float:
+        """The part that breaks the rule, 0 to 1."""
+        return self.failed / self.rows if self.rows else float(self.failed > 0)
+
+    def said(self) -> str:
+        """One line: how much of what breaks which rule."""
+        units = _SINGULAR[self.unit] if self.rows == 1 else _PLURAL[self.unit]
+        return f"{self.file}: {self.failed:,} of {self.rows:,} {units} ({_percent(self.share)}) break {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The verdict on a file or a delivery: every rule that was judged, worst first."""
+
+    subject: str
+    results: tuple[RuleResult, ...]
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """Rows per file."""
+    gx: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Per file, the JSON of the Great Expectations result it rests on."""
+
+    @classmethod
+    def of(
+        cls,
+        subject: str,
+        results: Iterable[RuleResult],
+        rows: Mapping[str, int],
+        gx: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Self:
+        return cls(subject, tuple(sorted(results, key=_worst_first)), dict(rows), dict(gx or {}))
+
+    @classmethod
+    def combined(cls, subject: str, reports: Iterable["CheckReport"]) -> Self:
+        """One report over several: the verdict on a delivery from those on its files and on the whole."""
+        results: list[RuleResult] = []
+        rows: dict[str, int] = {}
+        gx: dict[str, Mapping[str, Any]] = {}
+        for report in reports:
+            results += report.results
+            rows |= report.rows
+            gx |= report.gx
+        return cls.of(subject, results, rows, gx)
+
+    @property
+    def broken(self) -> tuple[RuleResult, ...]:
+        """The rules that did not hold, worst first."""
+        return tuple(result for result in self.results if not result.passed)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no blocking rule failed. Warnings do not stop a delivery."""
+        return not any(result.severity == "blocking" for result in self.broken)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """The broken rules as the ledger keeps them."""
+        return tuple(
+            Finding(rule=result.id, file=result.file, severity=result.severity, failed=result.failed, rows=result.rows)
+            for result in self.broken
+        )
+
+    def to_gx(self) -> Mapping[str, Mapping[str, Any]]:
+        """Per file the Great Expectations result as JSON, and one in the same form for the rules over files."""
+        covered = {
+            (name, result["expectation_config"]["meta"]["id"])
+            for name, suite in self.gx.items()
+            for result in suite["results"]
+        }
+        own = [result for result in self.results if (result.file, result.id) not in covered]
+        return dict(self.gx) | ({"delivery": _in_gx_form(self.subject, own)} if own else {})
+
+    def summary(self) -> str:
+        """What failed, on how much of what, and what to do: for the terminal and for the check in Dagster."""
+        counted = ", ".join(f"{name} {rows:,} rows" for name, rows in self.rows.items())
+        verdict = "passed" if self.passed else "REFUSED"
+        lines = [f"{self.subject}: {verdict}. {len(self.results)} rules, {len(self.broken)} broken ({counted})."]
+        for result in self.broken:
+            lines += [
+                f"  [{result.severity}] {result.said()}",
+                f"      Rule: {result.sentence}",
+                f"      What to do: {result.remedy}",
+            ]
+        return "\n".join(lines)
+
+
+def _worst_first(result: RuleResult) -> tuple[bool, bool, float, str, str]:
+    return (result.passed, result.severity == "warning", -result.share, result.file, result.id)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 or not share else "under 0.1%"
+
+
+def _in_gx_form(subject: str, results: list[RuleResult]) -> dict[str, Any]:
+    good = sum(result.passed for result in results)
+    return {
+        "suite_name": "delivery",
+        "success": good == len(results),
+        "statistics": {
+            "evaluated_expectations": len(results),
+            "successful_expectations": good,
+            "unsuccessful_expectations": len(results) - good,
+            "success_percent": 100 * good / len(results),
+        },
+        "meta": {"subject": subject},
+        "results": [
+            {
+                "success": result.passed,
+                "expectation_config": {
+                    "type": "rule_over_files",
+                    "kwargs": {"file": result.file},
+                    "meta": result.rule.model_dump(mode="json"),
+                    "severity": "critical" if result.severity == "blocking" else "warning",
+                },
+                "result": {
+                    "element_count": result.rows,
+                    "unexpected_count": result.failed,
+                    "unexpected_percent": 100 * result.share,
+                },
+                "exception_info": {"raised_exception": False, "exception_traceback": None, "exception_message": None},
+            }
+            for result in results
+        ],
+    }
