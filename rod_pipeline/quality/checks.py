@@ -202,7 +202,7 @@ class _Table:
         self._distinct: dict[str, pl.DataFrame] = {}
 
     def repeats(self, name: str) -> bool:
-        """Whether distinct values are few beside rows. Pseudonyms hardly repeat: grouping them costs more than it saves."""
+        """Whether distinct values are few beside rows; pseudonyms hardly repeat, so grouping them saves nothing."""
         return _column(self.contract, name).type is not ColumnType.PSEUDONYM
 
     def distinct(self, name: str) -> pl.DataFrame:

@@ -1,17 +1,25 @@
 """The draft of a notice about data quality, in Dutch, for DUO and the minister (besluit 55352791, voorschrift 3e).
 
-Belongs here: its words. Does not belong here: approving and sending it, which is a person's act.
+Belongs here: its words and its file. Does not belong here: approving and sending it, which is a person's act.
 
 The notice holds the delivery, the files, which rules did not hold on how many rows, and when that was discovered: no
 personal data, no value of a row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from rod_pipeline.clock import Clock
+from rod_pipeline.decree import Decree, load_decree
 from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.errors import RodError
 from rod_pipeline.quality.report import CheckReport, RuleResult, Unit
+
+if TYPE_CHECKING:
+    from rod_pipeline.ledger.state import IntakeState
 
 _MONTHS = (
     "januari",
@@ -33,41 +41,81 @@ _UNITS: Mapping[Unit, tuple[str, str]] = {
     "totals": ("controletotaal", "controletotalen"),
     "files": ("bestand", "bestanden"),
 }
+_CLOSING = "Deze melding bevat geen persoonsgegevens: alleen regels en aantallen."
 
 
 def draft_notice(key: DeliveryKey, report: CheckReport, clock: Clock) -> str:
     """The text of a notice about everything in ``report`` that did not hold, discovered now."""
-    found = clock.now().astimezone(ZoneInfo("Europe/Amsterdam"))
-    day = f"{found.day} {_MONTHS[found.month - 1]} {found.year} om {found:%H:%M} uur"
     blocking = [result for result in report.broken if result.severity == "blocking"]
     warnings = [result for result in report.broken if result.severity == "warning"]
     files = ", ".join(f"{name} ({_number(rows)} rijen)" for name, rows in report.rows.items())
+    return _letter(
+        str(key),
+        load_decree(),
+        "gebreken in de datakwaliteit zijn gevonden.",
+        clock.now(),
+        [
+            f"Gecontroleerde bestanden: {files or 'geen'}",
+            "",
+            "De levering is niet in gebruik genomen." if blocking else "De levering is in gebruik genomen.",
+            "",
+            *_section("Gebreken die ingebruikneming beletten", blocking),
+            *_section("Overige bevindingen", warnings),
+            "Wij verzoeken u "
+            + ("een herstelde, volledige levering te verstrekken." if blocking else "deze bevindingen te beoordelen."),
+        ],
+    )
+
+
+def draft_refusal(key: str, error: RodError, found: datetime, decree: Decree) -> str:
+    """The text of a notice about a delivery that may not be kept: why, and that it was erased at once."""
+    return _letter(
+        key,
+        decree,
+        "gegevens zijn aangetroffen die het besluit niet toestaat.",
+        found,
+        [
+            f"Reden: {error.code}",
+            f"Toelichting van het systeem (Engels): {error.happened}",
+            "",
+            "De levering is geweigerd en wordt met alle kopieën per direct gewist; daarvan wordt bewijs bewaard.",
+            "",
+            "Wij verzoeken u een levering te verstrekken die alleen bevat wat in bijlage 1 van het besluit staat.",
+        ],
+    )
+
+
+def write_notice(home: Path, intake: "IntakeState", text: str, about: str = "delivery") -> Path:
+    """Put a draft where people look for it: ``notices`` in ``home``, one file per intake and subject."""
+    folder = home / "notices"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{intake.key}-{intake.delivery_id}-{about}.txt"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _letter(key: str, decree: Decree, what: str, found: datetime, body: Iterable[str]) -> str:
+    at = found.astimezone(ZoneInfo("Europe/Amsterdam"))
     lines = [
         "CONCEPT – nog niet verzonden",
         "",
-        "Aan: Dienst Uitvoering Onderwijs en de Minister van Onderwijs, Cultuur en Wetenschap",
-        "Van: MBO Raad",
-        f"Betreft: melding datakwaliteit, levering {key} van het beleidsbestand ROD beroepsonderwijs",
+        f"Aan: Dienst Uitvoering Onderwijs en de {decree.issuer}",
+        f"Van: {decree.recipient}",
+        f"Betreft: melding over levering {key} van het beleidsbestand ROD beroepsonderwijs",
         "",
-        "Op grond van voorschrift 3, onder e, van besluit 55352791 van 17 november 2025 melden wij dat in deze",
-        "levering gebreken in de datakwaliteit zijn gevonden.",
+        f"Op grond van voorschrift 3, onder e, van besluit {decree.reference} van {_date(decree.issued)} melden wij dat",
+        f"in deze levering {what}",
         "",
         f"Levering: {key}",
-        f"Gecontroleerde bestanden: {files or 'geen'}",
-        f"Moment van ontdekking: {day} (Nederlandse tijd)",
-        "",
-        "De levering is niet in gebruik genomen." if blocking else "De levering is in gebruik genomen.",
-        "",
+        f"Moment van ontdekking: {_date(at)} om {at:%H:%M} uur (Nederlandse tijd)",
+        *body,
+        _CLOSING,
     ]
-    lines += _section("Gebreken die ingebruikneming beletten", blocking)
-    lines += _section("Overige bevindingen", warnings)
-    lines += [
-        "Wij verzoeken u "
-        + ("een herstelde, volledige levering te verstrekken." if blocking else "deze te beoordelen."),
-        "Deze melding bevat geen persoonsgegevens: alleen regels en aantallen.",
-        "",
-    ]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
+
+
+def _date(day: date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def _section(title: str, results: list[RuleResult]) -> list[str]:
