@@ -119,6 +119,11 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({self._where})"
 
+    @property
+    def engine(self) -> sa.Engine:
+        """The connections themselves, for locks that outlive a transaction (``lease``)."""
+        return self._engine
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that reads. Raises ``LedgerUnavailable`` or ``LedgerDatabase``."""

@@ -153,8 +153,20 @@ class Finding(BaseModel):
     rows: Count
 
 
+class Checked(Event):
+    """One file was held against its suite of ``rules`` expectations. Rests on the named parsed copy."""
+
+    kind: Literal["checked"] = "checked"
+    delivery_id: Id
+    file: Code
+    copy_id: Id
+    outcome: Literal["passed", "failed"]
+    rules: Count
+    findings: tuple[Finding, ...] = ()
+
+
 class Validated(Event):
-    """A verdict on a whole delivery. Rests on the named parsed copies."""
+    """A verdict on a whole delivery. Rests on the named parsed copies, each of which passed its own checks."""
 
     kind: Literal["validated"] = "validated"
     delivery_id: Id
@@ -227,6 +239,7 @@ AnyEvent = Annotated[
     | CopyErased
     | Received
     | Parsed
+    | Checked
     | Validated
     | Refused
     | QualityNotified

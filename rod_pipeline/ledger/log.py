@@ -10,6 +10,7 @@ runs backwards or a body that is not exactly what this software would have writt
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, NamedTuple, cast, get_args
@@ -23,6 +24,7 @@ from rod_pipeline.clock import Clock
 from rod_pipeline.errors import BlockedError, PermanentError
 from rod_pipeline.ledger.database import TABLE, Database
 from rod_pipeline.ledger.events import ADAPTER, AnyEvent, Entry
+from rod_pipeline.ledger.lease import lease
 from rod_pipeline.ledger.rules import ERASURE, SKEW, IllegalEvent, check
 from rod_pipeline.ledger.state import LedgerState, fold
 
@@ -140,6 +142,13 @@ class Ledger:
             for row in page:
                 yield _decoded(row, newest)
                 newest = row
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """Hold ``name`` (an id) while the block lasts, against every other process; raises ``Busy`` at once.
+
+        Falls with the process that holds it.
+        """
+        return lease(self._database.engine, name)
 
     def _catch_up(self, connection: sa.Connection) -> _Seen:
         row, state = self._seen

@@ -19,11 +19,13 @@ from rod_pipeline.ledger.events import (
     Accessed,
     Announced,
     AnyEvent,
+    Checked,
     CodeEnded,
     CopyErased,
     CopyRegistered,
     CopyVerified,
     DatabaseBuilt,
+    Finding,
     KeyCreated,
     KeyDestroyed,
     MartBuilt,
@@ -77,6 +79,8 @@ def check(event: AnyEvent, state: LedgerState, at: datetime) -> None:
         case Parsed():
             _unstored(event, event.delivery_id, state)
             _held(event, (event.copy_id,), event.delivery_id, "parsed", state)
+        case Checked():
+            _checked(event, state)
         case Validated():
             _validated(event, state)
         case Stored():
@@ -146,20 +150,35 @@ def _received(event: Received, state: LedgerState, at: datetime) -> None:
         _refuse(event, "its moment lies after the one that was announced, and a moment may only move earlier")
 
 
+def _checked(event: Checked, state: LedgerState) -> None:
+    intake = _unstored(event, event.delivery_id, state)
+    parsed = intake.parsed.get(event.file)
+    if parsed is None or parsed.copy_id != event.copy_id:
+        _refuse(event, "it rests on a copy that is not the parsed table in force")
+    _held(event, (event.copy_id,), event.delivery_id, "parsed", state)
+    _agrees(event, event.outcome, event.findings)
+
+
+def _agrees(event: AnyEvent, outcome: str, findings: Iterable[Finding]) -> None:
+    blocking = any(finding.severity == "blocking" for finding in findings)
+    if outcome == "failed" and not blocking:
+        _refuse(event, "it failed without a blocking finding")
+    if outcome == "passed" and blocking:
+        _refuse(event, "it passed with a blocking finding")
+
+
 def _validated(event: Validated, state: LedgerState) -> None:
     intake = _unstored(event, event.delivery_id, state)
     known = {parsed.copy_id for parsed in intake.parsed.values()}
     if not set(event.copies) <= known:
         _refuse(event, "it rests on a copy that is not a parsed table in force")
     _held(event, event.copies, event.delivery_id, "parsed", state)
-    blocking = any(finding.severity == "blocking" for finding in event.findings)
-    if event.outcome == "failed" and not blocking:
-        _refuse(event, "it failed without a blocking finding")
+    _agrees(event, event.outcome, event.findings)
     if event.outcome == "passed":
-        if blocking:
-            _refuse(event, "it passed with a blocking finding")
         if not known or set(event.copies) != known:
             _refuse(event, "it passed without all parsed tables")
+        if not all(intake.has_passed(file) for file in intake.parsed):
+            _refuse(event, "it passed though a file did not pass its own checks")
 
 
 def _stored(event: Stored, state: LedgerState) -> None:

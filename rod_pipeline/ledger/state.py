@@ -17,6 +17,7 @@ from rod_pipeline.ledger.events import (
     Accessed,
     Announced,
     Channel,
+    Checked,
     CodeEnded,
     CopyErased,
     CopyRegistered,
@@ -50,7 +51,7 @@ class IntakeState:
 
     ``code`` is ``none`` for a manual drop, ``awaiting`` while the secret store may hold the access code, and
     ``ended:<reason>`` after that. ``raw`` are the copies of the received files; ``parsed`` maps a file to its newest
-    table of strings; ``tables`` and ``rows`` map a file to its typed table's copy and number of rows; ``marts`` maps a
+    table of strings, ``checks`` to how that very table came out; ``tables`` and ``rows`` map a file to its typed table's copy and number of rows; ``marts`` maps a
     mart to this delivery's newest table of it. ``superseded`` means that a later intake of the same key was announced.
     """
 
@@ -64,6 +65,7 @@ class IntakeState:
     code: str
     raw: tuple[str, ...] = ()
     parsed: Mapping[str, Parsed] = field(default_factory=_empty)
+    checks: Mapping[str, Checked] = field(default_factory=_empty)
     verdict: Validated | None = None
     notified_at: datetime | None = None
     refused: str | None = None
@@ -77,8 +79,8 @@ class IntakeState:
         """How far the intake is.
 
         ``announced``: nothing is here yet. ``waiting_for_code``: the access code is gone and nothing was received; a
-        new announcement (also of a manual drop) is the way on. ``received``: the raw files lie sealed. ``failed`` and
-        ``validated``: the verdict on the newest parsed tables. ``stored``: the typed tables lie verified; final, a
+        new announcement (also of a manual drop) is the way on. ``received``: the raw files lie sealed. ``failed``: a
+        check on a file's newest table, or the verdict on the whole, is bad. ``validated``: the verdict is good. ``stored``: the typed tables lie verified; final, a
         correction is a new delivery. ``refused``: may not be kept. ``superseded``: a later intake took its place.
         """
         if self.refused is not None:
@@ -87,11 +89,18 @@ class IntakeState:
             return "superseded"
         if self.tables:
             return "stored"
+        if any(check.outcome == "failed" for check in self.checks.values()):
+            return "failed"
         if self.verdict is not None:
             return "validated" if self.verdict.outcome == "passed" else "failed"
         if self.raw:
             return "received"
         return "waiting_for_code" if self.code.startswith("ended:") else "announced"
+
+    def has_passed(self, file: str) -> bool:
+        """Whether the newest table of ``file`` passed its own checks."""
+        check = self.checks.get(file)
+        return check is not None and check.outcome == "passed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +262,7 @@ class _Draft:
             self.generation = None
 
 
-_OfIntake = CodeEnded | Received | Parsed | Validated | Refused | QualityNotified | Stored | MartBuilt
+_OfIntake = CodeEnded | Received | Parsed | Checked | Validated | Refused | QualityNotified | Stored | MartBuilt
 
 
 def _advanced(intake: IntakeState, event: _OfIntake, at: datetime, draft: _Draft) -> IntakeState:
@@ -264,8 +273,15 @@ def _advanced(intake: IntakeState, event: _OfIntake, at: datetime, draft: _Draft
         case Received():
             return replace(intake, raw=event.copies, moment=event.moment, moment_basis=event.moment_basis)
         case Parsed():
-            # A verdict rests on the parsed tables it names, so a newer table takes it away.
-            return replace(intake, parsed=MappingProxyType({**intake.parsed, event.file: event}), verdict=None)
+            # Checks and verdict rest on the parsed tables they name, so a newer table takes them away.
+            return replace(
+                intake,
+                parsed=MappingProxyType({**intake.parsed, event.file: event}),
+                checks=MappingProxyType({f: check for f, check in intake.checks.items() if f != event.file}),
+                verdict=None,
+            )
+        case Checked():
+            return replace(intake, checks=MappingProxyType({**intake.checks, event.file: event}))
         case Validated():
             return replace(intake, verdict=event)
         case Refused():

@@ -10,6 +10,7 @@ from rod_pipeline.deliveries import new_id
 from rod_pipeline.ledger.events import (
     Announced,
     AnyEvent,
+    Checked,
     CopyRegistered,
     CopyVerified,
     KeyCreated,
@@ -85,11 +86,16 @@ def parsed(ledger: Ledger, delivery: str, file: str = "diplomas") -> str:
     return copy
 
 
+def checked(delivery: str, copy: str, file: str = "diplomas") -> Checked:
+    """The event that a file's table passed its own checks."""
+    return Checked(delivery_id=delivery, file=file, copy_id=copy, outcome="passed", rules=3)
+
+
 def validated(ledger: Ledger, key: str = "2025-12") -> str:
     """Append all events up to a good verdict; returns the intake's id."""
     delivery = received(ledger, key)
     copy = parsed(ledger, delivery)
-    ledger.append(Validated(delivery_id=delivery, outcome="passed", copies=(copy,)))
+    ledger.append(checked(delivery, copy), Validated(delivery_id=delivery, outcome="passed", copies=(copy,)))
     return delivery
 
 

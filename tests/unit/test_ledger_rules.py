@@ -232,7 +232,27 @@ def test_a_verdict_covers_the_parsed_tables_in_force(ledger: Ledger) -> None:
     refused(ledger, passed.model_copy(update={"copies": (old,)}), because="without all parsed tables")
     new = make.parsed(ledger, delivery)
     refused(ledger, passed.model_copy(update={"copies": (old, other)}), because="in force")
-    ledger.append(passed.model_copy(update={"copies": (new, other)}))
+    passed = passed.model_copy(update={"copies": (new, other)})
+    ledger.append(make.checked(delivery, new))
+    refused(ledger, passed, because="did not pass its own checks")
+    ledger.append(make.checked(delivery, other, "doorstroom"), passed)
+
+
+def test_a_check_rests_on_the_table_in_force_and_falls_with_it(ledger: Ledger) -> None:
+    delivery = make.received(ledger)
+    old, new = make.parsed(ledger, delivery), make.parsed(ledger, delivery)
+    refused(ledger, make.checked(delivery, old), because="in force")
+    bad = make.checked(delivery, new).model_copy(update={"findings": (BLOCKING,)})
+    refused(ledger, bad, because="passed with a blocking")
+    refused(
+        ledger, make.checked(delivery, new).model_copy(update={"outcome": "failed"}), because="failed without a blocking"
+    )
+    ledger.append(bad.model_copy(update={"outcome": "failed"}))
+    assert ledger.state().intakes[delivery].stage == "failed"
+    newest = make.parsed(ledger, delivery)
+    assert ledger.state().intakes[delivery].stage == "received"
+    ledger.append(make.checked(delivery, newest))
+    assert ledger.state().intakes[delivery].has_passed("diplomas")
 
 
 def test_a_verdict_agrees_with_its_findings(ledger: Ledger) -> None:
@@ -253,7 +273,7 @@ def test_only_a_good_verdict_on_the_same_tables_is_stored(ledger: Ledger) -> Non
     refused(ledger, event, because="did not pass")
     ledger.append(Validated(delivery_id=delivery, outcome="failed", copies=(copy,), findings=(BLOCKING,)))
     refused(ledger, event, because="did not pass")
-    ledger.append(Validated(delivery_id=delivery, outcome="passed", copies=(copy,)))
+    ledger.append(make.checked(delivery, copy), Validated(delivery_id=delivery, outcome="passed", copies=(copy,)))
     make.parsed(ledger, delivery)
     refused(ledger, event, because="did not pass")
 

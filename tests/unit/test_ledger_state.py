@@ -35,7 +35,7 @@ def test_the_stages_on_the_way_of_a_delivery(ledger: Ledger) -> None:
     assert stage() == "failed"
     again = make.parsed(ledger, delivery)
     assert stage() == "received"
-    ledger.append(Validated(delivery_id=delivery, outcome="passed", copies=(again,)))
+    ledger.append(make.checked(delivery, again), Validated(delivery_id=delivery, outcome="passed", copies=(again,)))
     assert stage() == "validated"
 
 

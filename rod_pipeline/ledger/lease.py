@@ -1,0 +1,62 @@
+"""Leases: one worker at a time for one thing.
+
+Belongs here: mutual exclusion between processes, bound to the life of the holder. Does not belong here: who may do what.
+
+A lease is held by the operating system (a lock on a file) or by PostgreSQL (a session's advisory lock), so a holder that
+is killed holds nothing any more: no time-outs, no stale locks to clear at night.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+from rod_pipeline.errors import TransientError
+
+
+class Busy(TransientError):
+    """Another process is working on the same thing."""
+
+    code = "ROD-LEDGER-90"
+
+
+@contextmanager
+def lease(engine: Engine, name: str) -> Iterator[None]:
+    """Hold ``name`` for as long as the block lasts; raises ``Busy`` at once when somebody else holds it."""
+    if engine.dialect.name == "sqlite":
+        database = Path(engine.url.database or "ledger.db")
+        folder = database.with_name(database.name + ".leases")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise _busy() from None
+            yield
+        finally:
+            os.close(handle)
+    else:
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        with engine.connect() as connection:
+            if not connection.execute(text("select pg_try_advisory_lock(:n)"), {"n": number}).scalar_one():
+                raise _busy()
+            connection.commit()
+            try:
+                yield
+            finally:
+                connection.execute(text("select pg_advisory_unlock(:n)"), {"n": number})
+                connection.commit()
+
+
+def _busy() -> Busy:
+    return Busy(
+        "Another run is working on this delivery right now.",
+        "Wait until that run has ended, then rerun; nothing was done by this one.",
+    )

@@ -1,0 +1,59 @@
+"""Leases: one holder at a time, over processes, and none after the holder's death. On SQLite and on PostgreSQL."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from rod_pipeline.ledger.lease import Busy
+from rod_pipeline.ledger.log import Ledger
+from tests.support.ledger import SetClock
+
+_HOLDER = """
+import sys
+from rod_pipeline.clock import SystemClock
+from rod_pipeline.ledger.log import Ledger
+with Ledger(sys.stdin.readline().strip(), SystemClock()).exclusive("a" * 16):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def _held_elsewhere(url: str) -> subprocess.Popen[str]:
+    holder = subprocess.Popen([sys.executable, "-c", _HOLDER], stdin=-1, stdout=-1, text=True)
+    assert holder.stdin is not None and holder.stdout is not None
+    holder.stdin.write(url + "\n")
+    holder.stdin.flush()
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_a_lease_has_one_holder_and_falls_when_he_is_killed(ledger_url: str, set_clock: SetClock) -> None:
+    ledger = Ledger(ledger_url, set_clock)
+    holder = _held_elsewhere(ledger_url)
+    try:
+        with pytest.raises(Busy), ledger.exclusive("a" * 16):
+            pass
+        with ledger.exclusive("b" * 16):
+            pass
+    finally:
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    # PostgreSQL notices a lost session when it next looks at the socket; that is at once, but not synchronous.
+    for _ in range(200):
+        try:
+            with ledger.exclusive("a" * 16):
+                return
+        except Busy:
+            ledger.state()
+    pytest.fail("the lease of a killed process was not given up")
+
+
+def test_a_lease_is_given_back_by_an_exception_too(ledger_url: str, set_clock: SetClock) -> None:
+    ledger = Ledger(ledger_url, set_clock)
+    with pytest.raises(KeyError), ledger.exclusive("a" * 16):
+        raise KeyError
+    with ledger.exclusive("a" * 16), pytest.raises(Busy), ledger.exclusive("a" * 16):
+        pass
