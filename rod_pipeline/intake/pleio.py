@@ -261,8 +261,8 @@ def _dead_end(page: Page, asked: Page | None) -> errors.PleioError:
         return errors.SecondFactor()
     if len(page.files) > 1:
         return errors.SeveralFiles()
-    if (refusal := page.refusal_of_link()) is not None:
-        return refusal()
     if page.asks_account():
         return errors.SiteClosed()
+    if (refusal := page.refusal_of_link()) is not None:
+        return refusal()
     return errors.FormChanged() if asked is None else errors.NotADelivery()
