@@ -31,7 +31,7 @@ _ABOUT_CODE: tuple[tuple[str, type[errors.PleioError]], ...] = (
         r"te veel (\w+ )?pogingen|too many (\w+ )?attempts|locked|vergrendeld|(tijdelijk|code).{0,40}geblokkeerd",
         errors.LockedOut,
     ),
-    (r"(al|reeds) (\w+ )?gebruikt|already (been )?used", errors.CodeUsed),
+    (r"(al|reeds) (\w+ ){0,3}gebruikt|already (been )?used", errors.CodeUsed),
     (r"code\b.{0,60}(verlopen|niet meer geldig|expired|no longer valid)", errors.CodeExpired),
     (r"csrf|sessie is verlopen|session (has )?expired", errors.FormChanged),
 )

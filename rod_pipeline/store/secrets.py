@@ -296,13 +296,12 @@ def _asked(prompt: str) -> str:
 
 def _read_descriptor(fd: int) -> str | None:
     """The text behind a descriptor; None when it is no UTF-8. Reads no further than a code can be long."""
-    data = b""
-    try:
+    data, readable = b"", False
+    with suppress(OSError):
         while len(data) <= 4 * _LONGEST_CODE + 2 and (block := os.read(fd, 4096)):
             data += block
-    except OSError:
-        data = None  # type: ignore[assignment]
-    if data is None:
+        readable = True
+    if not readable:
         raise NoTerminal(f"File descriptor {fd} can't be read.", "Open it for reading, as in 3<file.")
     try:
         return data.decode("utf-8")

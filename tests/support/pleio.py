@@ -23,6 +23,17 @@ class FixedClock:
         return NOW
 
 
+def settings(**changes: Any) -> PleioSettings:
+    """Settings for the stand-in, with a host that does not exist beside it."""
+    given: dict[str, Any] = {
+        "hosts": ("127.0.0.1", "pleio.example"),
+        "storage_hosts": ("127.0.0.1", "pleio.example"),
+        "allow_loopback_http": True,
+        "attempts": 3,
+    }
+    return PleioSettings(**(given | changes))
+
+
 def a_zip(size: int = 300_000) -> bytes:
     """Bytes that begin like a zip file; what is in it is nobody's business here."""
     return b"PK\x03\x04" + secrets.token_bytes(size)
@@ -74,20 +85,9 @@ class Trial:
     def counts(self) -> dict[str, int]:
         return dict(self.stand_in.requests)
 
-    def settings(self, **changes: Any) -> PleioSettings:
-        given: dict[str, Any] = {
-            "hosts": ("127.0.0.1", "pleio.example"),
-            "storage_hosts": ("127.0.0.1", "pleio.example"),
-            "allow_loopback_http": True,
-            "attempts": 3,
-        }
-        return PleioSettings(**(given | changes))
-
     def fetch(self, *, wrong: bool = False, monotonic: Any = None, **changes: Any) -> Download[Sink]:
         extra = {} if monotonic is None else {"monotonic": monotonic}
-        client = PleioClient(
-            self.settings(**changes), FixedClock(), sleep=self.waits.append, jitter=lambda: 0.0, **extra
-        )
+        client = PleioClient(settings(**changes), FixedClock(), sleep=self.waits.append, jitter=lambda: 0.0, **extra)
         return client.fetch(self.link, self._wrong() if wrong else self.code, self.sinks.open)
 
     def fails(self, **how: Any) -> PleioError:
