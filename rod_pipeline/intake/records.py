@@ -1,0 +1,374 @@
+"""Bytes to frames of strings: where records begin and end, strictly, in constant memory.
+
+Belongs here: cutting a stream into chunks at record ends, checking its structure byte by byte, and handing each chunk
+to polars' own parser. Does not belong here: what the columns mean (``reader``), archives (``archive``).
+
+polars parses fast but forgives: a short row becomes nulls, a blank line a row of nulls, a long last row is cut, a stray
+quote swallows lines. So the structure is counted here first, on the bytes alone (record ends, separators per record,
+quotes), and polars' row count is held against that count. A row may be refused; none is lost or repaired.
+
+The notation is RFC 4180's with another separator: a quote opens at the start of a value only and closes at its end; a
+quote inside a quoted value is doubled. Both kinds of line end are accepted and counted.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from rod_pipeline.contracts.model import Dialect
+from rod_pipeline.intake.refusals import (
+    ASK_DUO,
+    BadQuoting,
+    BlankRecord,
+    ControlRecordWrong,
+    FileIsEmpty,
+    HasNulBytes,
+    LoneCarriageReturn,
+    NoRows,
+    RowsLost,
+    TooLong,
+    WrongByteOrderMark,
+    WrongColumnCount,
+    WrongEncoding,
+)
+
+CHUNK_BYTES = 16 * 2**20
+MAX_RECORD_BYTES = 2**20
+MAX_VALUE_BYTES = 64 * 2**10
+
+_BOM = b"\xef\xbb\xbf"
+_LF, _CR = 10, 13
+_BLOCK_BYTES = 2**18
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Whole records. ``ends`` are the positions of their line feeds; ``inside`` is 1 where a byte is quoted."""
+
+    data: bytes
+    ends: npt.NDArray[np.int64]
+    inside: npt.NDArray[np.uint8] | None
+    number: int
+
+    @property
+    def bytes(self) -> npt.NDArray[np.uint8]:
+        return np.frombuffer(self.data, np.uint8)
+
+    @property
+    def starts(self) -> npt.NDArray[np.int64]:
+        return np.concatenate((np.zeros(1, np.int64), self.ends[:-1] + 1))
+
+    def where(self, position: int) -> str:
+        """Which record holds the byte at ``position``, in words."""
+        return _name(self.number + int(np.searchsorted(self.ends, position)))
+
+    def split(self, count: int) -> "tuple[_Chunk, _Chunk]":
+        """The first ``count`` records, and the rest."""
+        cut = int(self.ends[count - 1]) + 1 if count else 0
+        inside = (None, None) if self.inside is None else (self.inside[:cut], self.inside[cut:])
+        return (
+            _Chunk(self.data[:cut], self.ends[:count], inside[0], self.number),
+            _Chunk(self.data[cut:], self.ends[count:] - cut, inside[1], self.number + count),
+        )
+
+
+def _name(number: int) -> str:
+    return f"record {number}" if number else "the header"
+
+
+@dataclass
+class RecordStream:
+    """The records of one file: ``header()`` first when the dialect has one, then ``frames(columns)`` once.
+
+    ``stream`` is read once, front to back. Errors are the ROD-FILE errors of this module and whatever ``stream``
+    raises. The counters are complete when ``frames`` has ended.
+    """
+
+    stream: BinaryIO
+    dialect: Dialect
+    chunk_bytes: int = CHUNK_BYTES
+    rows: int = 0
+    size: int = 0
+    crlf_ends: int = 0
+    lf_ends: int = 0
+    final_newline: bool = True
+    control_count: int | None = None
+    has_bom: bool = False
+    _rest: bytes = b""
+    _ended: bool = False
+    _number: int = 0
+    _only_utf8_so_far: bool = True
+    _pending: _Chunk | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self._number = 0 if self.dialect.header else 1
+        start = self._fill(max(self.chunk_bytes, len(_BOM) + 1))
+        if not start:
+            raise FileIsEmpty("The file holds 0 bytes; a file that is left out looks different.", ASK_DUO)
+        if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise WrongEncoding("The file is written in UTF-16.", f"Only utf-8 and cp1252 are read. {ASK_DUO}")
+        self.has_bom = start.startswith(_BOM)
+        if self.has_bom and self.dialect.encoding != "utf-8":
+            raise WrongEncoding(f"The file is UTF-8; its contract says {self.dialect.encoding}.", ASK_DUO)
+        if self.has_bom != self.dialect.bom:
+            have, says = ("has a", "none") if self.has_bom else ("has no", "one")
+            raise WrongByteOrderMark(f"The file {have} byte order mark; its contract says {says}.", ASK_DUO)
+        self._rest = start[len(_BOM) :] if self.has_bom else start
+        if not self._rest:
+            raise FileIsEmpty("The file holds a byte order mark and nothing else.", ASK_DUO)
+
+    def header(self) -> list[str]:
+        """The values of the first record."""
+        chunk = self._next_chunk()
+        if chunk is None:
+            raise ControlRecordWrong("The file holds a closing control record and no header.", ASK_DUO)
+        first, rest = chunk.split(1)
+        self._pending = rest if len(rest.ends) else None
+        return self._values(first.data)
+
+    def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """The data records as frames of strings, in order; an empty value is null. Each record has all ``columns``."""
+        while (chunk := self._pending or self._next_chunk()) is not None:
+            self._pending = None
+            self._check_columns(chunk, len(columns))
+            frame = self._parse(chunk, columns)
+            self.rows += frame.height
+            yield frame
+        if not self.rows:
+            raise NoRows("The file holds a header or a control record, and no rows.", ASK_DUO)
+        if self.dialect.control_record and self.control_count != self.rows:
+            raise ControlRecordWrong(
+                f"The closing control record counts {self.control_count} records; the file holds {self.rows}.", ASK_DUO
+            )
+
+    # -- cutting -----------------------------------------------------------------------------------------------------
+
+    def _fill(self, wanted: int) -> bytes:
+        parts: list[bytes] = []
+        while wanted > 0 and (part := self.stream.read(wanted)):
+            parts.append(part)
+            wanted -= len(part)
+        self._ended = wanted > 0
+        data = b"".join(parts)
+        self.size += len(data)
+        return data
+
+    def _next_chunk(self) -> _Chunk | None:
+        """The next whole records, checked; None at the end. With a control record the last one always waits."""
+        buffer = self._rest
+        while True:
+            if self._ended and buffer and not buffer.endswith(b"\n"):
+                self.final_newline = False
+                buffer += b"\n"
+            chunk = self._layout(buffer)
+            ready = len(chunk.ends)
+            if self.dialect.control_record and not self._ended:
+                ready -= 1
+            if ready > 0:
+                break
+            self._refuse_endless(chunk)
+            if self._ended:
+                return None
+            buffer += self._fill(self.chunk_bytes)
+        taken, left = chunk.split(ready)
+        self._rest = left.data
+        if self._ended and self.dialect.control_record:
+            self._refuse_endless(left)
+            taken, last = taken.split(ready - 1)
+            self._read_control_record(last.data)
+            if not len(taken.ends):
+                return None
+        self._check_bytes(taken)
+        self._refuse_endless(left)
+        self._number += len(taken.ends)
+        return taken
+
+    def _layout(self, buffer: bytes) -> _Chunk:
+        raw = np.frombuffer(buffer, np.uint8)
+        quote = self.dialect.quote.encode()
+        if not quote or quote not in buffer:
+            return _Chunk(buffer, np.flatnonzero(raw == _LF), None, self._number)
+        inside = np.bitwise_xor.accumulate((raw == quote[0]).view(np.uint8))
+        return _Chunk(buffer, np.flatnonzero((raw == _LF) & (inside == 0)), inside, self._number)
+
+    def _refuse_endless(self, chunk: _Chunk) -> None:
+        """Refuse when what follows the last record end of ``chunk`` can't become a record any more."""
+        unended = len(chunk.data) - (int(chunk.ends[-1]) + 1 if len(chunk.ends) else 0)
+        if not (self._ended and unended) and unended <= MAX_RECORD_BYTES:
+            return
+        where = _name(chunk.number + len(chunk.ends))
+        if chunk.inside is not None and chunk.inside[-1]:
+            raise BadQuoting(f"A quote that stands in {where} is not closed.", ASK_DUO)
+        raise TooLong(f"{where.capitalize()} is longer than {MAX_RECORD_BYTES} bytes.", ASK_DUO)
+
+    def _read_control_record(self, record: bytes) -> None:
+        kind = self.dialect.control_record
+        values = self._values(record)
+        if len(values) != 2 or values[0] != kind or not values[1].isascii() or not values[1].isdigit():
+            raise ControlRecordWrong(
+                f"The last record is no control record {kind} with a count: the file may be truncated.", ASK_DUO
+            )
+        self.control_count = int(values[1][:18])
+
+    # -- checking ----------------------------------------------------------------------------------------------------
+
+    def _check_bytes(self, chunk: _Chunk) -> None:
+        """Bytes that no dialect allows, blank or endless records, line ends, quotes, encoding."""
+        data, raw, ends, starts = chunk.data, chunk.bytes, chunk.ends, chunk.starts
+        if (position := data.find(b"\0")) >= 0:
+            raise HasNulBytes(f"A NUL byte stands in {chunk.where(position)}.", ASK_DUO)
+        if chunk.inside is not None:
+            self._check_quotes(chunk)
+        lengths = ends - starts
+        if lengths.min() <= 1:
+            blank = (lengths == 0) | ((lengths == 1) & (raw[starts] == _CR))
+            if blank.any():
+                raise BlankRecord(
+                    f"{_name(chunk.number + int(blank.argmax())).capitalize()} is a blank line "
+                    f"({int(blank.sum())} in this part of the file).",
+                    ASK_DUO,
+                )
+        if lengths.max() > MAX_RECORD_BYTES:
+            where = _name(chunk.number + int(lengths.argmax())).capitalize()
+            raise TooLong(f"{where} is longer than {MAX_RECORD_BYTES} bytes.", ASK_DUO)
+        crlf = int(np.count_nonzero(raw[ends - 1] == _CR))
+        if data.count(b"\r") != crlf:
+            self._check_carriage_returns(chunk)
+        self.crlf_ends += crlf
+        self.lf_ends += len(ends) - crlf
+        if not data.isascii():
+            self._check_encoding(chunk)
+
+    def _check_quotes(self, chunk: _Chunk) -> None:
+        raw, quote, separator = chunk.bytes, ord(self.dialect.quote), ord(self.dialect.separator)
+        at = np.flatnonzero(raw == quote)
+        before_open = np.where(at[0::2] > 0, raw[at[0::2] - 1], _LF)
+        bad_open = at[0::2][~np.isin(before_open, (separator, _LF, quote))]
+        bad_close = at[1::2][~np.isin(raw[at[1::2] + 1], (separator, _LF, _CR, quote))]
+        if bad := [int(positions[0]) for positions in (bad_open, bad_close) if len(positions)]:
+            raise BadQuoting(
+                f"A quote in {chunk.where(min(bad))} stands inside a value; inside a quoted value it must be doubled.",
+                ASK_DUO,
+            )
+
+    def _check_carriage_returns(self, chunk: _Chunk) -> None:
+        raw = chunk.bytes
+        at = np.flatnonzero(raw == _CR)
+        lone = at[raw[at + 1] != _LF]
+        if chunk.inside is not None:
+            lone = lone[chunk.inside[lone] == 0]
+        if len(lone):
+            raise LoneCarriageReturn(
+                f"A carriage return without line feed stands in {chunk.where(int(lone[0]))}.", ASK_DUO
+            )
+
+    def _check_encoding(self, chunk: _Chunk) -> None:
+        encoding = self.dialect.encoding
+        try:
+            chunk.data.decode(encoding)
+        except UnicodeDecodeError as error:
+            raise WrongEncoding(f"A byte in {chunk.where(error.start)} is not {encoding}.", ASK_DUO) from None
+        if encoding == "utf-8" or not self._only_utf8_so_far:
+            return
+        try:
+            chunk.data.decode("utf-8")
+        except UnicodeDecodeError:
+            self._only_utf8_so_far = False
+        else:
+            position = next(index for index, byte in enumerate(chunk.data) if byte > 127)
+            raise WrongEncoding(
+                f"From {chunk.where(position)} on, the file is UTF-8; its contract says {encoding}.", ASK_DUO
+            )
+
+    def _check_columns(self, chunk: _Chunk, wanted: int) -> None:
+        if self._has_columns(chunk, wanted):
+            return
+        at = np.concatenate(list(self._separator_blocks(chunk)))
+        counts = np.diff(np.searchsorted(at, chunk.ends), prepend=0) + 1
+        wrong = counts != wanted
+        first = int(wrong.argmax())
+        where = _name(chunk.number + first).capitalize()
+        last = self._ended and not self.final_newline and not self._rest and first == len(counts) - 1
+        cause = " It is the last and has no line end: the file looks truncated." if last else ""
+        raise WrongColumnCount(
+            f"{where} has {int(counts[first])} values where {wanted} columns are declared "
+            f"({int(wrong.sum())} such records in this part of the file).{cause}",
+            ASK_DUO,
+        )
+
+    def _has_columns(self, chunk: _Chunk, wanted: int) -> bool:
+        """Whether each record has ``wanted - 1`` separators: so many in all, and its first and last lie within it."""
+        each, seen = wanted - 1, 0
+        firsts, lasts = [], []
+        for at in self._separator_blocks(chunk):
+            if each:
+                firsts.append(at[-seen % each :: each])
+                lasts.append(at[(each - 1 - seen) % each :: each])
+            seen += len(at)
+        if seen != each * len(chunk.ends):
+            return False
+        if not each:
+            return True
+        return bool((np.concatenate(firsts) >= chunk.starts).all() and (np.concatenate(lasts) < chunk.ends).all())
+
+    def _separator_blocks(self, chunk: _Chunk) -> Iterator[npt.NDArray[np.int64]]:
+        """Positions of the separators outside quotes, in pieces that fit the processor's cache."""
+        raw, separator = chunk.bytes, ord(self.dialect.separator)
+        for start in range(0, len(raw), _BLOCK_BYTES):
+            block = raw[start : start + _BLOCK_BYTES] == separator
+            if chunk.inside is not None:
+                block &= chunk.inside[start : start + _BLOCK_BYTES] == 0
+            yield np.flatnonzero(block) + start
+
+    # -- parsing -----------------------------------------------------------------------------------------------------
+
+    def _values(self, record: bytes) -> list[str]:
+        text = record.decode(self.dialect.encoding, errors="replace").removesuffix("\n").removesuffix("\r")
+        rows = csv.reader(
+            StringIO(text, newline=""),
+            delimiter=self.dialect.separator,
+            quotechar=self.dialect.quote or None,
+            quoting=csv.QUOTE_MINIMAL if self.dialect.quote else csv.QUOTE_NONE,
+        )
+        try:
+            return next(rows, [""])
+        except csv.Error:
+            return [""]
+
+    def _parse(self, chunk: _Chunk, columns: Sequence[str]) -> pl.DataFrame:
+        data, wanted = chunk.data, len(chunk.ends)
+        if self.dialect.encoding != "utf-8" and not data.isascii():
+            data = data.decode(self.dialect.encoding).encode()
+        if data.startswith(_BOM):
+            # polars takes one mark away at the start of whatever it is given; here it belongs to a value.
+            data = _BOM + data
+        try:
+            frame = pl.read_csv(
+                data,
+                has_header=False,
+                schema=dict.fromkeys(columns, pl.String),
+                separator=self.dialect.separator,
+                quote_char=self.dialect.quote or None,
+            )
+        except pl.exceptions.PolarsError:
+            raise RowsLost(
+                f"The parser refused {_name(chunk.number)} to {_name(chunk.number + wanted - 1)}.", ASK_DUO
+            ) from None
+        if frame.height != wanted:
+            raise RowsLost(
+                f"Of {wanted} records from {_name(chunk.number)} on, the parser returned {frame.height}.", ASK_DUO
+            )
+        if int((chunk.ends - chunk.starts).max()) > MAX_VALUE_BYTES:
+            longest = frame.select(pl.max_horizontal(pl.all().str.len_bytes().fill_null(0))).to_series()
+            if int(longest.max() or 0) > MAX_VALUE_BYTES:  # type: ignore[arg-type]
+                where = _name(chunk.number + int(longest.arg_max() or 0)).capitalize()
+                raise TooLong(f"{where} holds a value of more than {MAX_VALUE_BYTES} bytes.", ASK_DUO)
+        if chunk.inside is not None and self.dialect.quote.encode() * 2 in data:
+            frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+        return frame
