@@ -178,8 +178,6 @@ def _sqlite_connected(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    # Without it, INSERT OR REPLACE would delete a row past the triggers.
-    connection.execute("PRAGMA recursive_triggers = ON")
 
 
 def _sqlite_begun(connection: sa.Connection) -> None:

@@ -80,6 +80,11 @@ def test_a_key_that_no_delivery_can_have(ledger: Ledger) -> None:
         ledger.append(make.announced("2025-13"))
 
 
+def test_a_moment_comes_with_its_basis(ledger: Ledger) -> None:
+    refused(ledger, make.announced().model_copy(update={"moment": make.NOON}), because="come together")
+    refused(ledger, make.announced().model_copy(update={"moment_basis": "placed"}), because="come together")
+
+
 def test_a_moment_in_the_future_would_stretch_the_term(ledger: Ledger) -> None:
     future = make.NOON + timedelta(minutes=6)
     event = make.announced().model_copy(update={"moment": future, "moment_basis": "dispatch"})
@@ -184,7 +189,7 @@ def test_erasure_is_never_refused_and_can_be_said_twice(ledger: Ledger) -> None:
     state = ledger.state()
     assert state.live_copies(delivery) == ()
     assert state.intakes[delivery].stage == "refused"
-    ledger.append(*erasure)
+    ledger.append(*erasure, Refused(delivery_id=delivery, error="ROD-LATER-01"))
     assert ledger.state().intakes[delivery].refused == "ROD-PRIVACY-01"
 
 
@@ -245,7 +250,9 @@ def test_a_check_rests_on_the_table_in_force_and_falls_with_it(ledger: Ledger) -
     bad = make.checked(delivery, new).model_copy(update={"findings": (BLOCKING,)})
     refused(ledger, bad, because="passed with a blocking")
     refused(
-        ledger, make.checked(delivery, new).model_copy(update={"outcome": "failed"}), because="failed without a blocking"
+        ledger,
+        make.checked(delivery, new).model_copy(update={"outcome": "failed"}),
+        because="failed without a blocking",
     )
     ledger.append(bad.model_copy(update={"outcome": "failed"}))
     assert ledger.state().intakes[delivery].stage == "failed"
