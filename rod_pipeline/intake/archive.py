@@ -265,7 +265,7 @@ class _Zip:
         try:
             opened = self._zip.open(info, pwd=self._password if encrypted else None)
             # A wrong password passes ZipCrypto's own check once in 256 times, and then shows as damage at the start.
-            first = opened.read(_FIRST_BYTES if encrypted else 1)
+            first = opened.read(_FIRST_BYTES) if encrypted else b""
         except Exception:
             if encrypted:
                 raise WrongPassword(

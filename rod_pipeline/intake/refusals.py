@@ -27,7 +27,7 @@ def shown_name(name: str) -> str:
 def shown_headers(headers: Sequence[str], positions: Sequence[int]) -> list[str]:
     """The headers at these 1-based positions, or the positions alone when one of them does not look like a header.
 
-    They are not known to any contract, so they might be values: of a file without header, or one whose line end is lost.
+    No contract knows them, so they might be values: of a file without header, or one whose line end is lost.
     """
     texts = {position: headers[position - 1].strip() for position in positions}
     if all(_looks_like_header(text) for text in texts.values()):
@@ -37,7 +37,7 @@ def shown_headers(headers: Sequence[str], positions: Sequence[int]) -> list[str]
 
 def _looks_like_header(text: str) -> bool:
     letters = sum(char.isalpha() for char in text)
-    return 3 <= letters and len(text) <= 80 and bool(_HEADER_LIKE.fullmatch(text)) and not _LONG_NUMBER.search(text)
+    return letters >= 3 and len(text) <= 80 and bool(_HEADER_LIKE.fullmatch(text)) and not _LONG_NUMBER.search(text)
 
 
 class FileIsEmpty(PermanentError):
