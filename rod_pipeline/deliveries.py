@@ -20,6 +20,8 @@ _ID = re.compile(r"[0-9a-f]{16}")
 
 
 class BadDeliveryKey(PermanentError):
+    """What was given is not the key of a delivery."""
+
     code = "ROD-DELIVERY-01"
 
 

@@ -8,7 +8,8 @@ The kinds come from on-call practice: a *transient* failure goes away by itself 
 comes back however often it is tried, a *blocked* one waits for a decision of a person.
 
 An error's text reaches logs, Dagster's storage and terminals. It is composed of our own words, codes, names from
-contracts, counts and row numbers, never of a value from the data. Raise it ``from None`` where the cause may quote data.
+contracts, counts and row numbers, never of a value from the data. Raise it ``from None`` where the cause may quote
+data.
 """
 
 from typing import ClassVar, Literal

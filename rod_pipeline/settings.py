@@ -13,7 +13,7 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
 
@@ -56,6 +56,7 @@ class StoreSection(_Section):
     access_key: SecretStr | None = None
     secret_key: SecretStr | None = None
     ca_bundle: Path | None = None
+    checksums: Literal["when_supported", "when_required"] = "when_supported"
     adequacy: bool = Field(default=False, description="also allow countries with an adequacy decision (voorschrift 3c)")
     declaration: Path | None = Field(default=None, description="signed declaration of where an on-premises store is")
 

@@ -1,9 +1,10 @@
 """Leases: one worker at a time for one thing.
 
-Belongs here: mutual exclusion between processes, bound to the life of the holder. Does not belong here: who may do what.
+Belongs here: mutual exclusion between processes, bound to the life of the holder. Does not belong here: who may do
+what.
 
-A lease is held by the operating system (a lock on a file) or by PostgreSQL (a session's advisory lock), so a holder that
-is killed holds nothing any more: no time-outs, no stale locks to clear at night.
+A lease is held by the operating system (a lock on a file) or by PostgreSQL (a session's advisory lock), so a holder
+that is killed holds nothing any more: no time-outs, no stale locks to clear at night.
 """
 
 from __future__ import annotations

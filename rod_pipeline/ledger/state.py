@@ -51,8 +51,9 @@ class IntakeState:
 
     ``code`` is ``none`` for a manual drop, ``awaiting`` while the secret store may hold the access code, and
     ``ended:<reason>`` after that. ``raw`` are the copies of the received files; ``parsed`` maps a file to its newest
-    table of strings, ``checks`` to how that very table came out; ``tables`` and ``rows`` map a file to its typed table's copy and number of rows; ``marts`` maps a
-    mart to this delivery's newest table of it. ``superseded`` means that a later intake of the same key was announced.
+    table of strings, ``checks`` to how that very table came out; ``tables`` and ``rows`` map a file to its typed
+    table's copy and number of rows; ``marts`` maps a mart to this delivery's newest table of it. ``superseded`` means
+    that a later intake of the same key was announced.
     """
 
     delivery_id: str
@@ -80,8 +81,9 @@ class IntakeState:
 
         ``announced``: nothing is here yet. ``waiting_for_code``: the access code is gone and nothing was received; a
         new announcement (also of a manual drop) is the way on. ``received``: the raw files lie sealed. ``failed``: a
-        check on a file's newest table, or the verdict on the whole, is bad. ``validated``: the verdict is good. ``stored``: the typed tables lie verified; final, a
-        correction is a new delivery. ``refused``: may not be kept. ``superseded``: a later intake took its place.
+        check on a file's newest table, or the verdict on the whole, is bad. ``validated``: the verdict is good.
+        ``stored``: the typed tables lie verified; final, a correction is a new delivery. ``refused``: may not be kept.
+        ``superseded``: a later intake took its place.
         """
         if self.refused is not None:
             return "refused"

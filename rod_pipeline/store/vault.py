@@ -166,6 +166,16 @@ class Vault:
                 ) from None
         return cast(Copy, draft.copy)
 
+    def copy(self, copy_id: str) -> Copy:
+        """A verified copy of the past, as its writer saw it; without ``rows``. Raises ``CopyUnavailable``."""
+        known = self._verified(copy_id)
+        return Copy(copy_id, known.size or 0, known.sha256 or "", known.object_key)
+
+    def is_there(self, copy_id: str) -> bool:
+        """Whether the store has an object of the size that was written. Raises ``CopyUnavailable``."""
+        known = self._verified(copy_id)
+        return self._objects.size(known.object_key) == known.size
+
     def open_raw(self, copy_id: str) -> BinaryIO:
         """The plaintext of a raw copy: a sequential stream, authenticated up to what was read.
 

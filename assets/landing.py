@@ -1,0 +1,45 @@
+"""Landing: what DUO put in PLEIO, sealed in the EEA store as it came.
+
+Belongs here: the asset ``landing/raw_delivery``. Does not belong here: looking inside (``assets.validation``).
+"""
+
+import dagster as dg
+
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.intake.landing import land
+from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.partitions import deliveries, one_run_per_delivery
+from rod_pipeline.orchestration.resources import Rod
+
+
+@dg.asset(
+    key=["landing", "raw_delivery"],
+    partitions_def=deliveries,
+    backfill_policy=one_run_per_delivery,
+    group_name="landing",
+    kinds={"s3", "python"},
+    retry_policy=retry_transient,
+    pool="pleio",
+    description=(
+        "The files of a delivery as they came: downloaded from PLEIO with link and code, or handed over by hand with "
+        "`rod drop`. Streamed and sealed under the delivery's own key before the first byte rests anywhere, in a store "
+        "that was proved to be in the EEA, and read back. Run again, it finds what it has."
+    ),
+)
+def raw_delivery(context: dg.AssetExecutionContext, rod: Rod) -> dg.MaterializeResult[None]:
+    with told_plainly(), rod.open() as system:
+        landing = land(system, DeliveryKey.parse(context.partition_key))
+    return dg.MaterializeResult(
+        metadata={
+            "delivery": context.partition_key,
+            "delivery id": landing.delivery_id,
+            "files": len(landing.files),
+            "bytes sealed": sum(file.size or 0 for file in landing.files),
+            "sha-256 of the sealed files": dg.MetadataValue.json([file.sha256 for file in landing.files]),
+            "moment of provision": landing.moment.isoformat(),
+            "basis of the moment": landing.moment_basis,
+            "erase before": landing.deadline.isoformat(),
+            "store": landing.place,
+            "came by": landing.channel,
+        }
+    )

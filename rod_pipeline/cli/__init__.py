@@ -1,0 +1,33 @@
+"""The command ``rod``.
+
+Belongs here: one thin module per subject: arguments in, a call into the domain, words out. Does not belong here: logic.
+"""
+
+import sys
+
+import typer
+
+from rod_pipeline.errors import RodError
+
+
+def main() -> None:
+    """Run ``rod``: a domain error is told in two sentences, without a traceback, and exits with 1."""
+    from rod_pipeline.cli import contract, decree, delivery, installation, synthetic
+
+    app = typer.Typer(
+        name="rod",
+        help="The ROD deliveries of the MBO Raad: intake, validation, EEA storage, marts, erasure.",
+        no_args_is_help=True,
+        pretty_exceptions_show_locals=False,
+        add_completion=False,
+    )
+    app.add_typer(decree.app, name="decree", help="The decree as data: moments, duties, the 94 rubrieken.")
+    app.add_typer(contract.app, name="contract", help="How files should look: check what came, draft a next version.")
+    app.add_typer(synthetic.app, name="synthetic", help="Synthetic deliveries, whole and broken.")
+    delivery.register(app)
+    installation.register(app)
+    try:
+        app()
+    except RodError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)

@@ -1,0 +1,140 @@
+"""``rod announce``, ``drop``, ``status``, ``rerun``, ``open``: a delivery from the command line.
+
+Belongs here: reading arguments and secrets, and telling what happened. Secrets are asked for without echo or read from
+a file descriptor; never an argument, never the environment.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.settings import Settings
+from rod_pipeline.system import System
+
+_Key = Annotated[str, typer.Argument(help="the delivery, as 2025-12 or 2025-12-r2", show_default=False)]
+_Moment = Annotated[
+    datetime | None,
+    typer.Option(help="when DUO placed or sent it, if known (UTC); the term of seven years starts there"),
+]
+_Password = Annotated[bool, typer.Option(help="ask for the password of the zip as well")]
+_PasswordFd = Annotated[int | None, typer.Option(help="read the password of the zip from this file descriptor")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to ``app``."""
+    for command in (announce, drop, status, rerun):
+        app.command()(command)
+    app.command(name="open")(open_)
+
+
+def announce(
+    key: _Key,
+    link: Annotated[list[str], typer.Option(help="the link that DUO sent; give it more than once for more files")],
+    code_fd: Annotated[int | None, typer.Option(help="read the access code from this file descriptor")] = None,
+    zip_password: _Password = False,
+    zip_password_fd: _PasswordFd = None,
+    moment: _Moment = None,
+) -> None:
+    """Announce a delivery that lies in PLEIO. The access code is asked for; it goes, encrypted, to the secret store."""
+    from rod_pipeline.intake.announcing import announce as announce_delivery
+
+    system = System.open(Settings.load())
+    delivery_id = announce_delivery(
+        system,
+        DeliveryKey.parse(key),
+        link,
+        _secret("Access code: ", code_fd),
+        archive_password=_password(zip_password, zip_password_fd),
+        moment=_utc(moment),
+    )
+    typer.echo(f"Delivery {key} is announced (intake {delivery_id}); the sensor starts its run within half a minute.")
+
+
+def drop(
+    key: _Key,
+    files: Annotated[list[Path], typer.Argument(help="the files that you downloaded", show_default=False)],
+    zip_password: _Password = False,
+    zip_password_fd: _PasswordFd = None,
+    moment: _Moment = None,
+) -> None:
+    """Hand over files that you downloaded yourself. They are sealed into the store at once."""
+    from rod_pipeline.intake.announcing import drop as drop_files
+
+    delivery_id = drop_files(
+        System.open(Settings.load()),
+        DeliveryKey.parse(key),
+        files,
+        archive_password=_password(zip_password, zip_password_fd),
+        moment=_utc(moment),
+    )
+    typer.echo(
+        f"{len(files)} files of {key} are sealed in the store (intake {delivery_id}); the sensor starts its run."
+    )
+    typer.echo("Your own downloads are copies too: remove them now, and empty the wastebasket.")
+
+
+def status() -> None:
+    """Every delivery: how far it is, and until when it may be kept."""
+    from rod_pipeline.retention.deadline import deadline
+
+    system = System.open(Settings.load())
+    state = system.ledger.state()
+    table = Table("delivery", "stage", "came by", "moment", "erase before", "copies")
+    for key, intake in sorted(state.deliveries.items()):
+        until = "" if intake.moment is None else f"{deadline(intake.moment, system.decree.retention.years):%Y-%m-%d}"
+        table.add_row(
+            key,
+            intake.stage if intake.refused is None else f"refused ({intake.refused}), erased",
+            intake.channel,
+            "" if intake.moment is None else f"{intake.moment:%Y-%m-%d %H:%M}",
+            until,
+            str(len(state.live_copies(intake.delivery_id))),
+        )
+    Console().print(table)
+
+
+def rerun(key: _Key) -> None:
+    """Run a delivery again and wait for it; what was done is found done. Exits with 1 when it fails."""
+    from rod_pipeline.orchestration.launching import run_delivery
+
+    settings, delivery = Settings.load(), DeliveryKey.parse(key)
+    System.open(settings).intake(delivery)
+    if failures := run_delivery(settings, delivery):
+        for text in failures:
+            typer.echo(text, err=True)
+        raise typer.Exit(1)
+    typer.echo(f"Delivery {key} went through.")
+
+
+def open_(
+    sql: Annotated[str, typer.Argument(help="one query on the restricted marts")],
+    purpose: Annotated[str, typer.Option(help="what for: onderzoek, verantwoording or beheer (voorschrift 3a)")],
+) -> None:
+    """Query the restricted marts. What you see may be traceable to persons; each opening is in the ledger."""
+    from rod_pipeline.marts.database import open_database
+
+    system = System.open(Settings.load())
+    with open_database(system, system.actor(), purpose) as connection:
+        relation = connection.sql(sql)
+        typer.echo(str(relation) if relation is not None else "done")
+
+
+def _secret(prompt: str, fd: int | None) -> str:
+    from rod_pipeline.store.secrets import read_code
+
+    return read_code(fd, prompt)
+
+
+def _password(asked: bool, fd: int | None) -> str | None:
+    return _secret("Password of the zip: ", fd) if asked or fd is not None else None
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    from datetime import UTC
+
+    return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC)

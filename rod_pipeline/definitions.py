@@ -1,0 +1,48 @@
+"""The only place where definitions are put together.
+
+Belongs here: ``build_defs``, and ``defs`` for Dagster to load. Does not belong here: anything else. Tests build the
+real thing with other parts by handing them over as ``overrides``. https://docs.dagster.io/guides/build/projects
+"""
+
+import os
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from assets import eea, landing, marts, validation
+from rod_pipeline.orchestration.jobs import deliver
+from rod_pipeline.orchestration.resources import NothingPersonal, Rod
+from rod_pipeline.orchestration.sensors import announced_deliveries
+from rod_pipeline.settings import Settings
+
+
+def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
+    """The code location for one installation. ``overrides`` replace resources by name."""
+    resources: dict[str, object] = {
+        "rod": Rod(home=str(settings.home)),
+        # In memory: the file that results is sealed before it rests anywhere (rod_pipeline.marts.database).
+        "duckdb": DuckDBResource(database=":memory:", connection_config={"temp_directory": ""}),
+        "io_manager": NothingPersonal(),
+    }
+    assets: Sequence[dg.AssetsDefinition] = [
+        landing.raw_delivery,
+        validation.manifest,
+        *validation.parsed_files,
+        validation.whole_delivery,
+        eea.delivery_tables,
+        marts.studentaantallen,
+        marts.database,
+    ]
+    return dg.Definitions(
+        assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets),
+        asset_checks=validation.checks,
+        jobs=[deliver],
+        sensors=[announced_deliveries],
+        resources=resources | overrides,
+    )
+
+
+os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+defs = build_defs(Settings.load())

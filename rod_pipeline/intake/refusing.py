@@ -1,0 +1,31 @@
+"""Refusing: what may not be kept is erased at once, with evidence.
+
+Belongs here: the order of things when data turn up that the decree doesn't allow: notice, refusal, erasure. Does not
+belong here: what is not allowed (``identifiers``, ``matching``, ``reader``, the expectations).
+The rule is DESIGN 14.2; the duty to tell is voorschrift 3e of the decree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rod_pipeline.errors import RodError
+from rod_pipeline.intake.announcing import ARCHIVE_PASSWORD, CODE, LINKS
+from rod_pipeline.ledger.events import QualityNotified, Refused
+from rod_pipeline.ledger.state import IntakeState
+from rod_pipeline.quality.notice import draft_refusal, write_notice
+
+if TYPE_CHECKING:
+    from rod_pipeline.system import System
+
+
+def refuse(system: System, intake: IntakeState, error: RodError) -> None:
+    """Draft the notice, record the refusal, destroy the key, erase every copy. Runs again without harm."""
+    write_notice(system.settings.home, intake, draft_refusal(intake.key, error, system.clock.now(), system.decree))
+    system.ledger.append(
+        QualityNotified(delivery_id=intake.delivery_id, rules=1),
+        Refused(delivery_id=intake.delivery_id, error=error.code),
+    )
+    system.vault.erase_scope(intake.delivery_id, "refused")
+    for name in (LINKS, CODE, ARCHIVE_PASSWORD):
+        system.secrets.delete(intake.delivery_id, name)

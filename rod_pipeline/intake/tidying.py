@@ -1,0 +1,40 @@
+"""Tidying: erasing what must not stay.
+
+Belongs here: bringing places back in line with the ledger: copies, keys and secrets of intakes that were refused or
+replaced. Does not belong here: erasure by term or withdrawal (``retention``).
+
+It runs again without harm, and begins where a killed run left off, because it asks the ledger what is still there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rod_pipeline.ledger.lease import Busy
+
+if TYPE_CHECKING:
+    from rod_pipeline.system import System
+
+
+def tidy(system: System) -> int:
+    """Erase what refused and replaced intakes left; returns how many intakes had something left.
+
+    An intake that somebody is working on right now is left for the next time.
+    """
+    state = system.ledger.state()
+    done = 0
+    for intake in state.intakes.values():
+        gone = intake.stage in ("refused", "superseded")
+        if not gone or not (state.live_copies(intake.delivery_id) or state.keys.get(intake.delivery_id) == "live"):
+            continue
+        try:
+            with system.ledger.exclusive(intake.delivery_id):
+                system.vault.erase_scope(intake.delivery_id, "refused" if intake.refused else "replaced")
+        except Busy:
+            continue
+        done += 1
+    current = {i.delivery_id for i in state.intakes.values() if i.stage not in ("refused", "superseded", "stored")}
+    for scope in system.secrets.scopes():
+        if scope in state.intakes and scope not in current:
+            system.secrets.forget(scope)
+    return done

@@ -1,0 +1,192 @@
+"""The mart database: one DuckDB file over all living deliveries, built anew, never edited.
+
+Belongs here: building a generation and opening one. Does not belong here: the marts' formulas.
+
+DuckDB leaves deleted bytes in its file whatever is asked of it, so a generation is immutable: it is built in memory,
+sealed under a key of its own, and takes over by one event in the ledger; the generation before it is erased, key first.
+Between building and sealing the file stands in a folder in memory (tmpfs) that belongs to this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rod_pipeline.deliveries import new_id
+from rod_pipeline.errors import PermanentError, TransientError
+from rod_pipeline.ledger.events import Accessed, DatabaseBuilt
+from rod_pipeline.marts import studentaantallen as counts
+from rod_pipeline.marts.memory import memory_folder, open_in_memory
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from rod_pipeline.ledger.state import IntakeState, LedgerState
+    from rod_pipeline.system import System
+
+
+class NoDatabaseYet(PermanentError):
+    """Nobody has built a mart database so far."""
+
+    code = "ROD-MART-01"
+
+
+class BuiltMeanwhile(TransientError):
+    """Two builds ran at the same time; this one rests on deliveries that have changed since."""
+
+    code = "ROD-MART-02"
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a build gave: its id, the deliveries in it (keys), rows per table, size of the sealed file in bytes."""
+
+    generation: str
+    deliveries: tuple[str, ...]
+    rows: Mapping[str, int]
+    size: int
+
+
+ACTUEEL = """
+create view studentaantallen_actueel as
+select * exclude (rang) from (
+    select s.*,
+           dense_rank() over (
+               partition by s.schooljaar
+               order by (s.status = 'D') desc, l.moment desc, l.levering desc
+           ) as rang
+    from studentaantallen s join leveringen l using (levering)
+)
+where rang = 1
+"""
+
+
+def feeding(state: LedgerState) -> tuple[IntakeState, ...]:
+    """The deliveries that a generation is built from: stored, not superseded, with this mart built; oldest first."""
+    living = [d for d in state.deliveries.values() if d.stage == "stored" and counts.NAME in d.marts]
+    return tuple(sorted(living, key=lambda d: d.key))
+
+
+def build_database(system: System, connection: DuckDBPyConnection) -> Generation:
+    """Build a new generation with an empty in-memory ``connection``, seal it, let it take over, erase the one before.
+
+    Runs again without harm. Raises ``BuiltMeanwhile`` when a delivery came or went during the build.
+    """
+    from rod_pipeline.retention.deadline import deadline
+
+    state = system.ledger.state()
+    deliveries = feeding(state)
+    generation = new_id()
+    rows = {counts.NAME: 0}
+    schema = {"levering": pl.String, **{c.name: c.dtype for c in counts.COLUMNS}}
+    _create(connection, counts.NAME, pl.DataFrame(schema=schema))
+    for delivery in deliveries:
+        with system.vault.scan_table(delivery.marts[counts.NAME].copy_id) as frame:
+            table = frame.select(pl.lit(delivery.key).alias("levering"), *[c.name for c in counts.COLUMNS]).collect()
+        rows[counts.NAME] += _insert(connection, counts.NAME, table)
+    _create(
+        connection,
+        "leveringen",
+        pl.DataFrame(
+            [
+                (d.key, d.moment, deadline(d.moment, system.decree.retention.years).date())
+                for d in deliveries
+                if d.moment is not None
+            ],
+            schema={"levering": pl.String, "moment": pl.Datetime("us", "UTC"), "wissen_voor": pl.Date},
+            orient="row",
+        ),
+    )
+    connection.execute(ACTUEEL)
+    _describe(connection)
+
+    system.vault.create_key(generation)
+    try:
+        with memory_folder() as folder:
+            file = folder / "restricted.duckdb"
+            _save(connection, file)
+            with system.vault.write_raw(generation, "database", "restricted") as writer, file.open("rb") as built:
+                while block := built.read(1 << 20):
+                    writer.write(block)
+        _take_over(system, generation, writer.copy.copy_id, deliveries)
+    except BaseException:
+        system.vault.erase_scope(generation, "unfinished")
+        raise
+    retire(system)
+    return Generation(generation, tuple(d.key for d in deliveries), rows, writer.copy.size)
+
+
+def _take_over(system: System, generation: str, copy_id: str, deliveries: Sequence[IntakeState]) -> None:
+    based_on = {(d.delivery_id, d.marts[counts.NAME].copy_id) for d in deliveries}
+
+    def still_true(state: LedgerState) -> None:
+        if {(d.delivery_id, d.marts[counts.NAME].copy_id) for d in feeding(state)} != based_on:
+            raise BuiltMeanwhile(
+                "A delivery came or went while the mart database was being built.", "Run marts/database again."
+            )
+
+    ids = tuple(d.delivery_id for d in deliveries)
+    system.ledger.append(DatabaseBuilt(generation=generation, copy_id=copy_id, deliveries=ids), when=still_true)
+
+
+def retire(system: System) -> int:
+    """Erase every generation that isn't the current one, and what a killed build left; returns how many."""
+    state = system.ledger.state()
+    current = state.generation.generation if state.generation else None
+    databases = {c.scope for c in state.copies.values() if c.zone == "database" and c.status != "erased"}
+    old = sorted(databases - {current})
+    for scope in old:
+        system.vault.erase_scope(scope, "rebuilt")
+    return len(old)
+
+
+@contextmanager
+def open_database(system: System, actor: str, purpose: str) -> Iterator[DuckDBPyConnection]:
+    """The current generation, read-only and in memory, for as long as the block lasts.
+
+    This is the one way to restricted marts (DESIGN 14.17); each opening is an event in the ledger with its purpose.
+    """
+    current = system.ledger.state().generation
+    if current is None:
+        raise NoDatabaseYet("There is no mart database yet.", "Wait until the first delivery has gone through.")
+    event = Accessed.model_validate({"actor": actor, "purpose": purpose, "copy_id": current.copy_id})
+    system.ledger.append(event)
+    with system.vault.open_raw(current.copy_id) as sealed, open_in_memory(sealed) as connection:
+        yield connection
+
+
+def _create(connection: DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
+    arrow = frame.to_arrow()
+    connection.register("incoming", arrow)
+    connection.execute(f"create table {table} as select * from incoming")
+    connection.unregister("incoming")
+
+
+def _insert(connection: DuckDBPyConnection, table: str, frame: pl.DataFrame) -> int:
+    connection.register("incoming", frame.to_arrow())
+    connection.execute(f"insert into {table} select * from incoming")
+    connection.unregister("incoming")
+    return frame.height
+
+
+def _describe(connection: DuckDBPyConnection) -> None:
+    connection.execute(f"comment on table {counts.NAME} is '{_quoted(counts.FORMULA)}'")
+    for column in counts.COLUMNS:
+        connection.execute(f"comment on column {counts.NAME}.{column.name} is '{_quoted(column.description)}'")
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def _save(connection: DuckDBPyConnection, file: Path) -> None:
+    connection.execute(f"attach '{file}' as generation")
+    (current,) = connection.execute("select current_database()").fetchone() or ("memory",)
+    connection.execute(f'copy from database "{current}" to generation')
+    connection.execute("checkpoint generation")
+    connection.execute("detach generation")

@@ -1,0 +1,57 @@
+"""Running a delivery again from the command line.
+
+Belongs here: asking the Dagster that runs to do it, so that queue and limits hold. Does not belong here: the sensor's
+own requests (``sensors``).
+"""
+
+from time import sleep
+
+import dagster as dg
+from dagster_graphql import DagsterGraphQLClient
+
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.orchestration.jobs import deliver
+from rod_pipeline.orchestration.partitions import DELIVERY
+from rod_pipeline.orchestration.serving import NotRunning, dagster_home, running
+from rod_pipeline.settings import Settings
+
+_OVER = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+
+
+def run_delivery(settings: Settings, key: DeliveryKey) -> list[str]:
+    """Queue a run of one delivery, wait for its end, and return what went wrong: empty when all went well.
+
+    Raises ``NotRunning`` when Dagster isn't up on this machine.
+    """
+    at = running(settings)
+    if at is None:
+        raise NotRunning("Dagster isn't running here.", "Start it with `rod up`, or use the UI of your deployment.")
+    with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
+        if not instance.has_dynamic_partition(DELIVERY, str(key)):
+            instance.add_dynamic_partitions(DELIVERY, [str(key)])
+        client = DagsterGraphQLClient("127.0.0.1", port_number=at.port)
+        run_id = client.submit_job_execution(
+            deliver.name, tags={"dagster/partition": str(key), "rod/delivery": str(key)}
+        )
+        while client.get_run_status(run_id) not in _OVER:
+            sleep(1)
+        return failures(instance, run_id)
+
+
+def failures(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """Why a run failed, one text a failure: the messages of failed steps and of failed blocking checks."""
+    texts = []
+    for entry in instance.all_logs(run_id):
+        event = entry.dagster_event
+        if event is None:
+            continue
+        if event.is_step_failure and event.step_failure_data.user_failure_data is not None:
+            texts.append(event.step_failure_data.user_failure_data.description or "failed without a word")
+        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed and evaluation.blocking and evaluation.description:
+                texts.append(evaluation.description)
+    run = instance.get_run_by_id(run_id)
+    if not texts and (run is None or run.status != dg.DagsterRunStatus.SUCCESS):
+        texts.append(f"The run ended as {run.status.value if run else 'gone'}; see its page in the UI.")
+    return texts

@@ -1,0 +1,38 @@
+"""The resources that assets, checks and sensors get.
+
+Belongs here: the door from Dagster to the domain. https://docs.dagster.io/guides/build/external-resources
+"""
+
+from pathlib import Path
+
+import dagster as dg
+
+from rod_pipeline.settings import Settings
+from rod_pipeline.system import System
+
+
+class Rod(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """One installation. ``home`` is its folder; everything else comes from its settings."""
+
+    home: str
+
+    def open(self) -> System:
+        """The parts of the installation, with nothing connected yet."""
+        return System.open(Settings.load(Path(self.home)))
+
+
+class NothingPersonal(dg.IOManager):
+    """Refuses every value: data go through the vault, never through Dagster's storage."""
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        if obj is not None:
+            raise dg.Failure(
+                "[ROD-INTERNAL-02] An asset handed a value to Dagster. What to do: report it to the developers.",
+                allow_retries=False,
+            )
+
+    def load_input(self, context: dg.InputContext) -> object:
+        raise dg.Failure(
+            "[ROD-INTERNAL-03] An asset asked Dagster for a value. What to do: report it to the developers.",
+            allow_retries=False,
+        )

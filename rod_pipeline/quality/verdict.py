@@ -1,0 +1,164 @@
+"""The verdict on a delivery: checking its files, judging the whole, and what follows from it.
+
+Belongs here: reading the sealed tables, running the rules, recording the outcome, writing report and notice. Does not
+belong here: the rules (``expectations``, ``delivery_rules``) and how they are counted (``validate``, ``delivery``).
+
+Only counts leave: the reports hold rule names, sentences that we wrote and numbers of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rod_pipeline.contracts import ContractBook
+from rod_pipeline.contracts.model import FILE_KINDS, Contract, FileKind
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.errors import BlockedError, RefusedData
+from rod_pipeline.ledger.events import Checked, Parsed, QualityNotified, Validated
+from rod_pipeline.ledger.state import IntakeState
+from rod_pipeline.quality.delivery import validate_delivery
+from rod_pipeline.quality.delivery_rules import IN_SCOPE
+from rod_pipeline.quality.docs import render_docs
+from rod_pipeline.quality.notice import draft_notice
+from rod_pipeline.quality.report import CheckReport
+from rod_pipeline.quality.suite import Suite
+from rod_pipeline.quality.validate import validate_file
+
+if TYPE_CHECKING:
+    from rod_pipeline.system import System
+
+WHOLE = "delivery"
+
+
+class NotParsedYet(BlockedError):
+    """A table was to be judged that hasn't been read."""
+
+    code = "ROD-QUALITY-10"
+
+
+class NotChecked(BlockedError):
+    """The whole was to be judged before each file passed."""
+
+    code = "ROD-QUALITY-11"
+
+
+class OutsideTheDecree(RefusedData):
+    """The delivery holds rows that the decree doesn't allow us to have."""
+
+    code = "ROD-QUALITY-12"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A report, the page that shows it, and the notice that was drafted when something blocked."""
+
+    report: CheckReport
+    page: Path
+    notice: Path | None
+
+
+def check_file(
+    system: System, key: DeliveryKey, file: FileKind, suite_for: Callable[[Contract, ContractBook], Suite]
+) -> Outcome:
+    """Hold one file of the delivery against its suite and record how it came out."""
+    intake = system.intake(key)
+    with system.ledger.exclusive(intake.delivery_id):
+        parsed = _parsed(intake, file)
+        contract = system.book.get(file, parsed.contract)
+        with system.vault.scan_table(parsed.copy_id) as frame:
+            report = validate_file(frame, contract, suite_for(contract, system.book))
+        outcome = _written(system, intake, file, report)
+        if intake.stage != "stored":
+            system.ledger.append(
+                Checked(
+                    delivery_id=intake.delivery_id,
+                    file=file,
+                    copy_id=parsed.copy_id,
+                    outcome="passed" if report.passed else "failed",
+                    rules=len(report.results),
+                    findings=report.findings(),
+                )
+            )
+            if outcome.notice is not None:
+                system.ledger.append(QualityNotified(delivery_id=intake.delivery_id, rules=len(report.broken)))
+    return outcome
+
+
+def judge(system: System, key: DeliveryKey) -> Outcome:
+    """Judge the delivery as a whole, after each file passed, and record the verdict.
+
+    Raises ``NotChecked``, or ``OutsideTheDecree`` after erasing a delivery that holds what the decree doesn't allow.
+    """
+    from rod_pipeline.intake.refusing import refuse
+
+    intake = system.intake(key)
+    with system.ledger.exclusive(intake.delivery_id):
+        parsed = {file: _parsed(intake, file) for file in FILE_KINDS}
+        unchecked = [file for file in FILE_KINDS if not intake.has_passed(file)]
+        if unchecked:
+            raise NotChecked(
+                f"These files of {key} have not passed their own checks: {', '.join(unchecked)}.",
+                "Mend what those checks say; then rerun the delivery (in the UI: Re-execute all).",
+            )
+        contracts: Mapping[FileKind, Contract] = {
+            file: system.book.get(file, table.contract) for file, table in parsed.items()
+        }
+        with ExitStack() as open_tables:
+            frames: dict[FileKind, pl.LazyFrame] = {
+                file: open_tables.enter_context(system.vault.scan_table(table.copy_id))
+                for file, table in parsed.items()
+            }
+            report = validate_delivery(frames, contracts, key, system.decree, system.clock)
+        outcome = _written(system, intake, WHOLE, report)
+        if intake.stage == "stored":
+            return outcome
+        outside = sum(result.failed for result in report.broken if result.rule.id == IN_SCOPE.id)
+        system.ledger.append(
+            Validated(
+                delivery_id=intake.delivery_id,
+                outcome="passed" if report.passed else "failed",
+                copies=tuple(table.copy_id for table in parsed.values()),
+                findings=report.findings(),
+            )
+        )
+        if outcome.notice is not None:
+            system.ledger.append(QualityNotified(delivery_id=intake.delivery_id, rules=len(report.broken)))
+        if outside:
+            error = OutsideTheDecree(
+                f"{outside} rows of delivery {key} are about school years that the decree doesn't allow; the delivery "
+                "was erased.",
+                "Send the drafted notice, and ask DUO for a delivery within the decree.",
+            )
+            refuse(system, intake, error)
+            raise error
+    return outcome
+
+
+def _parsed(intake: IntakeState, file: FileKind) -> Parsed:
+    table = intake.parsed.get(file)
+    if table is None:
+        raise NotParsedYet(
+            f"The current intake of {intake.key} has no table of {file}.",
+            "Rerun the delivery from the start (in the UI: Re-execute all): what was done is found done.",
+        )
+    return table
+
+
+def _written(system: System, intake: IntakeState, name: str, report: CheckReport) -> Outcome:
+    folder = system.settings.home / "data_docs" / f"{intake.key}-{intake.delivery_id}"
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"{name}.html"
+    page.write_bytes(render_docs(report))
+    notice = None
+    if not report.passed:
+        notices = system.settings.home / "notices"
+        notices.mkdir(exist_ok=True)
+        notice = notices / f"{intake.key}-{intake.delivery_id}-{name}.txt"
+        notice.write_text(draft_notice(DeliveryKey.parse(intake.key), report, system.clock), "utf-8")
+    return Outcome(report, page, notice)

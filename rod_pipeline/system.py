@@ -1,0 +1,152 @@
+"""One opened installation: the parts that every stage of a delivery works with.
+
+Belongs here: putting the parts together from settings. Does not belong here: what is done with them (``intake``,
+``quality``, ``marts``, ``retention``), Dagster (``orchestration``).
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from pydantic import SecretStr
+
+from rod_pipeline.clock import Clock, SystemClock
+from rod_pipeline.contracts import ContractBook
+from rod_pipeline.decree import Decree, load_decree
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.errors import BlockedError, PermanentError
+from rod_pipeline.intake.pleio import PleioClient, PleioSettings
+from rod_pipeline.ledger.log import Ledger
+from rod_pipeline.ledger.state import IntakeState
+from rod_pipeline.settings import BadSettings, Settings
+from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.store.keyring import LocalKeyring
+from rod_pipeline.store.objects import ObjectStore
+from rod_pipeline.store.seaweed import LocalStore
+from rod_pipeline.store.secrets import SecretStore
+from rod_pipeline.store.territory import TerritoryGuard
+from rod_pipeline.store.vault import Vault
+
+
+class UnknownDelivery(PermanentError):
+    """Somebody asks for a delivery that was never announced."""
+
+    code = "ROD-DELIVERY-02"
+
+
+class DeliveryIsGone(BlockedError):
+    """The current intake of a delivery was refused and erased."""
+
+    code = "ROD-DELIVERY-03"
+
+
+@dataclass(frozen=True)
+class System:
+    """The parts of one installation. Cheap to make; each part connects on first use. Leave it as a context manager."""
+
+    settings: Settings
+    clock: Clock
+
+    @classmethod
+    def open(cls, settings: Settings, clock: Clock | None = None) -> Self:
+        """The installation that ``settings`` describe, on this machine's clock unless another is given."""
+        return cls(settings, clock or SystemClock())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "_local_store" in self.__dict__:
+            self._local_store.stop()
+
+    @cached_property
+    def decree(self) -> Decree:
+        return load_decree(self.settings.decree)
+
+    @cached_property
+    def book(self) -> ContractBook:
+        return ContractBook.load(self.settings.contracts, self.decree)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Ledger(self.settings.ledger(), self.clock)
+
+    @cached_property
+    def keyring(self) -> LocalKeyring:
+        return LocalKeyring(self.settings.home / "keys", self._kek)
+
+    @cached_property
+    def secrets(self) -> SecretStore:
+        return SecretStore(self.settings.home / "secrets" / "codes", self._kek)
+
+    @cached_property
+    def vault(self) -> Vault:
+        section = self.settings.store
+        guard = TerritoryGuard(
+            self.clock,
+            kek=self._kek,
+            declaration=section.declaration or self.settings.home / "declaration.toml",
+            adequacy=section.adequacy,
+        )
+        return Vault(ObjectStore(self._store_settings()), self.keyring, self.ledger, guard)
+
+    @cached_property
+    def pleio_settings(self) -> PleioSettings:
+        return PleioSettings(**self.settings.pleio.model_dump())
+
+    @cached_property
+    def pleio(self) -> PleioClient:
+        return PleioClient(self.pleio_settings, self.clock)
+
+    def intake(self, key: DeliveryKey) -> IntakeState:
+        """The current intake of a delivery; raises ``UnknownDelivery`` or ``DeliveryIsGone``."""
+        intake = self.ledger.state().deliveries.get(str(key))
+        if intake is None:
+            raise UnknownDelivery(
+                f"Delivery {key} was never announced.",
+                f"Announce it (`rod announce {key} --link …`) or hand its files over (`rod drop {key} FILE…`).",
+            )
+        if intake.refused is not None:
+            raise DeliveryIsGone(
+                f"What came as delivery {key} was refused ({intake.refused}) and has been erased.",
+                f"Ask DUO for a corrected delivery and announce that one: `rod announce {key} --link …`.",
+            )
+        return intake
+
+    def actor(self) -> str:
+        """An opaque name for whoever runs this process: the same person has the same name, which tells nothing."""
+        who = f"{os.getuid()}".encode()
+        return "a" + hashlib.blake2b(who, key=self._kek, digest_size=8).hexdigest()
+
+    @cached_property
+    def _kek(self) -> bytes:
+        return self.settings.key_encryption_key().get_secret_value()
+
+    @cached_property
+    def _local_store(self) -> LocalStore:
+        return LocalStore(
+            self.settings.home / "store", name=self.settings.store.name, bucket=self.settings.store.bucket
+        )
+
+    def _store_settings(self) -> StoreSettings:
+        section = self.settings.store
+        if section.endpoint is None:
+            return self._local_store.start()
+        if section.access_key is None or section.secret_key is None:
+            raise BadSettings(
+                "The store has an endpoint but no access key or secret key.",
+                "Hand them over as ROD_STORE__ACCESS_KEY and ROD_STORE__SECRET_KEY.",
+            )
+        return StoreSettings(
+            name=section.name,
+            endpoint=section.endpoint,
+            region=section.region,
+            bucket=section.bucket,
+            access_key=SecretStr(section.access_key.get_secret_value()),
+            secret_key=SecretStr(section.secret_key.get_secret_value()),
+            ca_bundle=section.ca_bundle,
+            checksums=section.checksums,
+        )

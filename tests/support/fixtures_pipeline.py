@@ -1,0 +1,31 @@
+"""Fixtures around a whole installation."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.synthetic.pleio_server import StandIn
+from tests.support.pipeline import Bench
+
+
+@pytest.fixture
+def pleio_stand_in() -> Iterator[StandIn]:
+    """A PLEIO of this test's own."""
+    with StandIn() as pleio:
+        yield pleio
+
+
+@pytest.fixture
+def bench(
+    tmp_path: Path, seaweed: StoreSettings, pleio_stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
+    """A fresh installation, ready to be announced to."""
+    (tmp_path / "dagster").mkdir()
+    with dg.instance_for_test(temp_dir=str(tmp_path / "dagster")) as instance:
+        made = Bench(tmp_path / "home", seaweed, pleio_stand_in, instance)
+        for name, value in made.environment().items():
+            monkeypatch.setenv(name, value)
+        yield made
