@@ -308,8 +308,8 @@ class _Reading:
         texts = [str(value) for value in values]
         if _column(self.contract, name).type is ColumnType.BOOLEAN:
             written = dict(zip(("J", "N"), self.contract.dialect.booleans, strict=True))
-            texts = [written.get(text, text) for text in texts]
-        return self.text(name).is_in(pl.Series(texts, dtype=pl.String))
+            texts = [written[text] for text in texts if text in written]
+        return self.text(name).is_in(texts) if texts else pl.when(self.text(name).is_not_null()).then(False)
 
     def _compared(self, condition: Compare) -> pl.Expr:
         name, values = condition.column, condition.values

@@ -1,0 +1,185 @@
+"""Every count of the engine is that of a naive reading, row by row, on text of any kind."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rod_pipeline.contracts.model import Contract, DateNotation
+from rod_pipeline.quality import checks as ask
+from rod_pipeline.quality.suite import Suite
+from tests.support.quality import NAMES, Row, contract, expectation, frame, naive
+
+DIALECTS = st.fixed_dictionaries(
+    {
+        "dates": st.sampled_from(list(DateNotation)),
+        "decimal": st.sampled_from([",", "."]),
+        "booleans": st.sampled_from([("J", "N"), ("1", "0"), ("true", "false")]),
+    }
+)
+DATES = st.builds(
+    lambda year, month, day, form: form.format(y=year, m=month, d=day),
+    st.sampled_from(["2019", "2020", "2100", "2000", "0000", "1900", "202"]),
+    st.sampled_from(["00", "01", "02", "04", "12", "13", "1"]),
+    st.sampled_from(["00", "01", "28", "29", "30", "31", "32", "9"]),
+    st.sampled_from(["{y}{m}{d}", "{d}-{m}-{y}", "{y}-{m}-{d}"]),
+)
+NUMBERS = st.one_of(
+    st.integers(-(10**19), 10**19).map(str),
+    st.integers(-2, 70).map(str),
+    st.sampled_from(
+        ["0", "-0", "007", "1,5", "1.5", "-1,50", "10,0000001", "1,", ",5", "+1", "1e3", " 1", "٣", "1,5,5"]
+    ),
+    st.floats(-12, 12).map(lambda value: f"{value:.4f}".replace(".", ",")),
+)
+ODD = st.one_of(
+    st.text(max_size=6), st.sampled_from(["", " ", "\n", "ABC\n", "\x00", "é", "A" * 5000, "null", "NaN", "𝟙"])
+)
+FEW = st.sampled_from(["ABC", "ABD", "A1B", "M", "V", "J", "N", "1", "0", "true", "false"])
+VALUES = st.one_of(st.none(), FEW, FEW, DATES, NUMBERS, ODD)
+TABLES: st.SearchStrategy[list[Row]] = st.lists(st.fixed_dictionaries({name: VALUES for name in NAMES}), max_size=25)
+
+CONDITIONS: Sequence[ask.Condition] = (
+    ask.Compare("vlag", "==", ("J",)),
+    ask.Compare("vlag", "!=", ("N",)),
+    ask.Compare("code", "IN", ("ABC", "M")),
+    ask.Compare("code", "NOT_IN", ("ABC", "M")),
+    ask.Compare("getal", ">=", (3,)),
+    ask.Compare("cijfer", "<", (1.5,)),
+    ask.Compare("ander", ">", ("B",)),
+    ask.Present("ander"),
+    ask.Present("einde", expected=False),
+    ask.Every((ask.Present("code"), ask.Compare("vlag", "==", ("J",)))),
+    ask.Some((ask.Present("ander"), ask.Present("getal", expected=False))),
+)
+
+
+def _checks(*conditions: ask.Condition | None) -> list[ask.Check]:
+    asked: list[ask.Check] = []
+    for where in conditions:
+        for name in NAMES:
+            asked += [ask.Missing(name, where), ask.Unreadable(name, where)]
+            asked.append(ask.NotIn(name, ("ABC", "M", "J", "1"), where=where))
+            asked.append(ask.NotIn(name, ("V", "N"), inside=True, where=where))
+            asked.append(ask.NotMatching(name, "^(?:^[0-9A-Z]{3}$)$", where))
+        asked += [
+            ask.Rows(where),
+            ask.Outside("getal", 0, 60, where),
+            ask.Outside("getal", None, 5, where),
+            ask.Outside("cijfer", -1.5, None, where),
+            ask.NotAfter("einde", "begin", True, where),
+            ask.NotAfter("einde", "begin", False, where),
+            ask.NotAfter("getal", "getal", False, where),
+            ask.Unequal("code", "ander", where),
+            ask.Repeated(("nummer",), where),
+            ask.Repeated(("code", "vlag"), where),
+        ]
+    return asked
+
+
+@settings(max_examples=60)
+@given(rows=TABLES, dialect=DIALECTS, where=st.sampled_from(CONDITIONS))
+def test_every_check_counts_what_a_naive_reading_counts(
+    rows: list[Row], dialect: dict[str, object], where: ask.Condition
+) -> None:
+    of = contract(**dialect)
+    checks = _checks(None, where)
+    assert ask.count(frame(rows), of, checks) == {check: naive(rows, of, check) for check in checks}
+
+
+SUITE = Suite(
+    name="proef",
+    expectations=(
+        expectation("a.missing", "expect_column_values_to_not_be_null", column="code"),
+        expectation("a.read", "expect_column_values_to_read_as_declared", column="begin"),
+        expectation("a.values", "expect_column_values_to_be_in_set", column="code", value_set=["ABC", "M"]),
+        expectation("a.not", "expect_column_values_to_not_be_in_set", column="vlag", value_set=["N"]),
+        expectation("a.form", "expect_column_values_to_match_regex", column="nummer", regex="^(?:[0-9A-Z]{3})$"),
+        expectation("a.range", "expect_column_values_to_be_between", column="getal", min_value=0, max_value=60),
+        expectation("a.once", "expect_column_values_to_be_unique", column="nummer"),
+        expectation(
+            "a.null",
+            "expect_column_values_to_be_null",
+            column="ander",
+            row_condition={"type": "comparison", "column": {"name": "vlag"}, "operator": "==", "parameter": "J"},
+        ),
+        expectation(
+            "a.asked",
+            "expect_column_values_to_not_be_null",
+            column="ander",
+            row_condition={
+                "type": "and",
+                "conditions": [
+                    {"type": "nullity", "column": {"name": "einde"}, "is_null": True},
+                    {"type": "comparison", "column": {"name": "code"}, "operator": "IN", "parameter": ["ABC", "M"]},
+                ],
+            },
+        ),
+        expectation(
+            "a.order",
+            "expect_column_pair_values_a_to_be_greater_than_b",
+            column_A="einde",
+            column_B="begin",
+            or_equal=True,
+            ignore_row_if="either_value_is_missing",
+        ),
+        expectation(
+            "a.equal",
+            "expect_column_pair_values_to_be_equal",
+            column_A="code",
+            column_B="ander",
+            ignore_row_if="either_value_is_missing",
+        ),
+        expectation(
+            "a.key",
+            "expect_compound_columns_to_be_unique",
+            column_list=["code", "vlag"],
+            row_condition={
+                "type": "or",
+                "conditions": [
+                    {"type": "nullity", "column": {"name": "ander"}, "is_null": False},
+                    {"type": "comparison", "column": {"name": "getal"}, "operator": ">=", "parameter": 3},
+                ],
+            },
+            ignore_row_if="all_values_are_missing",
+        ),
+    ),
+)
+IN_OUR_TERMS: dict[str, ask.Check] = {
+    "a.missing": ask.Missing("code"),
+    "a.read": ask.Unreadable("begin"),
+    "a.values": ask.NotIn("code", ("ABC", "M")),
+    "a.not": ask.NotIn("vlag", ("N",), inside=True),
+    "a.form": ask.NotMatching("nummer", "^(?:[0-9A-Z]{3})$"),
+    "a.range": ask.Outside("getal", 0, 60),
+    "a.once": ask.Repeated(("nummer",)),
+    "a.null": ask.Rows(ask.Every((ask.Compare("vlag", "==", ("J",)), ask.Present("ander")))),
+    "a.asked": ask.Missing(
+        "ander", ask.Every((ask.Present("einde", expected=False), ask.Compare("code", "IN", ("ABC", "M"))))
+    ),
+    "a.order": ask.NotAfter("einde", "begin"),
+    "a.equal": ask.Unequal("code", "ander"),
+    "a.key": ask.Repeated(("code", "vlag"), ask.Some((ask.Present("ander"), ask.Compare("getal", ">=", (3,))))),
+}
+
+
+@settings(max_examples=12)
+@given(rows=TABLES, dialect=DIALECTS)
+def test_great_expectations_reports_what_a_naive_reading_counts(rows: list[Row], dialect: dict[str, object]) -> None:
+    from rod_pipeline.quality import validate_file
+
+    of: Contract = contract(**dialect)
+    report = validate_file(frame(rows), of, SUITE)
+    assert {result.id: result.failed for result in report.results} == {
+        rule: naive(rows, of, check) for rule, check in IN_OUR_TERMS.items()
+    }
+    assert {result.id: result.passed for result in report.results} == {
+        result.id: result.failed == 0 for result in report.results
+    }
+
+
+@pytest.mark.parametrize("rows", [[], [dict.fromkeys(NAMES)], [dict.fromkeys(NAMES, "")] * 3])
+def test_tables_without_any_value(rows: list[Row]) -> None:
+    of, checks = contract(), _checks(None, *CONDITIONS)
+    assert ask.count(frame(rows), of, checks) == {check: naive(rows, of, check) for check in checks}
