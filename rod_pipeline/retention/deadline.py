@@ -2,10 +2,10 @@
 
 Belongs here: the one function from moment of provision to deadline. Does not belong here: erasing.
 
-Besluit 55352791, voorschrift 3j: at most seven years after the moment of provision. Read strictly: whatever the time
-zone and whatever the time of day, the deadline never lies after the instant plus seven calendar years. So the day is
-taken in UTC (which is never later than the day in Amsterdam), and the term ends at the start of the last day, not at
-its end. A day that doesn't exist (29 February) becomes the last day of its month, as in Regulation 1182/71.
+Besluit 55352791, voorschrift 3j: at most seven years after the moment of provision. Read strictly: counted in Dutch
+time or in UTC, the deadline never lies after the instant plus seven calendar years. So the day is taken in UTC (which
+is never later than the day in Amsterdam), and the term ends at the start of the last day, not at its end. A day that
+doesn't exist (29 February) becomes the last day of its month, as in Regulation 1182/71.
 """
 
 import calendar
