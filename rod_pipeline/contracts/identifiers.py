@@ -13,17 +13,17 @@ import unicodedata
 
 _WHOLE_WORDS = frozenset(
     {"bsn", "pgn", "sofi", "adres", "address", "straat", "postcode", "postalcode", "woonplaats"}
-    | {"email", "telefoon", "phone", "iban"}
+    | {"email", "telefoon", "phone", "mobiel", "initialen", "iban"}
 )
 _PARTS = re.compile(
     "burgerservice|persoonsgebonden|persoonsnummer|onderwijsnummer|sofinummer|bsnnummer|pgnnummer|"
     "geslachtsnaam|achternaam|voornaam|voornamen|roepnaam|voorletter|voorvoegsel|tussenvoegsel|meisjesnaam|"
     "volledigenaam|naam(van)?(de)?(student|deelnemer|leerling|persoon)|(student|deelnemer|leerling|persoon)s?naam|"
     "surname|lastname|firstname|fullname|"
-    "straatnaam|huisnummer|huisletter|woonadres|adresregel|emailadres|telefoonnummer|"
-    "geboortedat|geboortedag|geboortemaand|geboortejaar|birthdate|dateofbirth|birthday"
+    "straatnaam|huisnummer|huisletter|woonadres|adresregel|mailadres|telefoonnummer|mobielnummer|"
+    "gebdat|geboortedat|geboortedag|geboortemaand|geboortejaar|birthdate|dateofbirth|birthday"
 )
-_ALONE = frozenset({"naam", "name"})
+_ALONE = frozenset({"naam", "name", "email", "mail", "tel"})
 
 
 def names_identifier(name: str) -> bool:

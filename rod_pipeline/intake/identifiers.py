@@ -192,13 +192,13 @@ class ContentScan:
             return None
         if text[0].isdigit() and (born := _date(text)) is not None:
             return "birth_date" if self._born_after <= born < self._born_before else None
+        if len(text) >= 10 and _is_phone(text, opaque):
+            return "phone"
         if text[-1].isdigit() and (match := _NINE.search(_undotted(text))) is not None:
             tally.numbers += 1
             return "bsn" if passes_eleven_test(match[0]) else None
         if "@" in text:
             return "email" if _EMAIL.search(text) else None
-        if len(text) >= 10 and _is_phone(text, opaque):
-            return "phone"
         if len(text) >= 15 and _is_iban(text):
             return "iban"
         if text[0].isdigit():

@@ -188,9 +188,7 @@ def test_a_bomb_that_lies_about_its_size_is_cut_off() -> None:
     data = bytearray(plain_zip({"a.csv": b"a" * (40 * 2**20)}))
     at = data.index(b"PK\x01\x02")
     data[at + 24 : at + 28] = struct.pack("<I", 1000)
-    (member,) = members(sequential(bytes(data)))
-    with pytest.raises(archive.BrokenMember), member.open() as stream:
-        assert len(stream.read()) <= 1000
+    refused(bytes(data), archive.BrokenMember)
 
 
 def test_a_member_shorter_than_declared() -> None:
