@@ -8,7 +8,7 @@ the pseudonyms of two deliveries overlap as DUO's do. Memory holds one block of 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,7 +20,7 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.synthetic import diplomas, doorstroom, inschrijvingen, mbo_hbo, rates
 from rod_pipeline.synthetic.careers import BLOCK, YEARS, Careers
-from rod_pipeline.synthetic.columns import fit, school_year
+from rod_pipeline.synthetic.columns import fit
 from rod_pipeline.synthetic.known import Known, known_at
 from rod_pipeline.synthetic.moments import Moment, moment_of
 from rod_pipeline.synthetic.simulation import simulate
@@ -80,6 +80,12 @@ class Totals:
             for year, value, count in frame.group_by("schooljaar", column).len().iter_rows():
                 self._counts[contract.file, year, breakdown, value] += count
 
+    def counting(self, frames: Iterable[pl.DataFrame], contract: Contract) -> Iterator[pl.DataFrame]:
+        """The frames as they come, counted on the way."""
+        for frame in frames:
+            self.add(frame, contract)
+            yield frame
+
     def frame(self, contract: Contract, moment: Moment) -> pl.DataFrame:
         """The file technisch: one row per file, school year, breakdown and value."""
         order = {name: place for place, name in enumerate(DATA_FILES)}
@@ -105,25 +111,21 @@ def iter_file(
 ) -> Iterator[pl.DataFrame]:
     """A file of a delivery as typed blocks, in the contract's column order under technical names.
 
-    ``totals``, when given, takes the counts of a data file, and gives them for ``technisch``; without it ``technisch``
-    makes and counts the data files itself.
+    ``technisch`` counts the data files by making them, unless ``totals`` has counted them already.
     """
     moment, contract = moment_of(key), book.get(kind)
     if kind == "technisch":
-        if totals is None:
-            totals = Totals()
-            for file in DATA_FILES:
-                for _ in iter_file(file, key, population, book, totals):
-                    pass
-        yield totals.frame(contract, moment)
+        yield (totals or _counted(key, population, book)).frame(contract, moment)
         return
     years = moment.school_years(kind)
     world = population.world()
     for careers in population.careers(years[0], years[-1]):
-        for frame in _BLOCKS[kind](known_at(careers, moment), world, population.seed, contract, years):
-            if totals is not None:
-                totals.add(frame, contract)
-            yield frame
+        yield from _BLOCKS[kind](known_at(careers, moment), world, population.seed, contract, years)
 
 
-__all__ = ["DATA_FILES", "BadScale", "Population", "Totals", "iter_file", "school_year"]
+def _counted(key: DeliveryKey, population: Population, book: ContractBook) -> Totals:
+    totals = Totals()
+    for file in DATA_FILES:
+        for _ in totals.counting(iter_file(file, key, population, book), book.get(file)):
+            pass
+    return totals

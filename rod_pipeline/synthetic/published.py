@@ -4,8 +4,8 @@ Belongs here: figures with their source, as plain numbers, and nothing that simu
 shares of our own making (``rates``), the table that holds a run against these figures (``summary``).
 
 Sources: NJI (nji.nl/cijfers/middelbaar-beroeps-onderwijs-mbo), OCW in cijfers, SBB, CBS, Inspectie van het Onderwijs
-and the Vereniging Hogescholen. Years are school years by their 1 October. Differences between the sources (extranei, niet
-bekostigde instellingen, double enrolment) are some per cents, so a run is held to them with tolerances.
+and the Vereniging Hogescholen. Years are school years by their 1 October. Differences between the sources (extranei,
+niet bekostigde instellingen, double enrolment) are some per cents, so a run is held to them with tolerances.
 """
 
 from typing import Final

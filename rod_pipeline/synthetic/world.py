@@ -130,7 +130,8 @@ def _rio(rng: np.random.Generator, count: int, letter: str, width: int = 3) -> T
 def _institution_sizes() -> Floats:
     ranks, sizes = zip(*published.INSTITUTION_RANKS, strict=True)
     every = np.arange(1, ranks[-1] + 1)
-    return np.asarray(np.exp(np.interp(every, ranks, np.log(sizes))))
+    sized = np.exp(np.interp(every, ranks, np.log(sizes)))
+    return np.asarray(sized, dtype=np.float64)
 
 
 def _programme_weights(levels: Ints, sectors: Ints) -> Floats:
@@ -143,7 +144,7 @@ def _programme_weights(levels: Ints, sectors: Ints) -> Floats:
             rows = np.flatnonzero((sectors == index) & (levels == level))
             zipf = 1.0 / np.arange(1, len(rows) + 1) ** 0.8
             weights[rows] = students[index] * share * zipf / zipf.sum()
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
 def _offer(rng: np.random.Generator, weights: Floats, sectors: Ints, sizes: Floats, kinds: list[str]) -> Floats:
