@@ -127,7 +127,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that reads. Raises ``LedgerUnavailable`` or ``LedgerDatabase``."""
-        with _translated(self.name), self._engine.connect() as connection, connection.begin():
+        with translated(self.name), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -139,7 +139,7 @@ class Database:
         happened is unknown until the log is read again.
         """
         with (
-            _translated(self.name),
+            translated(self.name),
             self._engine.connect().execution_options(rod_writes=True) as connection,
             connection.begin(),
         ):
@@ -186,7 +186,8 @@ def _sqlite_begun(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _translated(backend: str) -> Iterator[None]:
+def translated(backend: str) -> Iterator[None]:
+    """Errors of the database as errors of the ledger."""
     try:
         yield
     except DBAPIError as error:

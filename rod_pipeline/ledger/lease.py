@@ -13,12 +13,14 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from rod_pipeline.errors import TransientError
+from rod_pipeline.ledger.database import translated
 
 
 class Busy(TransientError):
@@ -45,15 +47,23 @@ def lease(engine: Engine, name: str) -> Iterator[None]:
             os.close(handle)
     else:
         number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-        with engine.connect() as connection:
-            if not connection.execute(text("select pg_try_advisory_lock(:n)"), {"n": number}).scalar_one():
+        with translated("postgresql"):
+            connection = engine.connect()
+        try:
+            with translated("postgresql"):
+                held = connection.execute(text("select pg_try_advisory_lock(:n)"), {"n": number}).scalar_one()
+                connection.commit()
+            if not held:
                 raise _busy()
-            connection.commit()
             try:
                 yield
             finally:
-                connection.execute(text("select pg_advisory_unlock(:n)"), {"n": number})
-                connection.commit()
+                # A broken session has lost its lock already; a closed one would give it back a moment too late.
+                with suppress(DBAPIError):
+                    connection.execute(text("select pg_advisory_unlock(:n)"), {"n": number})
+                    connection.commit()
+        finally:
+            connection.close()
 
 
 def _busy() -> Busy:
