@@ -113,7 +113,6 @@ class PleioClient:
         if isinstance(failure, errors.CodeUsed) and visit.served:
             failure = errors.CodeUsed("The access code served once, but the download broke; it is not taken again.")
         failure.code_served = visit.served
-        failure.__context__ = None
         raise failure.with_traceback(None)
 
     def _persist(self, visit: "_Visit", open_sink: Callable[[], AbstractContextManager[W]]) -> Download[W]:
@@ -260,7 +259,8 @@ def _dead_end(page: Page, asked: Page | None) -> errors.PleioError:
     if page.asks_second_factor():
         return errors.SecondFactor()
     if len(page.files) > 1:
-        return errors.SeveralFiles()
+        names = {address.split("?")[0].rsplit("/", 1)[-1] for address in page.files}
+        return errors.SeveralFiles() if len(names) == len(page.files) else errors.SameName()
     if page.asks_account():
         return errors.SiteClosed()
     if (refusal := page.refusal_of_link()) is not None:

@@ -281,3 +281,11 @@ class TlsFailure(PleioError, PermanentError):
     code = "ROD-PLEIO-30"
     says = "The server could not prove that it is PLEIO: its certificate was not accepted."
     do = "Do not go around it. Check the clock and the CA file of the settings; else tell DUO."
+
+
+class SameName(PleioError, BlockedError):
+    """A page that links several files of which two bear one name, as when a file was placed again."""
+
+    code = "ROD-PLEIO-31"
+    says = "There is a second file under the same name; which of the two is the delivery only DUO can say."
+    do = "Ask DUO to remove the one that is not meant, or fetch the right one by hand and hand it over by manual drop."

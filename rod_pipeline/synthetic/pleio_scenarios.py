@@ -50,6 +50,7 @@ def _to(location: str) -> tuple[tuple[str, str], ...]:
 
 _LOG_IN = "Log in om verder te gaan"
 _TWO_FILES = '<a href="/file/download/1/a.zip">a</a><a href="/file/download/2/b.zip">b</a>'
+_ONE_NAME = '<a href="/file/download/1/a.zip">a</a><a href="/file/download/2/a.zip">a</a>'
 
 SCENARIOS: dict[str, tuple[Turn, ...]] = {
     "ok": (),
@@ -81,6 +82,8 @@ SCENARIOS: dict[str, tuple[Turn, ...]] = {
     "catch_all": (Turn("link", text='<div id="app"></div><script>start("code")</script>'),),
     "form_elsewhere": (Turn("form", form="elsewhere"),),
     "several_files": (Turn("handover", text=_TWO_FILES),),
+    "same_name": (Turn("handover", text=_ONE_NAME),),
+    "page_of_one_once": (Turn("handover", text='<a href="?" download>bestand</a> De link zal verlopen.', times=1),),
     "teapot": (Turn("link", 418, "?"),),
     # Passing trouble.
     "maintenance": (Turn("link", 503, "Onderhoud", _retry("7")),),

@@ -8,6 +8,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,7 @@ RECOVERIES = {
     "code_busy": ([3.0], 2, 1),
     "reset_code_once": ([1.0], 2, 1),
     "reset_session_lost": ([1.0], 2, 2),
+    "page_of_one_once": ([], 1, 1),
 }
 
 
@@ -102,6 +105,26 @@ def test_a_code_that_serves_once_outlives_a_broken_download_in_the_same_session(
     trial = Trial(stand_in, "reset_once", uses=1)
     trial.fetch()
     assert trial.counts["code"] == 1
+
+
+def test_the_first_byte_is_that_of_the_first_attempt(stand_in: StandIn) -> None:
+    class Ticking:
+        moments = (NOW + timedelta(minutes=n) for n in count())
+
+        def now(self) -> datetime:
+            return next(self.moments)
+
+    trial = Trial(stand_in, "truncated_once")
+    begun: list[datetime] = []
+    clock = Ticking()
+
+    @contextmanager
+    def watching() -> Iterator[Sink]:
+        begun.append(clock.now())
+        yield Sink()
+
+    download = PleioClient(settings(), clock, sleep=lambda _: None).fetch(trial.link, trial.code, watching)
+    assert download.first_byte_at < begun[0] < begun[1]
 
 
 def test_waits_grow_and_never_exceed_the_cap(stand_in: StandIn) -> None:

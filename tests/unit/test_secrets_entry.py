@@ -68,7 +68,7 @@ sys.stderr.write(f"{len(code)} characters" if code == "geheim" else "another cod
 
 def _child(script: str, **streams: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", script],
+        [sys.executable, "-c", script],
         start_new_session=True,
         stderr=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
