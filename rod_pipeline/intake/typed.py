@@ -37,7 +37,7 @@ def typed(frame: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
     out = pl.Schema({**schema, **{column.name: _TYPES[column.type]() for column in columns}})
 
     def convert(part: pl.DataFrame) -> pl.DataFrame:
-        new = part.with_columns(_converted(column, contract.dialect).alias(column.name) for column in columns)
+        new = part.with_columns(converted(column, contract.dialect).alias(column.name) for column in columns)
         for column in columns:
             if new.get_column(column.name).null_count() > part.get_column(column.name).null_count():
                 _refuse_failures(part, column, contract)
@@ -49,7 +49,7 @@ def typed(frame: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
 def conversion_failures(frame: pl.LazyFrame, contract: Contract) -> Mapping[str, int]:
     """How many values of which column can't be converted; only columns that have any."""
     return _counts(
-        frame, contract, {c.name: _failed(c, contract.dialect) for c in contract.columns if c.type in _TYPES}
+        frame, contract, {c.name: fails_conversion(c, contract.dialect) for c in contract.columns if c.type in _TYPES}
     )
 
 
@@ -59,38 +59,14 @@ def unknown_dates(frame: pl.LazyFrame, contract: Contract) -> Mapping[str, int]:
     return _counts(frame, contract, {column.name: _unknown(column, contract.dialect) for column in dates})
 
 
-def _counts(frame: pl.LazyFrame, contract: Contract, flags: Mapping[str, pl.Expr]) -> Mapping[str, int]:
-    present = frame.collect_schema()
-    sums = [flag.sum().alias(name) for name, flag in flags.items() if name in present]
-    if not sums:
-        return {}
-    row = frame.select(sums).collect(engine="streaming").row(0, named=True)
-    return {name: count for name, count in row.items() if count}
-
-
-def _refuse_failures(part: pl.DataFrame, column: Column, contract: Contract) -> None:
-    failed = part.select(_failed(column, contract.dialect).fill_null(value=False)).to_series()
-    count = int(failed.sum())
-    if not count:
-        return
-    first = part.get_column("_row")[int(failed.arg_max() or 0)] if "_row" in part.columns else None
-    where = "" if first is None else f", the first in record {first}"
-    raise NotConverted(
-        f"{count} values of {contract.file}.{column.name} are no {column.type.value}{where}.",
-        "The checks on this column should have refused the delivery before: see its validation report.",
-    )
-
-
-def _failed(column: Column, dialect: Dialect) -> pl.Expr:
-    failed = pl.col(column.name).is_not_null() & _converted(column, dialect).is_null()
+def fails_conversion(column: Column, dialect: Dialect) -> pl.Expr:
+    """Whether a filled value has not the column's type; never for codes, never for a date with an unknown day."""
+    failed = pl.col(column.name).is_not_null() & converted(column, dialect).is_null()
     return failed & ~_unknown(column, dialect) if column.type is ColumnType.DATE else failed
 
 
-def _unknown(column: Column, dialect: Dialect) -> pl.Expr:
-    return pl.col(column.name).str.contains(_DATES[dialect.dates][2])
-
-
-def _converted(column: Column, dialect: Dialect) -> pl.Expr:
+def converted(column: Column, dialect: Dialect) -> pl.Expr:
+    """The column in its type, null where a value has not that type."""
     text = pl.col(column.name)
     match column.type:
         case ColumnType.BOOLEAN:
@@ -107,3 +83,29 @@ def _converted(column: Column, dialect: Dialect) -> pl.Expr:
             return pl.when(text.str.contains(shape)).then(text).str.to_date(notation, strict=False)
         case _:
             return text
+
+
+def _counts(frame: pl.LazyFrame, contract: Contract, flags: Mapping[str, pl.Expr]) -> Mapping[str, int]:
+    present = frame.collect_schema()
+    sums = [flag.sum().alias(name) for name, flag in flags.items() if name in present]
+    if not sums:
+        return {}
+    row = frame.select(sums).collect(engine="streaming").row(0, named=True)
+    return {name: count for name, count in row.items() if count}
+
+
+def _refuse_failures(part: pl.DataFrame, column: Column, contract: Contract) -> None:
+    failed = part.select(fails_conversion(column, contract.dialect).fill_null(value=False)).to_series()
+    count = int(failed.sum())
+    if not count:
+        return
+    first = part.get_column("_row")[int(failed.arg_max() or 0)] if "_row" in part.columns else None
+    where = "" if first is None else f", the first in record {first}"
+    raise NotConverted(
+        f"{count} values of {contract.file}.{column.name} are no {column.type.value}{where}.",
+        "The checks on this column should have refused the delivery before: see its validation report.",
+    )
+
+
+def _unknown(column: Column, dialect: Dialect) -> pl.Expr:
+    return pl.col(column.name).str.contains(_DATES[dialect.dates][2])

@@ -1,0 +1,192 @@
+"""Received files held against the contracts: what differs, exactly, in names and counts.
+
+Belongs here: turning an observation into differences, for one file and for the files of a delivery. Does not belong
+here: looking at a file (``observe``), refusing it (``intake``), the command line (``cli.contract``).
+
+No value of a file stands in a difference; headers that no contract declares do only where they look like headers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import BinaryIO
+
+from rod_pipeline.contracts.book import ContractBook
+from rod_pipeline.contracts.model import Column, FileKind
+from rod_pipeline.contracts.observe import Miss, Observation, observe
+from rod_pipeline.errors import RodError
+from rod_pipeline.intake.archive import Member, members
+from rod_pipeline.intake.identifiers import refuse_identifiers
+from rod_pipeline.intake.matching import kinds_of
+from rod_pipeline.intake.refusals import shown_name
+
+_ALIKE = 0.6
+_MISSES: dict[Miss, str] = {
+    "empty": "values are empty where none may be",
+    "type": "values are no {type}",
+    "pattern": "values have another shape than the pattern",
+    "values": "values stand outside the list {values}",
+    "range": "values lie outside the range",
+}
+_SETTINGS = {
+    "separator": "separator",
+    "quote": "quote",
+    "encoding": "encoding",
+    "bom": "byte order mark",
+    "decimal": "decimal mark",
+    "dates": "notation of dates",
+    "booleans": "yes and no",
+    "header": "header",
+    "header_prefix": "prefix of the header",
+    "control_record": "closing control record",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One file: its name as it may be shown, its kind when a contract knows it, and what differs.
+
+    The reader refuses ``differences`` or the checks may; what is ``accepted`` differs too, but does no harm.
+    """
+
+    name: str
+    kind: FileKind | None
+    observation: Observation | None
+    differences: tuple[str, ...]
+    accepted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A file that can be opened more than once; ``packed``: it came in a zip."""
+
+    name: str
+    packed: bool
+    open: Callable[[], BinaryIO]
+
+
+def received(path: Path, password: bytes | None = None) -> tuple[Received, ...]:
+    """The files in ``path``: the members of a zip, or the csv itself. Raises the ROD-ARCHIVE errors."""
+    with path.open("rb") as stream:
+        found = tuple(members(stream, password, name=path.name))
+    return tuple(Received(member.name, member.size is not None, _opener(member, path)) for member in found)
+
+
+def check(files: Sequence[Received], book: ContractBook, kind: FileKind | None = None) -> tuple[Checked, ...]:
+    """Each file held against the newest contract of its kind, which its name tells, or ``kind`` for all of them."""
+    return tuple(_check_one(file, book, kind) for file in files)
+
+
+def absent_kinds(checked: Sequence[Checked], book: ContractBook) -> tuple[FileKind, ...]:
+    """The kinds of file that a whole delivery would have too."""
+    present = {one.kind for one in checked}
+    return tuple(kind for kind in book.files() if kind not in present)
+
+
+def differences(seen: Observation) -> tuple[str, ...]:
+    """What differs between a file and its contract, one sentence each: identifiers, dialect, columns, values."""
+    return (*_identifiers(seen), *_dialect(seen), *_columns(seen), *_values(seen), *_stopped(seen))
+
+
+def accepted(seen: Observation) -> tuple[str, ...]:
+    """What differs from the contract and is read all the same."""
+    notes = []
+    if seen.dialect.newline != seen.contract.dialect.newline or seen.both_line_ends:
+        notes.append("line ends of both kinds" if seen.both_line_ends else "another line end than declared")
+    if seen.match.reordered:
+        notes.append("the columns stand in another order than declared")
+    return tuple(notes)
+
+
+def likely_renames(seen: Observation) -> Mapping[int, Column]:
+    """For positions of undeclared columns, the missing column whose header is most alike; a guess for a person."""
+    missing = {header: column for column in seen.contract.columns if (header := column.header) in seen.match.missing}
+    pairs = sorted(
+        (
+            (SequenceMatcher(None, seen.headers[at - 1].casefold(), header.casefold()).ratio(), at, header)
+            for at in seen.match.unknown
+            if seen.headers
+            for header in missing
+        ),
+        key=lambda pair: (-pair[0], pair[1]),
+    )
+    renames: dict[int, Column] = {}
+    for ratio, at, header in pairs:
+        if ratio >= _ALIKE and at not in renames and missing[header] not in renames.values():
+            renames[at] = missing[header]
+    return renames
+
+
+def _opener(member: Member, path: Path) -> Callable[[], BinaryIO]:
+    return member.open if member.size is not None else lambda: path.open("rb")
+
+
+def _check_one(file: Received, book: ContractBook, kind: FileKind | None) -> Checked:
+    name = shown_name(file.name)
+    kinds = (kind,) if kind else kinds_of(file.name, book)
+    if len(kinds) != 1:
+        what = f"the contracts of {' and '.join(kinds)} know" if kinds else "no contract knows"
+        return Checked(name, None, None, (f"{what} a file of this name",))
+    try:
+        seen = observe(file.open, book.get(kinds[0]), book)
+    except RodError as error:
+        return Checked(name, kinds[0], None, (f"{error.code}: {error.happened}",))
+    return Checked(name, kinds[0], seen, differences(seen), accepted(seen))
+
+
+def _identifiers(seen: Observation) -> tuple[str, ...]:
+    try:
+        refuse_identifiers(seen.identifiers)
+    except RodError as error:
+        return (f"{error.code}: {error.happened}",)
+    return ()
+
+
+def _dialect(seen: Observation) -> tuple[str, ...]:
+    says, has = seen.contract.dialect, seen.dialect
+    return tuple(
+        f"{words}: the file has {_told(getattr(has, field))}, the contract says {_told(getattr(says, field))}"
+        for field, words in _SETTINGS.items()
+        if getattr(has, field) != getattr(says, field)
+    )
+
+
+def _told(setting: object) -> str:
+    if isinstance(setting, bool):
+        return "one" if setting else "none"
+    if isinstance(setting, tuple):
+        return "/".join(setting)
+    return repr(str(setting)) if setting else "none"
+
+
+def _columns(seen: Observation) -> tuple[str, ...]:
+    match, renames = seen.match, likely_renames(seen)
+    if not seen.headers and seen.width != len(seen.contract.columns):
+        return (f"the file has {seen.width} columns and no header; {len(seen.contract.columns)} are declared",)
+    if seen.headers and not match.looks_like_header:
+        known = len(seen.contract.columns) - len(match.missing)
+        return (f"the header holds {known} of the {len(seen.contract.columns)} declared headers: of another file?",)
+    return (
+        *(f"missing column: {header!r}" for header in match.missing),
+        *(f"undeclared column {at}: {seen.shown(at)}{_renamed(renames.get(at))}" for at in match.unknown),
+        *(f"double column {at}: {seen.shown(at)}" for at in match.double),
+    )
+
+
+def _renamed(column: Column | None) -> str:
+    return "" if column is None else f" (perhaps {column.header!r} under a new name)"
+
+
+def _values(seen: Observation) -> tuple[str, ...]:
+    texts = []
+    for (name, miss), count in seen.misses.items():
+        column = seen.contract.column(name)
+        text = _MISSES[miss].format(type=column.type.value, values=column.values)
+        texts.append(f"column {column.header!r}: {count} of {seen.rows} {text}")
+    return tuple(texts)
+
+
+def _stopped(seen: Observation) -> tuple[str, ...]:
+    error = seen.stopped
+    return () if error is None else (f"{error.code}: {error.happened} Rows read until then: {seen.rows}.",)
