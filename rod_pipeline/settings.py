@@ -69,6 +69,7 @@ class PleioSection(_Section):
     ca_file: Path | None = None
     allow_loopback_http: bool = False
     max_bytes: int = Field(default=20 * 2**30, gt=0)
+    code_days: int = Field(default=14, gt=0, description="how long an access code may wait to be used")
 
 
 class Settings(_Section):

@@ -95,7 +95,7 @@ class System:
 
     @cached_property
     def pleio_settings(self) -> PleioSettings:
-        return PleioSettings(**self.settings.pleio.model_dump())
+        return PleioSettings(**self.settings.pleio.model_dump(exclude={"code_days"}))
 
     @cached_property
     def pleio(self) -> PleioClient:

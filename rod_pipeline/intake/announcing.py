@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rod_pipeline.deliveries import DeliveryKey, new_id
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.intake.pleio import check_link
-from rod_pipeline.intake.tidying import tidy
+from rod_pipeline.intake.tidying import CODE, tidy
 from rod_pipeline.ledger.events import Announced
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
 
-LINKS, CODE, ARCHIVE_PASSWORD = "links", "code", "archive_password"
+LINKS, ARCHIVE_PASSWORD = "links", "archive_password"
 
 
 class NotAMoment(PermanentError):
@@ -57,8 +57,10 @@ def announce(
     for link in links:
         check_link(link, system.pleio_settings)
     delivery_id = new_id()
-    system.secrets.put(delivery_id, LINKS, json.dumps(list(links)).encode())
-    system.secrets.put(delivery_id, CODE, code.encode())
+    # Used or not, a code does not lie about for longer than DUO lets it serve.
+    expires = system.clock.now() + timedelta(days=system.settings.pleio.code_days)
+    system.secrets.put(delivery_id, LINKS, json.dumps(list(links)).encode(), expires)
+    system.secrets.put(delivery_id, CODE, code.encode(), expires)
     _put_password(system, delivery_id, archive_password)
     _begin(system, key, delivery_id, "pleio", len(links), moment)
     return delivery_id

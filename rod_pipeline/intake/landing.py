@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError
-from rod_pipeline.intake.announcing import ARCHIVE_PASSWORD, CODE, LINKS
-from rod_pipeline.intake.pleio_errors import PleioError
-from rod_pipeline.intake.tidying import tidy
+from rod_pipeline.intake.announcing import ARCHIVE_PASSWORD, LINKS
+from rod_pipeline.intake.pleio_errors import PleioError, SameName
+from rod_pipeline.intake.tidying import CODE, tidy
 from rod_pipeline.ledger.events import Channel, CodeEnded, MomentBasis, Received
 from rod_pipeline.ledger.state import CopyState, IntakeState
 from rod_pipeline.retention.deadline import deadline
@@ -115,7 +115,9 @@ def _fetch(system: System, key: DeliveryKey, intake: IntakeState) -> None:
     links: list[str] = json.loads(system.secrets.get(intake.delivery_id, LINKS))
     code = system.secrets.get(intake.delivery_id, CODE).decode()
     _prepare(system, intake)
-    copies, about, first = [], [], None
+    copies: list[str] = []
+    about: list[dict[str, object]] = []
+    first: datetime | None = None
     for number, link in enumerate(links):
         try:
             download = system.pleio.fetch(
@@ -127,6 +129,8 @@ def _fetch(system: System, key: DeliveryKey, intake: IntakeState) -> None:
             if error.ends_code is not None:
                 _end_code(system, intake, error.ends_code)
             raise
+        if any(download.name == earlier["name"] for earlier in about):
+            raise SameName
         copies.append(download.sink.copy.copy_id)
         about.append({"name": download.name, "sha256": download.sha256, "size": download.size})
         first = min(first or download.first_byte_at, download.first_byte_at)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rod_pipeline.errors import RodError
-from rod_pipeline.intake.announcing import ARCHIVE_PASSWORD, CODE, LINKS
+from rod_pipeline.intake.announcing import ARCHIVE_PASSWORD, LINKS
+from rod_pipeline.intake.tidying import CODE
 from rod_pipeline.ledger.events import QualityNotified, Refused
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.quality.notice import draft_refusal, write_notice

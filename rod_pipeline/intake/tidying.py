@@ -10,18 +10,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rod_pipeline.ledger.events import CodeEnded
 from rod_pipeline.ledger.lease import Busy
+
+CODE = "code"
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
 
 
 def tidy(system: System) -> int:
-    """Erase what refused and replaced intakes left; returns how many intakes had something left.
+    """Erase what refused and replaced intakes left, and codes past their time; returns how many intakes had a rest.
 
     An intake that somebody is working on right now is left for the next time.
     """
     state = system.ledger.state()
+    for scope, name in system.secrets.expire(system.clock.now()):
+        if name == CODE and scope in state.intakes:
+            system.ledger.append(CodeEnded(delivery_id=scope, reason="expired"))
     done = 0
     for intake in state.intakes.values():
         gone = intake.stage in ("refused", "superseded")

@@ -69,9 +69,11 @@ def open_in_memory(stream: BinaryIO) -> Iterator[DuckDBPyConnection]:
     try:
         while block := stream.read(1 << 20):
             os.write(handle, block)
-        with duckdb.connect(
-            f"/proc/self/fd/{handle}", read_only=True, config={"temp_directory": "", "enable_external_access": "false"}
-        ) as connection:
+        with duckdb.connect(f"/proc/self/fd/{handle}", read_only=True) as connection:
+            # Nothing is to be spilled to disk, and no query may write a file or reach the network.
+            connection.execute("set temp_directory = ''")
+            connection.execute("set enable_external_access = false")
+            connection.execute("set lock_configuration = true")
             yield connection
     finally:
         os.close(handle)

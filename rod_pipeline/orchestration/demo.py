@@ -152,7 +152,13 @@ def _watch(instance: dg.DagsterInstance, console: Console) -> dict[str, dg.Dagst
 
 
 def _readable(step: str) -> str:
-    return step.replace("__", "/")
+    """A step's name as the UI shows the asset or check: ``validation/diplomas: expectations``."""
+    if step == "eea_delivery":
+        return "eea/delivery/*"
+    asset = step.replace("__", "/")
+    for check in ("expectations", "verdict"):
+        asset = asset.replace(f"_{check}", f": {check}")
+    return asset
 
 
 def _summary(system: System, went: dict[str, list[str]], console: Console) -> bool:
@@ -161,7 +167,8 @@ def _summary(system: System, went: dict[str, list[str]], console: Console) -> bo
     for act in ACTS:
         texts = went.get(act.key, ["There was no run."])
         if texts:
-            console.print(f"[red]{act.key} was refused:[/red]", *texts, sep="\n")
+            console.print(f"[red]{act.key} was refused:[/red]")
+            console.print(*texts, sep="\n", markup=False)
         else:
             console.print(f"[green]{act.key} went through.[/green]")
     console.print(_holdings(system, state))
