@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rod_pipeline.contracts import ContractBook
-from rod_pipeline.contracts.check import Checked, Received, absent_kinds, received
+from rod_pipeline.contracts.check import Checked, absent_kinds
 from rod_pipeline.contracts.check import check as check_files
 from rod_pipeline.contracts.draft import draft as draft_contract
 from rod_pipeline.contracts.draft import undeclared
@@ -53,11 +53,10 @@ def check(
 ) -> None:
     """Say exactly how received files differ from their contracts. Exits with 1 when anything differs."""
     book = _book()
-    found = _received(files, zip_password, zip_password_fd)
-    checked = check_files(found, book, _kind(kind))
+    checked = check_files(files, book, _kind(kind), _password(zip_password, zip_password_fd))
     for one in checked:
         _tell(one, book)
-    if any(file.packed for file in found) and (absent := absent_kinds(checked, book)):
+    if any(one.packed for one in checked) and (absent := absent_kinds(checked, book)):
         typer.echo(f"The delivery lacks: {', '.join(absent)}.")
         raise typer.Exit(1)
     if any(one.differences for one in checked):
@@ -76,7 +75,7 @@ def draft(
 ) -> None:
     """Propose the next version of a contract from what came. It never assigns a rubriek: a person does."""
     failed = False
-    for one in check_files(_received(files, zip_password, zip_password_fd), _book(), _kind(kind)):
+    for one in check_files(files, _book(), _kind(kind), _password(zip_password, zip_password_fd)):
         if one.observation is None:
             typer.echo(f"{one.name}: {'; '.join(one.differences)}.", err=True)
             failed = True
@@ -110,9 +109,8 @@ def _kind(name: str | None) -> FileKind | None:
     return None
 
 
-def _received(paths: list[Path], ask: bool, fd: int | None) -> tuple[Received, ...]:
-    password = read_code(fd, "Password of the zip: ").encode() if ask or fd is not None else None
-    return tuple(file for path in paths for file in received(path, password))
+def _password(ask: bool, fd: int | None) -> bytes | None:
+    return read_code(fd, "Password of the zip: ").encode() if ask or fd is not None else None
 
 
 def _tell(one: Checked, book: ContractBook) -> None:

@@ -6,7 +6,7 @@ here: looking at a file (``observe``), refusing it (``intake``), the command lin
 No value of a file stands in a difference; headers that no contract declares do only where they look like headers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -16,7 +16,7 @@ from rod_pipeline.contracts.book import ContractBook
 from rod_pipeline.contracts.model import Column, FileKind
 from rod_pipeline.contracts.observe import Miss, Observation, observe
 from rod_pipeline.errors import RodError
-from rod_pipeline.intake.archive import Member, members
+from rod_pipeline.intake.archive import members
 from rod_pipeline.intake.identifiers import refuse_identifiers
 from rod_pipeline.intake.matching import kinds_of
 from rod_pipeline.intake.refusals import shown_name
@@ -45,37 +45,28 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One file: its name as it may be shown, its kind when a contract knows it, and what differs.
+    """One file: its name as it may be shown, its kind when a contract knows it, whether a zip held it,
+    and what differs.
 
     The reader refuses ``differences`` or the checks may; what is ``accepted`` differs too, but does no harm.
     """
 
     name: str
     kind: FileKind | None
+    packed: bool
     observation: Observation | None
     differences: tuple[str, ...]
     accepted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A file that can be opened more than once; ``packed``: it came in a zip."""
+def check(
+    paths: Sequence[Path], book: ContractBook, kind: FileKind | None = None, password: bytes | None = None
+) -> tuple[Checked, ...]:
+    """Each csv in ``paths``, or in a zip among them, held against the newest contract of its kind.
 
-    name: str
-    packed: bool
-    open: Callable[[], BinaryIO]
-
-
-def received(path: Path, password: bytes | None = None) -> tuple[Received, ...]:
-    """The files in ``path``: the members of a zip, or the csv itself. Raises the ROD-ARCHIVE errors."""
-    with path.open("rb") as stream:
-        found = tuple(members(stream, password, name=path.name))
-    return tuple(Received(member.name, member.size is not None, _opener(member, path)) for member in found)
-
-
-def check(files: Sequence[Received], book: ContractBook, kind: FileKind | None = None) -> tuple[Checked, ...]:
-    """Each file held against the newest contract of its kind, which its name tells, or ``kind`` for all of them."""
-    return tuple(_check_one(file, book, kind) for file in files)
+    Its name tells the kind, unless ``kind`` is given for all. What can't be opened or read is a difference, no error.
+    """
+    return tuple(one for path in paths for one in _check_path(path, book, kind, password))
 
 
 def absent_kinds(checked: Sequence[Checked], book: ContractBook) -> tuple[FileKind, ...]:
@@ -118,29 +109,46 @@ def likely_renames(seen: Observation) -> Mapping[int, Column]:
     return renames
 
 
-def _opener(member: Member, path: Path) -> Callable[[], BinaryIO]:
-    return member.open if member.size is not None else lambda: path.open("rb")
+def _check_path(path: Path, book: ContractBook, kind: FileKind | None, password: bytes | None) -> Iterator[Checked]:
+    try:
+        with path.open("rb") as stream:
+            found = list(members(stream, password, name=path.name))
+    except RodError as error:
+        yield Checked(shown_name(path.name), None, False, None, (f"{error.code}: {error.happened}",))
+        return
+
+    def reopen() -> BinaryIO:
+        return path.open("rb")
+
+    for member in found:
+        packed = member.size is not None
+        # A bare csv can be opened once as a member, and is read twice here.
+        yield _check_one(member.name, packed, member.open if packed else reopen, book, kind)
 
 
-def _check_one(file: Received, book: ContractBook, kind: FileKind | None) -> Checked:
-    name = shown_name(file.name)
-    kinds = (kind,) if kind else kinds_of(file.name, book)
+def _check_one(
+    member: str, packed: bool, open_file: Callable[[], BinaryIO], book: ContractBook, kind: FileKind | None
+) -> Checked:
+    name = shown_name(member)
+    kinds = (kind,) if kind else kinds_of(member, book)
     if len(kinds) != 1:
         what = f"the contracts of {' and '.join(kinds)} know" if kinds else "no contract knows"
-        return Checked(name, None, None, (f"{what} a file of this name",))
+        return Checked(name, None, packed, None, (f"{what} a file of this name",))
     try:
-        seen = observe(file.open, book.get(kinds[0]), book)
+        seen = observe(open_file, book.get(kinds[0]), book)
     except RodError as error:
-        return Checked(name, kinds[0], None, (f"{error.code}: {error.happened}",))
-    return Checked(name, kinds[0], seen, differences(seen), accepted(seen))
+        return Checked(name, kinds[0], packed, None, (f"{error.code}: {error.happened}",))
+    return Checked(name, kinds[0], packed, seen, differences(seen), accepted(seen))
 
 
 def _identifiers(seen: Observation) -> tuple[str, ...]:
-    try:
-        refuse_identifiers(seen.identifiers)
-    except RodError as error:
-        return (f"{error.code}: {error.happened}",)
-    return ()
+    texts = []
+    for named in (True, False):
+        try:
+            refuse_identifiers([found for found in seen.identifiers if (found.kind == "header") is named])
+        except RodError as error:
+            texts.append(f"{error.code}: {error.happened}")
+    return tuple(texts)
 
 
 def _dialect(seen: Observation) -> tuple[str, ...]:

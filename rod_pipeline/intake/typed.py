@@ -15,9 +15,9 @@ from rod_pipeline.contracts.model import Column, ColumnType, Contract, DateNotat
 from rod_pipeline.intake.refusals import NotConverted
 
 _DATES = {
-    DateNotation.EEJJMMDD: (r"^\d{8}$", "%Y%m%d", r"^\d{4}(00\d{2}|\d{2}00)$"),
-    DateNotation.DD_MM_JJJJ: (r"^\d{2}-\d{2}-\d{4}$", "%d-%m-%Y", r"^(00-\d{2}|\d{2}-00)-\d{4}$"),
-    DateNotation.ISO: (r"^\d{4}-\d{2}-\d{2}$", "%Y-%m-%d", r"^\d{4}-(00-\d{2}|\d{2}-00)$"),
+    DateNotation.EEJJMMDD: (r"^[0-9]{8}$", "%Y%m%d", r"^[0-9]{4}(00[0-9]{2}|[0-9]{2}00)$"),
+    DateNotation.DD_MM_JJJJ: (r"^[0-9]{2}-[0-9]{2}-[0-9]{4}$", "%d-%m-%Y", r"^(00-[0-9]{2}|[0-9]{2}-00)-[0-9]{4}$"),
+    DateNotation.ISO: (r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "%Y-%m-%d", r"^[0-9]{4}-(00-[0-9]{2}|[0-9]{2}-00)$"),
 }
 _TYPES: dict[ColumnType, type[pl.DataType]] = {
     ColumnType.BOOLEAN: pl.Boolean,
@@ -30,7 +30,8 @@ _TYPES: dict[ColumnType, type[pl.DataType]] = {
 def typed(frame: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
     """The table with Boolean, Int64, Float64 and Date where the contract says so; all else as it was, ``_row`` too.
 
-    ``frame`` has the technical names. Collecting raises ``NotConverted`` with column, count and first row number.
+    ``frame`` has the technical names. Collecting raises ``NotConverted`` with column and row number, at the first part that
+    does not convert.
     """
     schema = frame.collect_schema()
     columns = [column for column in contract.columns if column.type in _TYPES and column.name in schema]
@@ -73,10 +74,10 @@ def converted(column: Column, dialect: Dialect) -> pl.Expr:
             true, false = dialect.booleans
             return text.replace_strict({true: True, false: False}, default=None, return_dtype=pl.Boolean)
         case ColumnType.INTEGER:
-            return pl.when(text.str.contains(r"^-?\d+$")).then(text).cast(pl.Int64, strict=False)
+            return pl.when(text.str.contains(r"^-?[0-9]+$")).then(text).cast(pl.Int64, strict=False)
         case ColumnType.DECIMAL:
             mark = "," if dialect.decimal == "," else r"\."
-            number = pl.when(text.str.contains(rf"^-?\d+({mark}\d+)?$")).then(text)
+            number = pl.when(text.str.contains(rf"^-?[0-9]+({mark}[0-9]+)?$")).then(text)
             return number.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
         case ColumnType.DATE:
             shape, notation, _ = _DATES[dialect.dates]
@@ -100,9 +101,9 @@ def _refuse_failures(part: pl.DataFrame, column: Column, contract: Contract) -> 
     if not count:
         return
     first = part.get_column("_row")[int(failed.arg_max() or 0)] if "_row" in part.columns else None
-    where = "" if first is None else f", the first in record {first}"
+    where = "" if first is None else f" from record {first} on"
     raise NotConverted(
-        f"{count} values of {contract.file}.{column.name} are no {column.type.value}{where}.",
+        f"Values of {contract.file}.{column.name} are no {column.type.value}: {count} in a part of the table{where}.",
         "The checks on this column should have refused the delivery before: see its validation report.",
     )
 
