@@ -30,8 +30,8 @@ _TYPES: dict[ColumnType, type[pl.DataType]] = {
 def typed(frame: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
     """The table with Boolean, Int64, Float64 and Date where the contract says so; all else as it was, ``_row`` too.
 
-    ``frame`` has the technical names. Collecting raises ``NotConverted`` with column and row number, at the first part that
-    does not convert.
+    ``frame`` has the technical names. Collecting raises ``NotConverted`` with column and row number, at the
+    first part that does not convert.
     """
     schema = frame.collect_schema()
     columns = [column for column in contract.columns if column.type in _TYPES and column.name in schema]
