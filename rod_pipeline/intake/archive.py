@@ -5,8 +5,8 @@ here: which member is which file (``matching``), what stands in a member (``reco
 
 A zip has its directory at the end, so its compressed bytes are held in memory (a memfd, never a file); members are
 inflated as they are read. A bare csv is never held. Limits against decompression bombs follow the shape of DUO's files
-(text, a handful of files), not the format's. WinZip's AES (AE-1 and AE-2) and the older ZipCrypto are read; the latter at
-some 1.5 MB of zip a second, since it is deciphered byte by byte in Python.
+(text, a handful of files), not the format's. WinZip's AES (AE-1 and AE-2) and the older ZipCrypto are read; the latter
+at some 1.5 MB of zip a second, since it is deciphered byte by byte in Python.
 """
 
 import io

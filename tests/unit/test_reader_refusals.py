@@ -67,7 +67,13 @@ def test_a_record_of_the_wrong_width_is_refused(row: bytes, end: bytes) -> None:
     assert ("truncated" in text) == (end == b"")
 
 
+def test_a_byte_order_mark_within_the_file_belongs_to_a_value() -> None:
+    frame, _ = read("Aa;Bb\n\ufeffx;\ufeff\n".encode(), contract("aa", "bb"))
+    assert frame.rows() == [(1, "\ufeffx", "\ufeff")]
+
+
 def test_a_long_record_does_not_make_up_for_a_short_one() -> None:
+    assert "Record 1 has 2 values" in refused(b"Aa;Bb;Cc\n1;2\n1;2;3;4\n", refusals.WrongColumnCount)
     assert "Record 1 has 4 values" in refused(b"Aa;Bb;Cc\n1;2;3;4\n1;2\n", refusals.WrongColumnCount)
 
 
