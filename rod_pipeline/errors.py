@@ -1,8 +1,8 @@
 """The vocabulary of failure: every error has a code, says what happened and what to do.
 
 Belongs here: the base class, the three kinds of failure and nothing else; each part of the domain defines its own
-errors beside the code that raises them. Does not belong here: retrying (``orchestration``) and runbooks
-(``docs/runbooks``).
+errors beside the code that raises them. Does not belong here: retrying (``orchestration``). What each
+code means stands in ``docs/reference/errors.md``, which is made from these classes.
 
 The kinds come from on-call practice: a *transient* failure goes away by itself and may be retried, a *permanent* one
 comes back however often it is tried, a *blocked* one waits for a decision of a person.
@@ -20,7 +20,8 @@ Kind = Literal["transient", "permanent", "blocked"]
 class RodError(Exception):
     """Base of all errors that a user may see.
 
-    ``happened`` and ``remedy`` are one sentence each. ``code`` is stable and names the runbook page.
+    ``happened`` and ``remedy`` are one sentence each. ``code`` is stable and names the section of
+    ``docs/reference/errors.md``.
     """
 
     code: ClassVar[str] = "ROD-00"

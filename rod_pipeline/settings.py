@@ -49,14 +49,16 @@ class _Section(BaseModel):
 class StoreSection(_Section):
     """The object store. Without ``endpoint`` the embedded store in ``<home>/store`` is used."""
 
-    name: str = "local"
-    endpoint: str | None = None
-    region: str = "local"
-    bucket: str = "rod-data"
-    access_key: SecretStr | None = None
-    secret_key: SecretStr | None = None
-    ca_bundle: Path | None = None
-    checksums: Literal["when_supported", "when_required"] = "when_supported"
+    name: str = Field(default="local", description="what the ledger calls this store")
+    endpoint: str | None = Field(default=None, description="address of an S3 store; the embedded store otherwise")
+    region: str = Field(default="local", description="region of the bucket, as the provider names it")
+    bucket: str = Field(default="rod-data", description="the bucket that holds every copy")
+    access_key: SecretStr | None = Field(default=None, description="access key of the store")
+    secret_key: SecretStr | None = Field(default=None, description="secret key of the store")
+    ca_bundle: Path | None = Field(default=None, description="certificates to trust, where the store has its own")
+    checksums: Literal["when_supported", "when_required"] = Field(
+        default="when_supported", description="when requests carry a checksum; some providers need when_required"
+    )
     adequacy: bool = Field(default=False, description="also allow countries with an adequacy decision (voorschrift 3c)")
     declaration: Path | None = Field(default=None, description="signed declaration of where an on-premises store is")
 
@@ -64,25 +66,25 @@ class StoreSection(_Section):
 class PleioSection(_Section):
     """Which hosts a link may name, and where files may be fetched from."""
 
-    hosts: tuple[str, ...] = ()
-    storage_hosts: tuple[str, ...] = ()
-    ca_file: Path | None = None
-    allow_loopback_http: bool = False
-    max_bytes: int = Field(default=20 * 2**30, gt=0)
+    hosts: tuple[str, ...] = Field(default=(), description="hosts that a link may name; without one no link is taken")
+    storage_hosts: tuple[str, ...] = Field(default=(), description="other hosts that PLEIO may serve the file from")
+    ca_file: Path | None = Field(default=None, description="certificates to trust instead of the usual ones")
+    allow_loopback_http: bool = Field(default=False, description="also take http links to this machine (demo, tests)")
+    max_bytes: int = Field(default=20 * 2**30, gt=0, description="largest file that is fetched, in bytes")
     code_days: int = Field(default=14, gt=0, description="how long an access code may wait to be used")
 
 
 class Settings(_Section):
     """Everything that an installation may choose."""
 
-    home: Path = Path(".rod")
+    home: Path = Field(default=Path(".rod"), description="folder of everything local; set it with ROD_HOME")
     decree: Path | None = Field(default=None, description="another decree than the packaged besluit 55352791")
     contracts: Path | None = Field(default=None, description="folder with newer versions of contracts")
     ledger_url: SecretStr | None = Field(default=None, description="database of the ledger; SQLite in home otherwise")
     kek_file: Path | None = Field(default=None, description="file with the key-encryption key; else ROD_KEK (hex)")
-    kek: SecretStr | None = None
-    store: StoreSection = StoreSection()
-    pleio: PleioSection = PleioSection()
+    kek: SecretStr | None = Field(default=None, description="the key-encryption key, 64 hexadecimal digits")
+    store: StoreSection = Field(default=StoreSection(), description="the object store")
+    pleio: PleioSection = Field(default=PleioSection(), description="where deliveries are fetched")
     owner: str = Field(default="platform@rod.example", description="owner of the assets, who is alerted")
 
     @classmethod

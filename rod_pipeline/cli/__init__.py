@@ -10,8 +10,8 @@ import typer
 from rod_pipeline.errors import RodError
 
 
-def main() -> None:
-    """Run ``rod``: a domain error is told in two sentences, without a traceback, and exits with 1."""
+def application() -> typer.Typer:
+    """All commands of ``rod``."""
     from rod_pipeline.cli import contract, decree, delivery, installation, synthetic
 
     app = typer.Typer(
@@ -26,8 +26,13 @@ def main() -> None:
     app.add_typer(synthetic.app, name="synthetic", help="Synthetic deliveries, whole and broken.")
     delivery.register(app)
     installation.register(app)
+    return app
+
+
+def main() -> None:
+    """Run ``rod``: a domain error is told in two sentences, without a traceback, and exits with 1."""
     try:
-        app()
+        application()()
     except RodError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)

@@ -18,6 +18,12 @@ import dagster as dg
 from rod_pipeline.errors import RodError
 
 retry_transient = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+UNFORESEEN = "ROD-INTERNAL-01"
+
+
+def runbook(code: str) -> str:
+    """Where in the documentation an error code is explained."""
+    return f"docs/reference/errors.md#{code.lower()}"
 
 
 @contextmanager
@@ -31,17 +37,17 @@ def told_plainly() -> Iterator[None]:
     except RodError as error:
         failure = dg.Failure(
             description=str(error),
-            metadata={"code": error.code, "kind": error.kind, "runbook": f"docs/runbooks/{error.code}.md"},
+            metadata={"code": error.code, "kind": error.kind, "runbook": runbook(error.code)},
             allow_retries=error.kind == "transient",
         )
     except Exception as error:
         failure = dg.Failure(
             description=(
-                f"[ROD-INTERNAL-01] Unforeseen {type(error).__name__}; its text is withheld because it may quote data. "
+                f"[{UNFORESEEN}] Unforeseen {type(error).__name__}; its text is withheld because it may quote data. "
                 f"Raised at {_places(error)}. What to do: report these places to the developers; the delivery is as it "
                 "was, and rerunning is safe."
             ),
-            metadata={"code": "ROD-INTERNAL-01", "kind": "permanent"},
+            metadata={"code": UNFORESEEN, "kind": "permanent", "runbook": runbook(UNFORESEEN)},
             allow_retries=False,
         )
     if failure is not None:
