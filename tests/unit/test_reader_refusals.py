@@ -45,6 +45,12 @@ def test_utf8_under_a_contract_of_cp1252_is_not_read_as_gibberish() -> None:
     refused(b"\xef\xbb\xbfAa;Bb;Cc\n1;2;3\n", refusals.WrongEncoding, encoding="cp1252")
 
 
+def test_odd_letters_that_happen_to_be_utf8_are_read_once_the_file_is_known_to_be_cp1252() -> None:
+    data = "Aa;Bb\n1;é\n2;Ã©\n".encode("cp1252")
+    frame, _ = read(data, contract("aa", "bb", dialect={"encoding": "cp1252"}), chunk_bytes=11)
+    assert frame.rows() == [(1, "1", "é"), (2, "2", "Ã©")]
+
+
 def test_utf16_is_named() -> None:
     assert "UTF-16" in refused("Aa;Bb;Cc\n1;2;3\n".encode("utf-16"), refusals.WrongEncoding)
 
