@@ -1,7 +1,7 @@
 """``rod synthetic``: synthetic deliveries, whole and broken, from the command line.
 
 Belongs here: reading arguments and the password, and showing tables. Does not belong here: the generator
-(``rod_pipeline.synthetic``). The password of an archive comes from a file descriptor or is asked for; it is no argument.
+(``rod_pipeline.synthetic``). The password of an archive comes from a file descriptor or is asked for.
 """
 
 import os

@@ -25,6 +25,12 @@ def day(year: int, month: int, number: int) -> int:
     return int((np.datetime64(f"{year:04d}-{month:02d}-{number:02d}") - np.datetime64("1970-01-01")).astype(int))
 
 
+def days(year: Ints, month: int, number: int) -> Ints:
+    """The same day of each year, as days since 1970-01-01."""
+    months = ((year.astype(np.int64) - 1970) * 12 + month - 1).astype("datetime64[M]")
+    return np.asarray(months.astype("datetime64[D]").astype(np.int64) + number - 1)
+
+
 @dataclass
 class Careers:
     """A block of N persons. Matrices are (N, YEARS): column y is school year ``cohort + y``.

@@ -5,7 +5,6 @@ Columns are built once per block under their technical names; ``fit`` puts them 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +12,7 @@ import polars as pl
 
 from rod_pipeline.contracts.model import ColumnType, Contract
 from rod_pipeline.errors import PermanentError
-from rod_pipeline.synthetic.careers import NEVER, Bools, Careers
+from rod_pipeline.synthetic.careers import NEVER, Bools, Careers, days
 from rod_pipeline.synthetic.moments import Moment
 from rod_pipeline.synthetic.world import Floats, Ints
 
@@ -76,6 +75,9 @@ def school_year(year: int) -> str:
     return f"{year}-{year + 1}"
 
 
+_SCHOOL_YEARS = [school_year(number) for number in range(1990, 2070)]
+
+
 @lru_cache(maxsize=8)
 def _mixing(seed: int) -> tuple[int, int]:
     a, b = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(3,)))).integers(
@@ -92,14 +94,20 @@ def pseudonyms(seed: int, numbers_: Ints) -> pl.Series:
     return mixed.cast(pl.String).str.zfill(12)
 
 
-def technical(moment: Moment, year: int, count: int) -> dict[str, pl.Series]:
-    """The technical data that every row carries."""
+def technical(moment: Moment, year: Ints) -> dict[str, pl.Series]:
+    """The technical data that every row carries; ``year`` is the school year of each row."""
+    count = len(year)
     return {
-        "schooljaar": repeat(school_year(year), count),
-        "peildatum": pl.repeat(date(year, 10, 1), count, dtype=pl.Date, eager=True),
+        "schooljaar": school_years(year),
+        "peildatum": dates(days(year, 10, 1)),
         "prikdatum": pl.repeat(moment.prikdatum, count, dtype=pl.Date, eager=True),
         "status": repeat(moment.status, count),
     }
+
+
+def school_years(year: Ints, present: Bools | None = None) -> pl.Series:
+    """School years as text, null where ``present`` is false."""
+    return codes(_SCHOOL_YEARS, np.maximum(year - 1990, 0), present)
 
 
 def gender(careers: Careers, rows: Ints) -> pl.Series:

@@ -5,13 +5,14 @@ from a second enrolment and a certificate on the way to a diploma, so whoever st
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from rod_pipeline.contracts.model import Contract
 from rod_pipeline.synthetic import rates
-from rod_pipeline.synthetic.careers import NEVER, YEARS, Bools, day
+from rod_pipeline.synthetic.careers import NEVER, days
 from rod_pipeline.synthetic.columns import LEVELS, codes, dates, fit, flags, gender, pseudonyms, technical
 from rod_pipeline.synthetic.known import Known
 from rod_pipeline.synthetic.world import SECTORS, Ints, World
@@ -21,7 +22,7 @@ _CERTIFICATES = 0.09
 _OTHER_QUALIFICATION = 0.03
 
 
-def diploma_programme(known: Known, world: World, person: Ints, y: Ints | int) -> Ints:
+def diploma_programme(known: Known, world: World, person: Ints, y: Ints) -> Ints:
     """The programme of the main diploma: that of the enrolment, for a few its sibling in the same beroepsopleiding."""
     programme = known.programme[person, y].astype(np.int64)
     other = known.careers.spare[person, 7] < _OTHER_QUALIFICATION
@@ -29,66 +30,72 @@ def diploma_programme(known: Known, world: World, person: Ints, y: Ints | int) -
 
 
 def blocks(known: Known, world: World, seed: int, contract: Contract, years: tuple[int, ...]) -> Iterator[pl.DataFrame]:
-    """The diplomas and certificates of each of the school years."""
+    """The diplomas and certificates of the school years, as one frame."""
     c = known.careers
-    for year in years:
-        y = year - c.cohort
-        if not 0 <= y < YEARS:
-            continue
-        main = np.flatnonzero(known.diploma[:, y] < NEVER)
-        second = np.flatnonzero(known.second_diploma[:, y] < NEVER)
-        october = day(year, 10, 1)
-        late_enough = known.diploma[main, y] > october + 30
-        certified = main[late_enough & (c.spare[main, 6] < _CERTIFICATES)]
-        elsewhere = c.second_institution[second, y] != c.institution[second, y]
-        person = np.concatenate([main, second, certified])
-        if not len(person):
-            continue
-        programme = np.concatenate(
-            [
-                diploma_programme(known, world, main, y),
-                known.second_programme[second, y].astype(np.int64),
-                diploma_programme(known, world, certified, y),
-            ]
-        )
-        institution = np.concatenate(
-            [c.institution[main, y], c.second_institution[second, y], c.institution[certified, y]]
-        ).astype(np.int64)
-        half_way = october + (known.diploma[certified, y] - october) // 2
-        when = np.concatenate([known.diploma[main, y], known.second_diploma[second, y], half_way])
-        kind = np.repeat([0, 1, 2], [len(main), len(second), len(certified)])
-        here = np.concatenate([np.zeros(len(main), np.int64), 1 - elsewhere, np.ones(len(certified), np.int64)])
-        yield fit(_columns(known, world, seed, year, person, programme, institution, when, kind, here), contract)
+    person, y = known.where(known.diploma < NEVER, years)
+    if not len(person):
+        return
+    second, second_y = known.where(known.second_diploma < NEVER, years)
+    october = days(c.cohort + y, 10, 1)
+    earned = known.diploma[person, y].astype(np.int64)
+    certified = (earned > october + 30) & (c.spare[person, 6] < _CERTIFICATES)
+    main_programme = diploma_programme(known, world, person, y)
+    main_institution = c.institution[person, y].astype(np.int64)
+    elsewhere = c.second_institution[second, second_y] != c.institution[second, second_y]
+    rows = _Rows(
+        person=np.concatenate([person, second, person[certified]]),
+        y=np.concatenate([y, second_y, y[certified]]),
+        programme=np.concatenate(
+            [main_programme, known.second_programme[second, second_y], main_programme[certified]]
+        ).astype(np.int64),
+        institution=np.concatenate(
+            [main_institution, c.second_institution[second, second_y], main_institution[certified]]
+        ).astype(np.int64),
+        when=np.concatenate(
+            [earned, known.second_diploma[second, second_y], (october + (earned - october) // 2)[certified]]
+        ).astype(np.int64),
+        kind=np.repeat([0, 1, 2], [len(person), len(second), int(certified.sum())]),
+        beside=np.concatenate(
+            [np.zeros(len(person), np.int64), 1 - elsewhere, np.ones(int(certified.sum()), np.int64)]
+        ),
+    )
+    yield fit(_columns(known, world, seed, rows), contract)
 
 
-def _columns(
-    known: Known,
-    world: World,
-    seed: int,
-    year: int,
-    person: Ints,
-    programme: Ints,
-    institution: Ints,
-    when: Ints,
-    kind: Ints,
-    here: Ints,
-) -> dict[str, pl.Series]:
+@dataclass(frozen=True)
+class _Rows:
+    """Rows as parallel arrays. ``kind``: 0 main diploma, 1 of a second enrolment, 2 certificate.
+
+    ``beside`` is 1 where the institution has a better one of the same person and year.
+    """
+
+    person: Ints
+    y: Ints
+    programme: Ints
+    institution: Ints
+    when: Ints
+    kind: Ints
+    beside: Ints
+
+
+def _columns(known: Known, world: World, seed: int, rows: _Rows) -> dict[str, pl.Series]:
     c = known.careers
-    leerweg = known.leerweg[person, year - c.cohort]
-    is_diploma: Bools = kind < 2
+    leerweg = known.leerweg[rows.person, rows.y]
+    programme = rows.programme
+    beside = codes(_KINDS, rows.beside)
     return {
-        "sectornummer": pseudonyms(seed, c.number[person]),
-        **technical(known.moment, year, len(person)),
-        "geslacht": gender(c, person),
-        "instellingscode": codes(world.brin.tolist(), institution),
+        "sectornummer": pseudonyms(seed, c.number[rows.person]),
+        **technical(known.moment, c.cohort + rows.y),
+        "geslacht": gender(c, rows.person),
+        "instellingscode": codes(world.brin.tolist(), rows.institution),
         "opleidingscode": codes(world.crebo.tolist(), programme),
-        "niveau_diploma": codes(LEVELS, world.level[programme] - 1, is_diploma),
-        "datum_examen_behaald": dates(when.astype(np.int64)),
-        "soort_diploma_instelling_kalenderjaar": codes(_KINDS, here),
-        "soort_diploma_instelling_studiejaar": codes(_KINDS, here),
-        "soort_diploma_mbo_studiejaar": codes(_KINDS, np.minimum(kind, 1)),
-        "hoofddiploma": flags(kind == 0),
+        "niveau_diploma": codes(LEVELS, world.level[programme] - 1, rows.kind < 2),
+        "datum_examen_behaald": dates(rows.when),
+        "soort_diploma_instelling_kalenderjaar": beside,
+        "soort_diploma_instelling_studiejaar": beside,
+        "soort_diploma_mbo_studiejaar": codes(_KINDS, np.minimum(rows.kind, 1)),
+        "hoofddiploma": flags(rows.kind == 0),
         "techniek_diploma": flags(world.technical[programme]),
         "sectorkamer_diploma": codes(SECTORS, world.sector[programme]),
-        "bekostigbaar": flags((kind == 0) & (leerweg < rates.OVO)),
+        "bekostigbaar": flags((rows.kind == 0) & (leerweg < rates.OVO)),
     }

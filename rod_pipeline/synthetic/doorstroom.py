@@ -31,7 +31,7 @@ import polars as pl
 
 from rod_pipeline.contracts.model import Contract
 from rod_pipeline.synthetic import rates
-from rod_pipeline.synthetic.careers import NEVER, YEARS, Bools
+from rod_pipeline.synthetic.careers import Bools
 from rod_pipeline.synthetic.columns import LEVELS, codes, fit, flags, gender, pseudonyms, repeat, technical
 from rod_pipeline.synthetic.diplomas import diploma_programme
 from rod_pipeline.synthetic.inschrijvingen import prior_categories
@@ -43,48 +43,45 @@ _LETTERS = ("I", "D", "U", "T")
 
 
 def blocks(known: Known, world: World, seed: int, contract: Contract, years: tuple[int, ...]) -> Iterator[pl.DataFrame]:
-    """The rows of each of the school years."""
+    """The rows of the school years: students, visitors and vo participants each as one frame."""
     c = known.careers
-    for year in years:
-        y = year - c.cohort
-        if 0 <= y < YEARS:
-            person = np.flatnonzero(known.programme[:, y] >= 0)
-            if len(person):
-                yield fit(_students(known, world, seed, year, person), contract)
-        if y == 0:
-            visitor = np.flatnonzero((c.visit_programme >= 0) & (c.visit_end <= known.extracted))
-            if len(visitor):
-                yield fit(_visitors(known, world, seed, year, visitor), contract)
-        if y == -1:
-            pupil = np.flatnonzero(c.from_vo)
-            if len(pupil):
-                yield fit(_pupils(known, world, seed, year, pupil), contract)
+    person, y = known.where(known.programme >= 0, years)
+    if len(person):
+        yield fit(_students(known, world, seed, person, y), contract)
+    if c.cohort in years:
+        visitor = np.flatnonzero((c.visit_programme >= 0) & (c.visit_end <= known.extracted))
+        if len(visitor):
+            yield fit(_visitors(known, world, seed, visitor), contract)
+    if c.cohort - 1 in years:
+        pupil = np.flatnonzero(c.from_vo)
+        if len(pupil):
+            yield fit(_pupils(known, world, seed, pupil), contract)
 
 
-def _students(known: Known, world: World, seed: int, year: int, person: Ints) -> dict[str, pl.Series]:
-    c, y = known.careers, year - known.careers.cohort
-    closed = known.closed(year)
+def _students(known: Known, world: World, seed: int, person: Ints, y: Ints) -> dict[str, pl.Series]:
+    c = known.careers
+    closed = known.closed(c.cohort + y)
     programme = known.programme[person, y].astype(np.int64)
     level = world.level[programme]
     leerweg = known.leerweg[person, y].astype(np.int64)
     category = c.vooropleiding[person, y].astype(np.int64)
-    before, after = known.there(y - 1)[person], known.there(y + 1)[person]
-    stays = known.same_institution(y, y + 1)[person]
-    starts = ~known.same_institution(y, y - 1)[person]
-    graduated = known.diploma[person, y] < NEVER
-    gone = ~after & closed
+    institution = c.institution[person, y].astype(np.int64)
+    stays = known.institution_at(person, y + 1) == institution
+    starts = known.institution_at(person, y - 1) != institution
+    graduated = known.graduated(person, y)
+    later = known.programme_at(person, y + 1)
+    gone = (later < 0) & closed
+    before = known.programme_at(person, y - 1) >= 0
     letter = np.where(before, np.where(gone, 2, 1), np.where(gone, 3, 0))
 
     in_view = closed & (level >= 2) & (leerweg <= rates.EX)
     leaver = in_view & ~stays
-    later = known.programme[person, y + 1].astype(np.int64) if y + 1 < YEARS else np.full(len(person), -1)
     later_level = np.where(later >= 0, world.level[np.maximum(later, 0)], 0)
     climbing = closed & ((level == 2) | (level == 3))
     diploma = diploma_programme(known, world, person, y)
-    later_diploma = (known.diploma[person, y + 1] < NEVER if y + 1 < YEARS else np.zeros(len(person), bool)) & closed
     return {
-        **_shared(known, world, seed, year, person, programme, leerweg),
-        "instellingscode": codes(world.brin.tolist(), c.institution[person, y].astype(np.int64)),
+        **_shared(known, world, seed, person, y, programme, leerweg),
+        "instellingscode": codes(world.brin.tolist(), institution),
         "in_door_uitstroom": codes(_LETTERS, letter),
         "niveau_jaar2": codes(LEVELS, later_level - 1, later_level > 0),
         "inschrijving_bij_diploma": codes(("CREBO", "BC"), (diploma != programme).astype(np.int64), graduated),
@@ -96,18 +93,18 @@ def _students(known: Known, world: World, seed: int, year: int, person: Ints) ->
         "populatie_jaarresultaat": flags(in_view & (graduated | leaver)),
         "populatie_diplomaresultaat": flags(leaver),
         **_diploma(world, diploma, graduated, category),
-        "niveau_diploma_jaar2": codes(LEVELS, np.maximum(later_level - 1, 0), later_diploma),
+        "niveau_diploma_jaar2": codes(LEVELS, later_level - 1, known.graduated(person, y + 1) & closed),
         **prior_categories(category, c.vo_code[person]),
     }
 
 
-def _visitors(known: Known, world: World, seed: int, year: int, person: Ints) -> dict[str, pl.Series]:
+def _visitors(known: Known, world: World, seed: int, person: Ints) -> dict[str, pl.Series]:
     c = known.careers
-    programme = c.visit_programme[person]
+    programme, first = c.visit_programme[person], np.zeros(len(person), np.int64)
     category = c.vooropleiding[person, 0].astype(np.int64)
     no = flags(np.zeros(len(person), bool))
     return {
-        **_shared(known, world, seed, year, person, programme, c.leerweg[person, 0].astype(np.int64)),
+        **_shared(known, world, seed, person, first, programme, c.leerweg[person, 0].astype(np.int64)),
         "instellingscode": codes(world.brin.tolist(), c.visit_institution[person]),
         "in_door_uitstroom": repeat("T", len(person)),
         "passende_plaatsing": flags(world.level[programme] >= _EXPECTED[category]),
@@ -117,12 +114,12 @@ def _visitors(known: Known, world: World, seed: int, year: int, person: Ints) ->
     }
 
 
-def _pupils(known: Known, world: World, seed: int, year: int, person: Ints) -> dict[str, pl.Series]:
+def _pupils(known: Known, world: World, seed: int, person: Ints) -> dict[str, pl.Series]:
     c = known.careers
     no = flags(np.zeros(len(person), bool))
     return {
         "sectornummer": pseudonyms(seed, c.number[person]),
-        **technical(known.moment, year, len(person)),
+        **technical(known.moment, np.full(len(person), c.cohort - 1)),
         "geslacht": gender(c, person),
         "instellingscode": codes(world.school_brin.tolist(), c.school[person]),
         **{name: no for name in _POPULATIONS},
@@ -141,12 +138,12 @@ _POPULATIONS = (
 
 
 def _shared(
-    known: Known, world: World, seed: int, year: int, person: Ints, programme: Ints, leerweg: Ints
+    known: Known, world: World, seed: int, person: Ints, y: Ints, programme: Ints, leerweg: Ints
 ) -> dict[str, pl.Series]:
     c = known.careers
     return {
         "sectornummer": pseudonyms(seed, c.number[person]),
-        **technical(known.moment, year, len(person)),
+        **technical(known.moment, c.cohort + y),
         "geslacht": gender(c, person),
         "kwalificatiecode_inschrijving": codes(world.crebo.tolist(), programme),
         "niveau": codes(LEVELS, world.level[programme] - 1),

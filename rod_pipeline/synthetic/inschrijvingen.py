@@ -8,14 +8,14 @@ per institution and once in all of mbo; nobody has a hoofdinschrijving without b
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
 
 from rod_pipeline.contracts.model import Contract
 from rod_pipeline.synthetic import rates
-from rod_pipeline.synthetic.careers import NEVER, YEARS, Bools, day
+from rod_pipeline.synthetic.careers import NEVER, YEARS, Bools, day, days
 from rod_pipeline.synthetic.columns import (
     LEVELS,
     codes,
@@ -52,182 +52,180 @@ _VO_AGGREGATE = np.array([0, 106, 111, 201, 0, 116, 126, 131, 136, 201, 0, 0, 0,
 _MBO_AGGREGATE = np.array([101, 151, 161, 301])
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Rows:
-    """Rows of one kind in one school year, as indices into the careers and values per row."""
+    """Rows as parallel arrays. ``y`` is the column of the careers' matrices that tells of the enrolment."""
 
     person: Ints
-    y: int
+    year: Ints
+    y: Ints
     programme: Ints
     institution: Ints
     leerweg: Ints
     start: Ints
+    period: Ints
     planned: Ints
     end: Ints
     reason: Ints
     main_here: Bools
     main: Bools
-    counted: bool
-    period: Ints | None = None
+    counted: Bools
+    """Whether the row counts on 1 October."""
+
+    @classmethod
+    def joined(cls, parts: list["_Rows"]) -> "_Rows":
+        return cls(
+            **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)}
+        )
+
+    def but(self, chosen: Bools, **changes: Ints | Bools) -> "_Rows":
+        """The chosen rows, with some arrays of theirs replaced."""
+        return _Rows(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)} | changes)
 
 
 def blocks(known: Known, world: World, seed: int, contract: Contract, years: tuple[int, ...]) -> Iterator[pl.DataFrame]:
-    """The rows of the known careers in each of the school years."""
-    for year in years:
-        for rows in _rows(known, world, year):
-            if len(rows.person):
-                yield fit(_columns(known, world, seed, year, rows), contract)
+    """The rows of the known careers in the school years, as one frame."""
+    rows = _Rows.joined([part for year in years for part in _rows(known, year)] or [_visitors(known, ())])
+    if len(rows.person):
+        yield fit(_columns(known, world, seed, rows), contract)
 
 
-def _rows(known: Known, world: World, year: int) -> Iterator[_Rows]:
-    c = known.careers
-    y = year - c.cohort
+def _rows(known: Known, year: int) -> Iterator[_Rows]:
+    y = year - known.careers.cohort
     if 0 <= y < YEARS:
-        yield from _main(known, y)
-        yield _second(known, y)
+        yield from _main(known, year, y)
+        yield _second(known, year, y)
     if -1 <= y < YEARS - 1:
-        yield _early(known, world, y)
+        yield _early(known, year, y)
     if y == 0:
-        yield _visitors(known)
+        yield _visitors(known, (year,))
 
 
-def _main(known: Known, y: int) -> Iterator[_Rows]:
+def _main(known: Known, year: int, y: int) -> Iterator[_Rows]:
     c = known.careers
-    year = c.cohort + y
     person = np.flatnonzero(known.programme[:, y] >= 0)
-    end = known.end[person, y].astype(np.int64)
+    chance = c.spare[person, y]
+    start, end = c.start[person, y].astype(np.int64), known.end[person, y].astype(np.int64)
     reason = np.where(end < NEVER, c.reason[person, y], 0)
-    february = day(year + 1, 2, 1)
-    divided = (np.abs(c.spare[person, y] - 0.7) < _DIVIDED / 2) & (end > february + 28) & (february < known.extracted)
+    august, february = day(year, 8, 1), day(year + 1, 2, 1)
     yes = np.ones(len(person), bool)
-    first = _Rows(
+    whole = _Rows(
         person=person,
-        y=y,
+        year=np.full(len(person), year),
+        y=np.full(len(person), y),
         programme=known.programme[person, y].astype(np.int64),
         institution=c.institution[person, y].astype(np.int64),
         leerweg=known.leerweg[person, y].astype(np.int64),
-        start=c.start[person, y].astype(np.int64),
-        planned=np.maximum(known.planned[person, y], c.start[person, y]).astype(np.int64),
-        end=np.where(divided, february - 1, end),
-        reason=np.where(divided, 0, reason),
+        start=start,
+        period=np.where((start < august) & (chance < 0.4), august, start),
+        planned=np.maximum(known.planned[person, y], start).astype(np.int64),
+        end=end,
+        reason=reason,
         main_here=yes,
         main=yes,
-        counted=True,
+        counted=yes,
     )
-    yield first
+    divided = (np.abs(chance - 0.7) < _DIVIDED / 2) & (end > february + 28) & (february < known.extracted)
     no = np.zeros(int(divided.sum()), bool)
-    yield _Rows(
-        person=person[divided],
-        y=y,
-        programme=first.programme[divided],
-        institution=first.institution[divided],
-        leerweg=first.leerweg[divided],
-        start=first.start[divided],
-        planned=first.planned[divided],
-        end=end[divided],
-        reason=reason[divided],
-        main_here=no,
-        main=no,
-        counted=False,
-        period=np.full(len(no), february),
-    )
+    yield whole.but(yes, end=np.where(divided, february - 1, end), reason=np.where(divided, 0, reason))
+    yield whole.but(divided, period=np.full(len(no), february), main_here=no, main=no, counted=no)
 
 
-def _second(known: Known, y: int) -> _Rows:
+def _second(known: Known, year: int, y: int) -> _Rows:
     c = known.careers
     person = np.flatnonzero(known.second_programme[:, y] >= 0)
-    year = c.cohort + y
-    no = np.zeros(len(person), bool)
     start = day(year, 8, 1) + (c.spare[person, y] * 50).astype(np.int64)
-    end = np.minimum(np.minimum(c.end[person, y], c.second_diploma[person, y]), day(year + 1, 7, 31))
+    end = np.minimum(np.minimum(c.end[person, y], c.second_diploma[person, y]), day(year + 1, 7, 31)).astype(np.int64)
     end = np.where(end > known.extracted, NEVER, end)
     earned = known.second_diploma[person, y] < NEVER
     return _Rows(
         person=person,
-        y=y,
+        year=np.full(len(person), year),
+        y=np.full(len(person), y),
         programme=known.second_programme[person, y].astype(np.int64),
         institution=c.second_institution[person, y].astype(np.int64),
         leerweg=known.leerweg[person, y].astype(np.int64),
         start=start,
+        period=start,
         planned=np.full(len(person), day(year + 1, 7, 31)),
-        end=end.astype(np.int64),
+        end=end,
         reason=np.where(end == NEVER, 0, np.where(earned, 8, 7)),
         main_here=c.second_institution[person, y] != c.institution[person, y],
-        main=no,
-        counted=True,
+        main=np.zeros(len(person), bool),
+        counted=np.ones(len(person), bool),
     )
 
 
-def _early(known: Known, world: World, y: int) -> _Rows:
+def _early(known: Known, year: int, y: int) -> _Rows:
     """Enrolments that count on the next 1 October and began between this one and 1 August."""
     c = known.careers
-    year = c.cohort + y
-    start = c.start[:, y + 1]
-    begun = (start > day(year, 10, 1)) & (start < day(year + 1, 8, 1)) & (start <= known.extracted)
-    person = np.flatnonzero((c.programme[:, y + 1] >= 0) & begun)
+    begun = (c.start[:, y + 1] > day(year, 10, 1)) & (c.start[:, y + 1] < day(year + 1, 8, 1))
+    person = np.flatnonzero((c.programme[:, y + 1] >= 0) & begun & (c.start[:, y + 1] <= known.extracted))
+    start = c.start[person, y + 1].astype(np.int64)
     no = np.zeros(len(person), bool)
     return _Rows(
         person=person,
-        y=y + 1,
+        year=np.full(len(person), year),
+        y=np.full(len(person), y + 1),
         programme=c.programme[person, y + 1].astype(np.int64),
         institution=c.institution[person, y + 1].astype(np.int64),
         leerweg=c.leerweg[person, y + 1].astype(np.int64),
-        start=start[person].astype(np.int64),
+        start=start,
+        period=start,
         planned=c.planned[person, y + 1].astype(np.int64),
         end=np.full(len(person), NEVER),
         reason=np.zeros(len(person), np.int64),
         main_here=no,
         main=no,
-        counted=False,
+        counted=no,
     )
 
 
-def _visitors(known: Known) -> _Rows:
+def _visitors(known: Known, years: tuple[int, ...]) -> _Rows:
+    """Enrolments between two 1 Octobers only; they begin and end in the year of the cohort."""
     c = known.careers
-    person = np.flatnonzero((c.visit_programme >= 0) & (c.visit_start <= known.extracted))
+    here = c.cohort in years
+    person = np.flatnonzero((c.visit_programme >= 0) & (c.visit_start <= known.extracted) & here)
     no = np.zeros(len(person), bool)
     end = np.where(c.visit_end[person] > known.extracted, NEVER, c.visit_end[person])
     return _Rows(
         person=person,
-        y=0,
+        year=np.full(len(person), c.cohort),
+        y=np.zeros(len(person), np.int64),
         programme=c.visit_programme[person],
         institution=c.visit_institution[person],
         leerweg=c.leerweg[person, 0].astype(np.int64),
         start=c.visit_start[person],
+        period=c.visit_start[person],
         planned=np.full(len(person), day(c.cohort + 2, 7, 31)),
         end=end,
         reason=np.where(end == NEVER, 0, 1 + person % 7),
         main_here=no,
         main=no,
-        counted=False,
+        counted=no,
     )
 
 
-def _columns(known: Known, world: World, seed: int, year: int, rows: _Rows) -> dict[str, pl.Series]:
-    c, person, y = known.careers, rows.person, rows.y
-    n = len(person)
+def _columns(known: Known, world: World, seed: int, rows: _Rows) -> dict[str, pl.Series]:
+    c, person, y, year = known.careers, rows.person, rows.y, rows.year
     level = world.level[rows.programme] - 1
     chance = c.spare[person, y]
     pc4 = c.pc4[person]
     place = c.spare[person, 8] > 0.012
-    count = c.programme[person, : y + 1] >= 0
-    here = count & (c.institution[person, : y + 1] == rows.institution[:, None])
+    count = (c.programme[person] >= 0) & (np.arange(YEARS) <= y[:, None])
+    here = count & (c.institution[person] == rows.institution[:, None])
     first_start = np.where(here.any(1), c.start[person, here.argmax(1)], rows.start)
-    counted = np.int64(rows.counted)
-    later = rows.start < day(year, 8, 1)
-    period = rows.period
-    if period is None:
-        period = np.where(later & (chance < 0.4) & rows.counted, day(year, 8, 1), rows.start)
+    counted = rows.counted.astype(np.int64)
     route = np.where((y <= 2) & rows.main, c.route[person], 0)
     levels = codes(LEVELS, level)
     return {
         "sectornummer": pseudonyms(seed, c.number[person]),
-        **technical(known.moment, year, n),
+        **technical(known.moment, year),
         "geslacht": gender(c, person),
-        "leeftijdsgroep_1aug": _ages(c.birth[person], day(year, 8, 1)),
-        "leeftijdsgroep_1okt": _ages(c.birth[person], day(year, 10, 1)),
-        "leeftijdsgroep_30sep": _ages(c.birth[person], day(year, 9, 30)),
-        "leeftijdsgroep_31dec": _ages(c.birth[person], day(year, 12, 31)),
+        "leeftijdsgroep_1aug": _ages(c.birth[person], days(year, 8, 1)),
+        "leeftijdsgroep_1okt": _ages(c.birth[person], days(year, 10, 1)),
+        "leeftijdsgroep_30sep": _ages(c.birth[person], days(year, 9, 30)),
+        "leeftijdsgroep_31dec": _ages(c.birth[person], days(year, 12, 31)),
         "gemeentecode_student": codes(world.gemeente.tolist(), world.pc4_gemeente[pc4], place),
         "apcg_gebied": flags(world.pc4_apcg[pc4], place),
         **{
@@ -251,7 +249,7 @@ def _columns(known: Known, world: World, seed: int, year: int, rows: _Rows) -> d
         "inschrijvingsjaar_instelling": numbers(_calendar_year(first_start)),
         "jaar_van_inschrijving": numbers(_calendar_year(rows.start)),
         "datum_uitschrijving_gepland": dates(np.where(rows.leerweg == rates.EX, NEVER, rows.planned)),
-        "periode": dates(period),
+        "periode": dates(rows.period),
         "datum_uitschrijving_werkelijk": dates(rows.end),
         **prior_education(known, world, person, y),
         "reden_uitstroom": codes(_REASONS, rows.reason - 1, rows.reason > 0),
@@ -278,7 +276,7 @@ def _columns(known: Known, world: World, seed: int, year: int, rows: _Rows) -> d
     }
 
 
-def prior_education(known: Known, world: World, person: Ints, y: int) -> dict[str, pl.Series]:
+def prior_education(known: Known, world: World, person: Ints, y: Ints) -> dict[str, pl.Series]:
     """The highest earlier education at enrolment, in vo and in mbo."""
     c = known.careers
     category = c.vooropleiding[person, y].astype(np.int64)
@@ -337,5 +335,5 @@ def _calendar_year(days: Ints) -> Ints:
     return np.asarray(days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970)
 
 
-def _ages(birth: Ints, on: int) -> pl.Series:
+def _ages(birth: Ints, on: Ints) -> pl.Series:
     return codes(AGE_GROUPS, np.searchsorted(_AGE_BOUNDS, ((on - birth) / 365.25).astype(np.int64), side="right"))

@@ -12,6 +12,7 @@ import numpy as np
 from rod_pipeline.synthetic import rates
 from rod_pipeline.synthetic.careers import NEVER, YEARS, Bools, Careers, Matrix, day
 from rod_pipeline.synthetic.moments import Moment
+from rod_pipeline.synthetic.world import Ints
 
 
 @dataclass(frozen=True)
@@ -33,31 +34,35 @@ class Known:
     second_programme: Matrix
     second_diploma: Matrix
 
-    @property
-    def enrolled(self) -> Bools:
-        return self.programme >= 0
+    def columns(self, years: tuple[int, ...]) -> Ints:
+        """The columns of those of the school years that the careers reach."""
+        wanted = np.array(years, np.int64) - self.careers.cohort
+        return wanted[(wanted >= 0) & (wanted < YEARS)]
 
-    def column(self, school_year: int) -> int | None:
-        """The column of a school year in the matrices, None where the careers do not reach."""
-        y = school_year - self.careers.cohort
-        return y if 0 <= y < YEARS else None
+    def where(self, mask: Bools, years: tuple[int, ...]) -> tuple[Ints, Ints]:
+        """Persons and columns for which ``mask`` holds in one of the school years."""
+        columns = self.columns(years)
+        person, place = np.nonzero(mask[:, columns])
+        return person.astype(np.int64), columns[place]
 
-    def closed(self, school_year: int) -> bool:
+    def closed(self, year: Ints) -> Bools:
         """Whether the next 1 October lies in the past, so that the results of the year are known."""
-        return school_year < self.moment.current
+        return np.asarray(year < self.moment.current)
 
-    def there(self, y: int) -> Bools:
-        """Who is enrolled on 1 October of column ``y``; nobody outside the careers."""
-        if not 0 <= y < YEARS:
-            return np.zeros(len(self.careers), bool)
-        return np.asarray(self.programme[:, y] >= 0)
+    def programme_at(self, person: Ints, y: Ints) -> Ints:
+        """The programme on 1 October of each column, -1 for nobody and for columns outside the careers."""
+        inside = (y >= 0) & (y < YEARS)
+        return np.where(inside, self.programme[person, np.clip(y, 0, YEARS - 1)], -1).astype(np.int64)
 
-    def same_institution(self, y: int, other: int) -> Bools:
-        """Who is at the institution of column ``y`` on 1 October of column ``other`` too."""
-        both = self.there(y) & self.there(other)
-        if not 0 <= other < YEARS:
-            return both
-        return np.asarray(both & (self.careers.institution[:, y] == self.careers.institution[:, other]))
+    def institution_at(self, person: Ints, y: Ints) -> Ints:
+        """The institution on 1 October of each column, -1 where there is no programme."""
+        there = self.programme_at(person, y) >= 0
+        return np.where(there, self.careers.institution[person, np.clip(y, 0, YEARS - 1)], -1).astype(np.int64)
+
+    def graduated(self, person: Ints, y: Ints) -> Bools:
+        """Whether the main enrolment of each column earned a diploma."""
+        inside = (y >= 0) & (y < YEARS)
+        return np.asarray(inside & (self.diploma[person, np.clip(y, 0, YEARS - 1)] < NEVER))
 
 
 def known_at(careers: Careers, moment: Moment) -> Known:

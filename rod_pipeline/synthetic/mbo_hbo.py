@@ -20,8 +20,7 @@ from rod_pipeline.synthetic.columns import (
     gender,
     numbers,
     pseudonyms,
-    repeat,
-    school_year,
+    school_years,
     technical,
 )
 from rod_pipeline.synthetic.diplomas import diploma_programme
@@ -55,22 +54,17 @@ _STATES = ("INGESCHREVEN", "DIPLOMA", "UITVAL")
 
 
 def blocks(known: Known, world: World, seed: int, contract: Contract, years: tuple[int, ...]) -> Iterator[pl.DataFrame]:
-    """The level-4 leavers of each of the school years."""
-    c = known.careers
-    for year in years:
-        y = year - c.cohort
-        if not 0 <= y < YEARS or not known.closed(year):
-            continue
-        graduated = known.diploma[:, y] < NEVER
-        level = world.level[np.maximum(known.programme[:, y], 0)]
-        person = np.flatnonzero(graduated & known.there(y) & ~known.there(y + 1) & (level == 4))
-        if len(person):
-            yield fit(_columns(known, world, seed, year, person), contract)
+    """The level-4 leavers of the school years, as one frame."""
+    person, y = known.where(known.diploma < NEVER, years)
+    level = world.level[known.programme_at(person, y)]
+    left = known.closed(known.careers.cohort + y) & (known.programme_at(person, y + 1) < 0) & (level == 4)
+    if left.any():
+        yield fit(_columns(known, world, seed, person[left], y[left]), contract)
 
 
-def _columns(known: Known, world: World, seed: int, year: int, person: Ints) -> dict[str, pl.Series]:
-    c, y, now = known.careers, year - known.careers.cohort, known.moment.current
-    n = len(person)
+def _columns(known: Known, world: World, seed: int, person: Ints, y: Ints) -> dict[str, pl.Series]:
+    c, now = known.careers, known.moment.current
+    year = c.cohort + y
     programme = known.programme[person, y].astype(np.int64)
     diploma = diploma_programme(known, world, person, y)
     start = c.hbo_start[person]
@@ -85,24 +79,23 @@ def _columns(known: Known, world: World, seed: int, year: int, person: Ints) -> 
     years_of_study = [_study_year(known, world, person, number, entered & (stay >= number)) for number in (1, 2, 3)]
     study_years = {name: series for part in years_of_study for name, series in part.items()}
     crebo = world.crebo.tolist()
-    years = [school_year(number) for number in range(2000, 2060)]
     return {
         "sectornummer": pseudonyms(seed, c.number[person]),
-        **technical(known.moment, year, n),
+        **technical(known.moment, year),
         "geslacht": gender(c, person),
         "instellingscode": codes(world.brin.tolist(), c.institution[person, y].astype(np.int64)),
-        "mbo_uitstroom_schooljaar": repeat(school_year(year), n),
+        "mbo_uitstroom_schooljaar": school_years(year),
         "mbo_opleiding_code": codes(crebo, programme),
         "mbo_opleiding_eenheid_code": codes(world.unit.tolist(), programme),
         "mbo_opleiding_niveau": codes(LEVELS, world.level[programme] - 1),
         "leerweg": codes(rates.LEERWEGEN, known.leerweg[person, y].astype(np.int64)),
         "mbo_opleiding_sector": codes(SECTORS, world.sector[programme]),
-        "mbo_verblijfsduur": numbers((known.programme[person, : y + 1] >= 0).sum(1)),
+        "mbo_verblijfsduur": numbers(((known.programme[person] >= 0) & (np.arange(YEARS) <= y[:, None])).sum(1)),
         "mbo_hoogste_diploma_code": codes([f"D{code}" for code in crebo], diploma),
         "mbo_hoogste_diploma_eenheid_code": codes(world.unit.tolist(), diploma),
         "mbo_hoogste_diploma_niveau": codes(LEVELS, world.level[diploma] - 1),
         "mbo_hoogste_diploma_opleiding_code": codes(crebo, diploma),
-        "hbo_instroom_studiejaar": codes(years, np.maximum(start - 2000, 0), entered),
+        "hbo_instroom_studiejaar": school_years(start, entered),
         "hbo_doorstroom_type": codes(("DIRECT", "INDIRECT", "GEEN"), np.where(entered, np.minimum(gap, 1), 2)),
         "hbo_onderbrekingsduur": numbers(gap, entered),
         "hbo_verblijfsduur": numbers(stay, entered),

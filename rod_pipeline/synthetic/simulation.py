@@ -10,7 +10,7 @@ and a delivery moment changes nothing.
 import numpy as np
 
 from rod_pipeline.synthetic import rates
-from rod_pipeline.synthetic.careers import BLOCK, NEVER, YEARS, Bools, Careers, Matrix, day
+from rod_pipeline.synthetic.careers import BLOCK, NEVER, YEARS, Bools, Careers, Matrix, day, days
 from rod_pipeline.synthetic.world import Floats, Ints, World
 
 
@@ -18,16 +18,6 @@ def _spread(u: Floats, steps: tuple[tuple[float, int], ...]) -> Ints:
     """Map uniform numbers to days, linear between (share, day) steps."""
     shares, days = zip(*steps, strict=True)
     return np.asarray(np.interp(u, shares, days)).astype(np.int64)
-
-
-def _july(year: Ints | int) -> Ints:
-    """31 July of each year as days since 1970-01-01."""
-    text = np.asarray(year).astype("int64") - 1970
-    return np.asarray(text.astype("datetime64[Y]").astype("datetime64[D]").astype("int64") + 211) + _leap(year)
-
-
-def _leap(year: Ints | int) -> Ints:
-    return np.asarray(np.asarray(year) % 4 == 0).astype(np.int64)
 
 
 _NOMINAL = np.array([1, 2, 3, 3])
@@ -152,7 +142,7 @@ def _enrol(
     c.leerweg[rows, y] = leerweg
     c.start[rows, y] = start
     years = _NOMINAL[world.level[programme] - 1]
-    c.planned[rows, y] = _july(c.cohort + y + years)
+    c.planned[rows, y] = days(c.cohort + y + years, 7, 31)
 
 
 def _come_back(rng: np.random.Generator, world: World, c: Careers, y: int, rows: Ints, years_in: Ints) -> None:
@@ -213,8 +203,8 @@ def _school_year(
     switched = ~graduated & ~dropped & (rng.random(n) < p_switch / (1 - p_diploma - p_dropout + 1e-9))
     october = day(year, 10, 1)
 
-    days = _spread(rng.random(n), ((0, 1), (0.09, 90), (0.12, 110), (0.25, 140), (0.36, 243), (0.95, 293), (1, 303)))
-    when = october + days
+    after = _spread(rng.random(n), ((0, 1), (0.09, 90), (0.12, 110), (0.25, 140), (0.36, 243), (0.95, 293), (1, 303)))
+    when = october + after
     c.diploma[rows, y] = np.where(graduated, when, NEVER)
     out = october + _spread(rng.random(n), ((0, 3), (0.35, 130), (0.55, 250), (0.551, 303), (1, 303)))
     switch_day = np.where(rng.random(n) < 0.35, october + 122, october + 303)  # 31 January, 31 July (30 in leap years)
@@ -256,7 +246,7 @@ def _continue(rng: np.random.Generator, world: World, c: Careers, y: int, rows: 
     other = world.draw_institution(programme, rng.random(len(movers)))
     real = other != c.institution[movers, y]
     movers, other = movers[real], other[real]
-    summer = int(_july(c.cohort + y + 1))
+    summer = day(c.cohort + y + 1, 7, 31)
     c.end[movers, y] = summer
     c.reason[movers, y] = 7
     c.institution[movers, y + 1] = other
@@ -380,5 +370,8 @@ def _visits(rng: np.random.Generator, world: World, c: Careers) -> None:
     c.visit_start[visitor] = start
     c.visit_end[visitor] = np.minimum(start + rng.integers(20, 150, len(visitor)), day(c.cohort + 1, 7, 31))
     c.programme[visitor] = -1
+    c.start[visitor] = NEVER
+    c.end[visitor] = NEVER
+    c.diploma[visitor] = NEVER
     c.second_programme[visitor] = -1
     c.hbo_start[visitor] = 0

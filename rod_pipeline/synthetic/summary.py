@@ -117,26 +117,24 @@ def _figures(counts: Counter[str], scale: float, current: int) -> Iterator[Figur
             yield Figure(f"graduates of {name}", "students", counts[f"graduates {name}"] / scale, graduates, 0.15)
     now = school_year(current)
     total = max(sum(counts[f"niveau {now} {level}"] for level in LEVELS), 1)
-    for level, told in published.LEVEL_SHARES.items():
-        yield Figure(
-            f"share of level {level}", "share", counts[f"niveau {now} {LEVELS[level - 1]}"] / total, told, 0.02
-        )
+    for level, expected in published.LEVEL_SHARES.items():
+        measured = counts[f"niveau {now} {LEVELS[level - 1]}"] / total
+        yield Figure(f"share of level {level}", "share", measured, expected, 0.02)
     named = sum(published.SECTORKAMER_STUDENTS.values())
     known = max(sum(counts[f"sectorkamer {now} {code}"] for code in published.SECTORKAMER_STUDENTS), 1)
-    for code, told in sorted(published.SECTORKAMER_STUDENTS.items()):
-        yield Figure(
-            f"share of sectorkamer {code}", "share", counts[f"sectorkamer {now} {code}"] / known, told / named, 0.02
-        )
+    for code, size in sorted(published.SECTORKAMER_STUDENTS.items()):
+        measured = counts[f"sectorkamer {now} {code}"] / known
+        yield Figure(f"share of sectorkamer {code}", "share", measured, size / named, 0.02)
     sizes = sorted((value for key, value in counts.items() if key.startswith(f"instellingscode {now}")), reverse=True)
     yield Figure("institutions", "rows", len(sizes), 60, 0.05)
-    for size, told in zip(sizes, published.INSTITUTION_STUDENTS, strict=False):
-        yield Figure("students of a large institution", "students", size / scale, told, 0.15)
-    for name, short, told, tolerance in (
+    for here, size in zip(sizes, published.INSTITUTION_STUDENTS, strict=False):
+        yield Figure("students of a large institution", "students", here / scale, size, 0.15)
+    for name, short, rate, tolerance in (
         ("jaarresultaat", "jr", published.JAARRESULTAAT, 0.03),
         ("startersresultaat", "sr", published.STARTERSRESULTAAT, 0.07),
         ("diplomaresultaat (diploma of the year alone; published: six years)", "dr", published.DIPLOMARESULTAAT, 0.07),
     ):
-        yield Figure(name, "share", counts[f"{short}_good"] / max(counts[short], 1), told, tolerance)
+        yield Figure(name, "share", counts[f"{short}_good"] / max(counts[short], 1), rate, tolerance)
     yield Figure(
         "mbo-4 to hbo, direct", "share", counts["direct"] / max(counts["level4"], 1), published.MBO_HBO_DIRECT, 0.03
     )

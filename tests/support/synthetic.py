@@ -1,15 +1,16 @@
-"""Judging a synthetic delivery without a store: from the bytes of a zip to the codes and rules that refuse it."""
+"""Synthetic deliveries for tests: as frames, as bytes, and judged without a store by what refuses them."""
 
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import polars as pl
 
 from expectations.loader import suite_for
 from rod_pipeline.contracts import ContractBook
-from rod_pipeline.contracts.model import Contract, Dialect, FileKind
+from rod_pipeline.contracts.model import FILE_KINDS, Contract, Dialect, FileKind
 from rod_pipeline.decree import load_decree
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import RodError
@@ -20,9 +21,17 @@ from rod_pipeline.quality.delivery import validate_delivery
 from rod_pipeline.quality.validate import validate_file
 from rod_pipeline.synthetic.delivery import write_delivery
 from rod_pipeline.synthetic.faults import FAULTS
-from rod_pipeline.synthetic.population import Population
+from rod_pipeline.synthetic.population import Population, iter_file
 
 PASSWORD = b"alleen-voor-tests"
+SMALL = Population(seed=3, scale=0.001)
+
+
+@lru_cache(maxsize=4)
+def whole(key: str, scale: float = 0.004) -> Mapping[FileKind, pl.DataFrame]:
+    """All files of a delivery as typed frames; seed 3."""
+    book, delivery = ContractBook.load(), DeliveryKey.parse(key)
+    return {kind: pl.concat(iter_file(kind, delivery, Population(3, scale), book)) for kind in FILE_KINDS}
 
 
 @dataclass(frozen=True)
@@ -72,16 +81,26 @@ def tables(
     return read
 
 
-def refused_by(data: bytes, key: str, book: ContractBook, *, severities: tuple[str, ...] = ("blocking",)) -> set[str]:
-    """The code of the error that stops the delivery, or else the rules of those severities that it breaks."""
+def refused_by(
+    data: bytes, key: str, book: ContractBook, *, severities: tuple[str, ...] = ("blocking",), only: str | None = None
+) -> set[str]:
+    """The code of the error that stops the delivery, or else the rules of those severities that it breaks.
+
+    ``only``: look at the rules of this kind of file (or ``delivery``) alone.
+    """
     try:
         read = tables(data, book)
     except RodError as error:
         return {error.code}
     contracts = contracts_for(book)
     frames = {kind: frame.lazy() for kind, frame in read.items()}
-    reports = [validate_file(frames[kind], contracts[kind], suite_for(contracts[kind], book)) for kind in frames]
-    reports.append(validate_delivery(frames, contracts, DeliveryKey.parse(key), load_decree(), LATER))
+    reports = [
+        validate_file(frames[kind], contracts[kind], suite_for(contracts[kind], book))
+        for kind in frames
+        if only in (None, kind)
+    ]
+    if only in (None, "delivery"):
+        reports.append(validate_delivery(frames, contracts, DeliveryKey.parse(key), load_decree(), LATER))
     return {
         result.id
         for report in reports
