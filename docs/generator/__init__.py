@@ -1,0 +1,45 @@
+"""The reference pages, made from the code: ``make docs`` writes them.
+
+Belongs here: the pages of ``docs/reference`` and the generated parts of pages that people write. ``tests/docs`` fails
+when a committed page differs from what this gives.
+
+A generated part of a page stands between ``<!-- generated: name -->`` and ``<!-- end -->``.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from docs.generator import data, typed, wiring
+from docs.generator.errors import errors
+from docs.generator.markdown import ROOT
+
+_MADE = "<!-- Made from the code by `make docs`. Change the code, not this page. -->\n\n"
+_PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "errors": errors,
+    "settings": typed.settings,
+    "commands": typed.commands,
+    "assets": wiring.assets,
+    "contracts": data.contracts,
+    "events": data.ledger_events,
+    "faults": data.faults,
+    "expectations": data.rules,
+}
+PARTS: Mapping[str, Callable[[], str]] = {"stages": data.stages, "moments": data.moments, "zones": data.zones}
+
+
+def page(name: str) -> str:
+    """The text of one page of the reference."""
+    return _MADE + PAGES[name]().rstrip() + "\n"
+
+
+def with_parts(text: str) -> str:
+    """A page with its generated parts made anew; raises ``KeyError`` for a part that nobody makes."""
+    return _PART.sub(lambda found: f"{found[1]}{PARTS[found['name']]()}\n{found[3]}", text)
+
+
+def hand_written() -> tuple[Path, ...]:
+    """The pages that people write, which may have generated parts."""
+    return tuple(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name != "reference")

@@ -1,0 +1,64 @@
+"""The assets and checks as Dagster sees them.
+
+Belongs here: the page made from the definitions. Does not belong here: what happens in an asset.
+"""
+
+import warnings
+
+from docs.generator.markdown import code, table
+from rod_pipeline.settings import Settings
+
+
+def assets() -> str:
+    """Every asset and check, and what starts them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from rod_pipeline.definitions import build_defs
+
+        defs = build_defs(Settings())
+    graph = defs.resolve_asset_graph()
+    job = next(iter(defs.jobs or ()))
+    sensor = next(iter(defs.sensors or ()))
+    lines = [
+        "# Assets",
+        "",
+        f"Job `{job.name}`. {job.description}",
+        "",
+        f"Sensor `{sensor.name}`. {sensor.description}",
+        "",
+    ]
+    order = {group: number for number, group in enumerate(("landing", "validation", "eea", "marts"))}
+    keys = sorted(graph.toposorted_asset_keys, key=lambda key: order[graph.get(key).group_name])
+    checks = {check.key: check for made in defs.asset_checks or () for check in made.check_specs}
+    retried = {key for made in defs.assets or () if made.op.retry_policy for key in made.keys}
+    for key in keys:
+        node = graph.get(key)
+        facts = [
+            ("group", node.group_name),
+            ("kinds", ", ".join(sorted(node.kinds))),
+            (
+                "made from",
+                ", ".join(code(parent.to_user_string()) for parent in sorted(node.parent_keys))
+                or "nothing here: PLEIO, or files handed over",
+            ),
+            ("partitions", "one per delivery" if node.partitions_def else "none: one for all deliveries"),
+            ("pool", ", ".join(sorted(node.pools)) or "none"),
+            ("retried", "on transient errors" if key in retried else "no"),
+        ]
+        for check_key in sorted(node.check_keys, key=lambda each: each.name):
+            spec = checks[check_key]
+            blocking = "blocking" if spec.blocking else "not blocking"
+            facts.append((f"check `{spec.name}`", f"{blocking}. {spec.description}"))
+        lines += [
+            f"## {key.to_user_string()}",
+            "",
+            paragraphs(node.description or ""),
+            "",
+            table(("", ""), facts),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def paragraphs(text: str) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
