@@ -5,7 +5,6 @@ fonts from other hosts; this one loads nothing, runs no script, and holds what t
 """
 
 from html import escape
-from itertools import groupby
 from typing import Final
 
 from rod_pipeline.quality.report import CheckReport, RuleResult
@@ -27,8 +26,10 @@ summary{cursor:pointer;padding:.4rem 0;color:var(--dim)}
 
 def render_docs(report: CheckReport) -> bytes:
     """The page of a report: UTF-8 HTML that needs nothing from elsewhere."""
-    by_file = sorted(report.results, key=lambda result: result.file)
-    files = [_file(name, list(results), report.rows.get(name)) for name, results in groupby(by_file, lambda r: r.file)]
+    files = [
+        _file(name, [result for result in report.results if result.file == name], report.rows.get(name))
+        for name in _names(report)
+    ]
     verdict = "passed" if report.passed else "refused"
     page = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -47,9 +48,14 @@ row is on this page.</span></p>
     return page.encode()
 
 
+def _names(report: CheckReport) -> list[str]:
+    """The files in the order of the delivery, then what is about the whole."""
+    return list(dict.fromkeys([*report.rows, *sorted({result.file for result in report.results})]))
+
+
 def _overview(report: CheckReport) -> str:
     lines = []
-    for name in dict.fromkeys([*report.rows, *sorted({result.file for result in report.results})]):
+    for name in _names(report):
         own = [result for result in report.results if result.file == name]
         broken = [result for result in own if not result.passed]
         blocking = sum(result.severity == "blocking" for result in broken)

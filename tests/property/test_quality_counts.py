@@ -88,6 +88,24 @@ def test_every_check_counts_what_a_naive_reading_counts(
     assert ask.count(frame(rows), of, checks) == {check: naive(rows, of, check) for check in checks}
 
 
+@pytest.mark.parametrize("notation", list(DateNotation))
+def test_dates_on_every_edge_of_the_calendar_and_every_pair_of_them(notation: DateNotation) -> None:
+    form = {"EEJJMMDD": "{y}{m}{d}", "DD-MM-JJJJ": "{d}-{m}-{y}", "JJJJ-MM-DD": "{y}-{m}-{d}"}[notation.value]
+    days = [
+        form.format(y=year, m=month, d=day)
+        for year in ("0000", "1900", "2000", "2019", "2020")
+        for month in ("00", "01", "02", "04", "12", "13")
+        for day in ("00", "01", "28", "29", "30", "31", "32")
+    ]
+    of = contract(dates=notation)
+    single: list[Row] = [dict.fromkeys(NAMES) | {"begin": day} for day in days]
+    for row in single:
+        assert ask.count(frame([row]), of, [check := ask.Unreadable("begin")])[check] == naive([row], of, check)
+    pairs = [dict.fromkeys(NAMES) | {"begin": one, "einde": other} for one in days[::3] for other in days]
+    for check in (ask.NotAfter("einde", "begin"), ask.NotAfter("einde", "begin", or_equal=False)):
+        assert ask.count(frame(pairs), of, [check])[check] == naive(pairs, of, check)
+
+
 SUITE = Suite(
     name="proef",
     expectations=(
