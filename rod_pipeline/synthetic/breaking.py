@@ -102,19 +102,12 @@ def birth_dates(frames: Iterator[pl.DataFrame], contract: Contract) -> Iterator[
 
 
 def second_main(frames: Iterator[pl.DataFrame], contract: Contract) -> Iterator[pl.DataFrame]:
-    """Enrolments of students who have a hoofdinschrijving already, marked as another one."""
-    after_october = pl.col("datum_inschrijving") > pl.col("peildatum")
-    other = pl.col("periode") > pl.col("datum_inschrijving")
-    main = pl.col("hoofdinschrijving_mbo")
-    for frame in frames:
-        if not frame["hoofdinschrijving_mbo"].any():
-            chosen = ~main & ~after_october & other
-            yield frame.with_columns(
-                pl.when(chosen).then(True).otherwise(pl.col(name)).alias(name)
-                for name in ("hoofdinschrijving_instelling", "hoofdinschrijving_mbo")
-            )
-        else:
-            yield frame
+    """Later periods of enrolments that are a hoofdinschrijving already, marked as another one."""
+    again = (pl.col("datum_inschrijving") <= pl.col("peildatum")) & (pl.col("periode") > pl.col("peildatum"))
+    flags = ("hoofdinschrijving_instelling", "hoofdinschrijving_mbo")
+    return first(12, lambda frame: frame.with_columns(pl.lit(True).alias(name) for name in flags), again)(
+        frames, contract
+    )
 
 
 def one_total_off(frames: Iterator[pl.DataFrame], contract: Contract) -> Iterator[pl.DataFrame]:
