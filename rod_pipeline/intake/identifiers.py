@@ -36,6 +36,7 @@ _SAMPLE_ROWS = 512
 _ENOUGH_FILLED = 64
 _MEMORY = 100_000
 _CHANCE = 1e-6
+_BSN_SHARE = 0.25
 _DISTINCT = 6
 
 _WORDS: dict[Identifier, str] = {
@@ -219,7 +220,7 @@ def passes_eleven_test(number: str) -> bool:
 def _judge(tally: _Tally) -> list[tuple[Identifier, float]]:
     found: list[tuple[Identifier, float]] = []
     hits, distinct = tally.distinct_of, max(tally.distinct, 1)
-    if hits["bsn"] * 2 >= tally.numbers and _by_chance(hits["bsn"], tally.numbers) < _CHANCE:
+    if hits["bsn"] >= _BSN_SHARE * tally.numbers and _by_chance(hits["bsn"], tally.numbers) < _CHANCE:
         found.append(("bsn", hits["bsn"] / tally.numbers))
     share = tally.rows_of["birth_date"] / max(tally.rows, 1)
     if share >= 0.5 and hits["birth_date"] >= _DISTINCT:
@@ -241,7 +242,7 @@ def _by_chance(passed: int, numbers: int) -> float:
     if passed == 0:
         return 1.0
     if numbers > 200:
-        return 0.0 if passed * 2 >= numbers else 1.0
+        return 0.0 if passed >= _BSN_SHARE * numbers else 1.0
     ways = sum(math.comb(numbers, k) * 10 ** (numbers - k) for k in range(passed, numbers + 1))
     return float(ways / 11**numbers)
 

@@ -1,6 +1,7 @@
 """What comes is opened by what it is, not by its name, and every dangerous or damaged archive has its own refusal."""
 
 import io
+import random
 import stat
 import struct
 import zipfile
@@ -198,12 +199,23 @@ def test_a_member_shorter_than_declared() -> None:
     refused(bytes(data), archive.BrokenMember)
 
 
-def test_overlapping_members() -> None:
-    data = bytearray(plain_zip({"a.csv": CSV, "b.csv": CSV}, zipfile.ZIP_STORED))
-    first = data.index(b"PK\x01\x02")
-    second = data.index(b"PK\x01\x02", first + 4)
-    data[second + 42 : second + 46] = struct.pack("<I", 0)
-    refused(bytes(data), archive.CorruptArchive)
+def test_members_within_each_other() -> None:
+    """A member whose bytes hold another member, both in the directory: the way to a bomb without nesting."""
+    inner = plain_zip({"b.csv": CSV}, zipfile.ZIP_STORED)
+    split = inner.index(b"PK\x01\x02")
+    prefix = b"Aa;Bb\r\n"
+    data = plain_zip({"a.csv": prefix + inner[:split]}, zipfile.ZIP_STORED)
+    at = data.rindex(b"PK\x01\x02")
+    entry = bytearray(inner[split : inner.index(b"PK\x05\x06")])
+    entry[42:46] = struct.pack("<I", 30 + len("a.csv") + len(prefix))
+    directory = data[at : data.rindex(b"PK\x05\x06")] + bytes(entry)
+    end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 2, 2, len(directory), at, 0)
+    assert "share bytes" in refused(data[:at] + directory + end, archive.CorruptArchive)
+
+
+def test_a_bomb_beside_a_large_honest_file() -> None:
+    honest = random.Random(1).randbytes(2**20).hex().encode()
+    assert "'b.csv'" in refused(plain_zip({"a.csv": honest, "b.csv": b"0" * 40 * 2**20}), archive.DecompressionBomb)
 
 
 def test_an_empty_archive_and_an_empty_member() -> None:

@@ -120,6 +120,20 @@ def test_a_pseudonym_that_is_a_bsn_is_refused_whatever_the_contract_says() -> No
     assert found.share == 1
 
 
+def test_bsns_where_the_pseudonym_is_lacking_are_found_among_pseudonyms() -> None:
+    (found,) = findings(lambda: bsn() if DICE.random() < 0.3 else omnummer(), 2000, type="pseudonym")
+    assert found.kind == "bsn"
+    assert 0.25 < found.share < 0.5
+
+
+def test_more_passing_than_chance_has_but_far_from_most_is_no_sign() -> None:
+    """A list of 100 numbers of which 22 pass is unlikely by chance, and no column of BSNs either."""
+    numbers = [bsn() for _ in range(22)] + [n for n in (omnummer() for _ in range(400)) if not passes_eleven_test(n)][
+        :78
+    ]
+    assert findings(lambda: DICE.choice(numbers), 3000, type="pseudonym") == ()
+
+
 def test_some_identifiers_among_other_values_are_found() -> None:
     (found,) = findings(lambda: bsn() if DICE.random() < 0.1 else f"tekst {DICE.randrange(1000)}", 4000)
     assert found.kind == "bsn"

@@ -198,8 +198,10 @@ def test_a_frame_is_read_once_and_finished_only_at_its_end() -> None:
 def test_projection_filter_and_limit_reach_the_reader() -> None:
     data = b"Aa;Bb\n" + b"".join(b"%d;x\n" % i for i in range(100))
     by = contract("aa", "bb")
-    table = read_table(io.BytesIO(data), by, chunk_bytes=50)
+    stream = io.BytesIO(data)
+    table = read_table(stream, by, chunk_bytes=50)
     assert table.frame.select("_row", "aa").head(3).collect().rows() == [(1, "0"), (2, "1"), (3, "2")]
+    assert stream.tell() < len(data)
     table = read_table(io.BytesIO(data), by, chunk_bytes=50)
     assert table.frame.filter(aa="57").select("_row").collect().rows() == [(58,)]
     assert table.finish().rows == 100
