@@ -16,6 +16,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,
+    FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
     ResponseStreamingError,
@@ -29,6 +30,7 @@ _REFUSED = {
     "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "AccountProblem",
     "AllAccessDisabled", "RequestTimeTooSkewed",
 }  # fmt: skip
+_BROKEN = (ConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError, FlexibleChecksumError)
 _EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 
 
@@ -82,7 +84,7 @@ def translated(store: str, doing: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _answered(store, doing, error) from None
-    except (ConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError, OSError) as error:
+    except (*_BROKEN, OSError) as error:
         raise StoreUnreachable(
             f"Store {store} could not be reached, or the connection broke, while {doing} ({type(error).__name__}).",
             "It is tried again by itself; if it stays, check that the store runs, its address and its certificate.",

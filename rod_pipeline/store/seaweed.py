@@ -38,6 +38,10 @@ from rod_pipeline.store.objects import ObjectStore
 _ROLES = ("master", "volume", "filer", "s3", "admin")
 _READY_SECONDS = 40
 _STOP_SECONDS = 40
+_QUIET_SECONDS = 3
+_VACUUM_SECONDS = 3600
+# Servers that this process started, whoever of its users stops them: a parent has to collect its dead.
+_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class LocalStoreFailed(TransientError):
@@ -57,7 +61,6 @@ class LocalStore:
         self._name = name
         self._bucket = bucket
         self._membership: IO[bytes] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> StoreSettings:
         """Start the server, or join the one that runs over this folder; ready to use, its bucket present.
@@ -97,7 +100,7 @@ class LocalStore:
                 self._leave()
 
     def vacuum(self) -> None:
-        """Rewrite the volume files without what was deleted from them.
+        """Rewrite the volume files without what was deleted from them; takes three seconds at least.
 
         Names and sizes of deleted objects stay in the server's own metadata for a while: they are opaque.
         Raises ``LocalStoreFailed``.
@@ -105,19 +108,17 @@ class LocalStore:
         instance = self._running()
         if instance is None:
             raise LocalStoreFailed("The embedded store does not run.", "Start it first.")
-        connection = http.client.HTTPConnection("127.0.0.1", instance["master"][0], timeout=600)
-        try:
-            connection.request("GET", "/vol/vacuum?garbageThreshold=0.0001")
-            status = connection.getresponse().status
-        except OSError:
-            status = 0
-        finally:
-            connection.close()
-        if status != 200:
-            raise LocalStoreFailed(
-                f"The embedded store did not vacuum its volumes (HTTP {status}).",
-                "Try again; until then deleted ciphertext stays in its volume files, without its key.",
-            )
+        quiet_since = began = time.monotonic()
+        # The server works off what it was told to delete once a second; until then a vacuum finds nothing to do.
+        while time.monotonic() - quiet_since < _QUIET_SECONDS:
+            status = json.loads(_answer(instance["volume"][0], "/status"))
+            if any(volume["DeletedByteCount"] for volume in status["Volumes"] or ()):
+                # A threshold of nought would mean the default of 30 %.
+                _answer(instance["master"][0], "/vol/vacuum?garbageThreshold=0.000000001")
+                quiet_since = time.monotonic()
+            if time.monotonic() - began > _VACUUM_SECONDS:
+                raise _not_vacuumed("it took too long")
+            time.sleep(0.1)
 
     def __enter__(self) -> Self:
         self.start()
@@ -144,7 +145,7 @@ class LocalStore:
             instance: dict[str, Any] = json.loads((self._folder / "instance.json").read_text())
         except (FileNotFoundError, ValueError):
             return None
-        return instance if _birth(instance["pid"]) == instance["birth"] else None
+        return instance if _lives(instance) else None
 
     def _launch(self) -> dict[str, Any]:
         credentials = self._credentials()
@@ -168,7 +169,7 @@ class LocalStore:
         environment = {"PATH": os.defpath, "HOME": str(self._folder), "GOMEMLIMIT": "400MiB"}
         log = os.open(self._folder / "weed.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 arguments,
                 cwd=self._folder,
                 env=environment,
@@ -180,7 +181,8 @@ class LocalStore:
             )
         finally:
             os.close(log)
-        instance = {"pid": self._process.pid, "birth": _birth(self._process.pid), **ports}
+        _children[process.pid] = process
+        instance = {"pid": process.pid, "birth": _birth(process.pid), **ports}
         _write_private(self._folder / "instance.json", json.dumps(instance))
         return instance
 
@@ -236,7 +238,7 @@ class LocalStore:
                 socket.create_connection(("127.0.0.1", instance["s3"][0]), timeout=2).close()
                 ObjectStore(settings).ensure_bucket()
                 return
-            if _birth(instance["pid"]) != instance["birth"]:
+            if not _lives(instance):
                 raise LocalStoreFailed(
                     "The embedded store ended while it was starting.",
                     f"Read {self._folder / 'weed.log'}; a full disk and a folder of another user are usual causes.",
@@ -257,11 +259,34 @@ class LocalStore:
                 os.kill(instance["pid"], sign)
             deadline = time.monotonic() + patience
             while time.monotonic() < deadline:
-                if self._process is not None:
-                    self._process.poll()
-                if _birth(instance["pid"]) != instance["birth"]:
+                if not _lives(instance):
+                    if (child := _children.pop(instance["pid"], None)) is not None:
+                        child.wait()
                     return
                 time.sleep(0.05)
+
+
+def _answer(port: int, path: str) -> bytes:
+    """What a part of the server answers on its own, unprotected port."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise _not_vacuumed(type(error).__name__) from None
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise _not_vacuumed(f"HTTP {response.status}")
+    return body
+
+
+def _not_vacuumed(why: str) -> LocalStoreFailed:
+    return LocalStoreFailed(
+        f"The embedded store did not vacuum its volumes ({why}).",
+        "Try again; until then deleted ciphertext stays in its volume files, without its key.",
+    )
 
 
 def _weed() -> str:
@@ -283,6 +308,10 @@ def _birth(pid: int) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if fields[0] in "ZX" else fields[19]
+
+
+def _lives(instance: dict[str, Any]) -> bool:
+    return instance["birth"] is not None and _birth(instance["pid"]) == instance["birth"]
 
 
 def _claim(*ports: int) -> None:

@@ -154,16 +154,20 @@ class Vault:
         """
         with self._new_copy(scope, zone, name, self._reread_table) as draft:
             sink = KeepsError(draft.writer.write)
+            failure: RodError | None = None
             try:
                 frame.sink_parquet(
                     cast(io.BytesIO, sink),
                     encryption=ParquetEncryptionProperties(footer_key=draft.key.footer_key),
                 )
             except PolarsError as error:
-                raise sink.error or TableUnwritable(
+                failure = sink.error or TableUnwritable(
                     f"Table {name} could not be computed ({type(error).__name__}).",
                     "The rows don't fit what the code expects of them after validation: it needs a look.",
-                ) from None
+                )
+            # Raised out here, so that not even its context holds polars' own text.
+            if failure is not None:
+                raise failure
         return cast(Copy, draft.copy)
 
     def copy(self, copy_id: str) -> Copy:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _STATUS = {"none": 404, "no_feature": 501, "forbidden": 403}
+_CODE = {"none": "", "no_feature": "NotImplemented", "forbidden": "AccessDenied"}
 
 
 class _Raw:
@@ -68,12 +69,12 @@ def bucket(
             if replication == "there":
                 rule = "<Rule><Status>Enabled</Status><Destination><Bucket>b</Bucket></Destination></Rule>"
                 return answer(200, f"<ReplicationConfiguration><Role>r</Role>{rule}</ReplicationConfiguration>")
-            return error(_STATUS[replication], "ReplicationConfigurationNotFoundError" if replication == "none" else "X")
+            return error(_STATUS[replication], _CODE[replication] or "ReplicationConfigurationNotFoundError")
         if "object-lock" in query:
             if lock == "there":
                 enabled = "<ObjectLockEnabled>Enabled</ObjectLockEnabled>"
                 return answer(200, f"<ObjectLockConfiguration>{enabled}</ObjectLockConfiguration>")
-            return error(_STATUS[lock], "ObjectLockConfigurationNotFoundError" if lock == "none" else "X")
+            return error(_STATUS[lock], _CODE[lock] or "ObjectLockConfigurationNotFoundError")
         raise AssertionError(f"an unexpected question: {method} {path} {query}")
 
     return handler

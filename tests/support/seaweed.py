@@ -65,6 +65,11 @@ def content_of(objects: ObjectStore, key: str) -> bytes:
         return b"".join(pieces(stream))
 
 
+def noisy(marker: bytes, size: int) -> bytes:
+    """About ``size`` bytes full of ``marker`` that nobody can compress: SeaweedFS stores text in gzip."""
+    return b"".join(marker + os.urandom(1000) for _ in range(size // (1000 + len(marker)) + 1))
+
+
 def flipped(content: bytes, at: int) -> bytes:
     """``content`` with one bit changed."""
     changed = bytearray(content)

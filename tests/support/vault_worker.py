@@ -1,0 +1,84 @@
+"""A process that works with the vault and kills itself at a named instant.
+
+Called with one JSON argument on its standard input: settings of the store, folders, scope, what to do, and where to die
+(``moment`` of the ``nth`` ``call``: an S3 operation, or ``append:<kind>`` for an event of the ledger).
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rod_pipeline.ledger.log import Ledger
+from rod_pipeline.store import probe
+from rod_pipeline.store.client import StoreSettings
+from tests.support.ledger import SetClock
+from tests.support.seaweed import noisy, vault_of
+
+MARKER = b"SYNTHETIC-KILLED-MARKER-51c0"
+
+
+def die_at(vault: Any, ledger: Any, call: str, nth: int, moment: str) -> None:
+    """Arm the one instant at which this process kills itself."""
+    count = 0
+
+    def step(when: str) -> None:
+        nonlocal count
+        count += when == moment
+        if count == nth and when == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if call.startswith("append:"):
+        append = ledger.append
+
+        def watched(*events: Any, **more: Any) -> Any:
+            ours = events[0].kind == call.removeprefix("append:")
+            if ours:
+                step("before")
+            entries = append(*events, **more)
+            if ours:
+                step("after")
+            return entries
+
+        ledger.append = watched
+    elif call == "destroy":
+        destroy = vault._keyring.destroy
+
+        def destroyed(scope: str) -> None:
+            step("before")
+            destroy(scope)
+            step("after")
+
+        vault._keyring.destroy = destroyed
+    else:
+        events = vault._objects.client.meta.events
+        events.register(f"before-call.s3.{call}", lambda **_: step("before"))
+        events.register(f"after-call.s3.{call}", lambda **_: step("after"))
+
+
+def main() -> None:
+    """Do what the order on standard input says."""
+    order = json.loads(sys.stdin.read())
+    settings = StoreSettings.model_validate(order["settings"])
+    probe._proved.add((settings.endpoint, settings.bucket))
+    folder, clock = Path(order["folder"]), SetClock()
+    ledger = Ledger(order["ledger"], clock)
+    vault = vault_of(settings, folder, ledger, clock)
+    die_at(vault, ledger, order["call"], order["nth"], order["moment"])
+    if order["do"] == "write_raw":
+        with vault.write_raw(order["scope"], "landing", "raw") as writer:
+            for _ in range(40):
+                writer.write(noisy(MARKER, 1_000_000))
+    elif order["do"] == "write_table":
+        frame = pl.LazyFrame({"a": [MARKER.decode()] * 1000})
+        vault.write_table(order["scope"], "parsed", "diplomas", frame)
+    else:
+        vault.erase_scope(order["scope"], "purged")
+
+
+if __name__ == "__main__":
+    main()
