@@ -119,13 +119,13 @@ class MissingHeader(PermanentError):
 
 
 class WrongColumns(PermanentError):
-    """Columns missing or double, all of them named."""
+    """Columns missing or double, all of them named; undeclared ones beside missing ones too: perhaps a rename."""
 
     code = "ROD-FILE-14"
 
 
 class UndeclaredColumns(RefusedData):
-    """Columns that the contract does not declare, all of them named where their names can be shown."""
+    """Columns beyond those that the contract declares, all of them named where their names can be shown."""
 
     code = "ROD-FILE-17"
 

@@ -98,7 +98,7 @@ _ALL = (
         frames=b.adding("Verzuimdagen", lambda n: [str(place % 9) for place in range(n)]),
     ),
     Fault(
-        "renamed_column", "a column under another header", "Leerroute (nieuw)", ("ROD-FILE-17",), _I, header=_renamed
+        "renamed_column", "a column under another header", "Leerroute (nieuw)", ("ROD-FILE-14",), _I, header=_renamed
     ),
     Fault("duplicate_header", "one header twice", "Sectornummer", ("ROD-FILE-14",), _I, header=_doubled),
     Fault("no_header", "the header is lacking", "first line is data", ("ROD-FILE-13",), _S, data=b.without_header),

@@ -130,6 +130,12 @@ def test_undeclared_columns_are_all_named_and_the_data_is_not_kept() -> None:
     assert issubclass(refusals.UndeclaredColumns, RefusedData)
 
 
+def test_an_undeclared_column_beside_a_missing_one_may_be_a_rename_and_waits() -> None:
+    text = refused(b"Aa;Bb;Kleur haar\n1;2;3\n", refusals.WrongColumns)
+    assert "not declared: 'Kleur haar'; missing: 'Cc'" in text
+    assert not issubclass(refusals.WrongColumns, RefusedData)
+
+
 def test_an_undeclared_header_that_may_be_a_value_is_not_shown() -> None:
     """The line end after the header is lost, so the first record is part of it."""
     assert "#4 (not shown), #5 (not shown)" in refused(
