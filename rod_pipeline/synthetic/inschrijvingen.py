@@ -33,7 +33,7 @@ from rod_pipeline.synthetic.world import SECTORS, Ints, World
 
 AGE_GROUPS = ("00-15", "16-17", "18-22", "23-26", "27-29", "30+")
 _AGE_BOUNDS = (16, 18, 23, 27, 30)
-_DIVIDED = 0.15
+_DIVIDED = 0.24
 """Enrolments that get a new period on 1 February."""
 _REASONS = ("01", "02", "03", "04", "05", "06", "07", "08")
 _FORMS = ("VT", "DT", "EX")

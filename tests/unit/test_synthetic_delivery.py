@@ -176,6 +176,12 @@ class TestAddsUp:
         assert main["len"].max() == 1
         assert main.height == august["diplomas"].select("sectornummer", "schooljaar").unique().height
 
+    def test_certificates_and_nevendiplomas_stand_beside_a_main_diploma(self, august: Files) -> None:
+        beside = august["diplomas"].filter(~pl.col("hoofddiploma"))
+        assert 0.05 < beside["niveau_diploma"].null_count() / august["diplomas"].height < 0.15
+        assert beside["niveau_diploma"].drop_nulls().len() > 0
+        assert set(beside["soort_diploma_mbo_studiejaar"]) == {"02"}
+
     def test_who_stands_in_mbo_hbo_has_a_diploma_of_level_4(self, december: Files) -> None:
         level4 = december["diplomas"].filter(niveau_diploma="MBO-4", schooljaar="2024-2025")["sectornummer"]
         leavers = december["mbo_hbo"].filter(mbo_uitstroom_schooljaar="2024-2025")["sectornummer"]
