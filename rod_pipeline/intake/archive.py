@@ -9,6 +9,7 @@ inflated as they are read. A bare csv is never held. Limits against decompressio
 at some 1.5 MB of zip a second, since it is deciphered byte by byte in Python.
 """
 
+import copy
 import io
 import itertools
 import os
@@ -263,6 +264,9 @@ class _Zip:
         encrypted = bool(info.flag_bits & _ENCRYPTED)
         if encrypted and self._password is None:
             raise PasswordNeeded(f"{shown} is encrypted.", "Store the password of the archive, then rerun.")
+        # zipfile cuts off what is longer than declared, and AE-2 has no checksum to show it: let one byte more by.
+        info, size = copy.copy(info), info.file_size
+        info.file_size = size + 1
         try:
             opened = self._zip.open(info, pwd=self._password if encrypted else None)
             # A wrong password passes ZipCrypto's own check once in 256 times, and then shows as damage at the start.
@@ -274,7 +278,7 @@ class _Zip:
                     "Check the password with DUO, store it again, then rerun.",
                 ) from None
             raise CorruptArchive(f"{shown} can't be opened: the zip is damaged.", _ASK_DUO) from None
-        return io.BufferedReader(_Inflated(first, opened, info.file_size, shown), _COPY_BYTES)
+        return io.BufferedReader(_Inflated(first, opened, size, shown), _COPY_BYTES)
 
 
 class _Inflated(io.RawIOBase):
@@ -293,8 +297,8 @@ class _Inflated(io.RawIOBase):
             raise BrokenMember(f"{self._shown} is damaged: its checksum or coding is wrong.", _ASK_DUO) from None
         self._first = self._first[len(data) :]
         self._left -= len(data)
-        if not data and self._left:
-            raise BrokenMember(f"{self._shown} is truncated: {self._left} bytes are missing.", _ASK_DUO)
+        if self._left < 0 or (not data and self._left):
+            raise BrokenMember(f"{self._shown} has another length than the archive says.", _ASK_DUO)
         buffer[: len(data)] = data
         return len(data)
 
@@ -335,10 +339,9 @@ def _checked(infos: Sequence[pyzipper.ZipInfo], archive_bytes: int) -> list[pyzi
 def _check_method(info: pyzipper.ZipInfo, shown: str) -> None:
     if info.compress_type not in (_STORED, _DEFLATED):
         raise UnknownMethod(f"{shown} is compressed or encrypted by method {info.compress_type}.", _ASK_DUO)
-    aes = (info.wz_aes_version, info.wz_aes_strength)
-    if info.flag_bits & (_STRONG | _MASKED) or (
-        aes != (None, None) and (aes[0] not in (1, 2) or aes[1] not in (1, 2, 3))
-    ):
+    encrypted, aes = info.flag_bits & _ENCRYPTED, info.wz_aes_version is not None
+    known = not aes or (info.wz_aes_version in (1, 2) and info.wz_aes_strength in (1, 2, 3))
+    if info.flag_bits & (_STRONG | _MASKED) or not known or (aes and not encrypted):
         raise UnknownMethod(f"{shown} is encrypted by a method that is not read here.", _ASK_DUO)
 
 

@@ -238,6 +238,23 @@ def test_unknown_encryption(flag: int) -> None:
     refused(bytes(data), archive.UnknownMethod)
 
 
+def test_aes_that_is_not_marked_as_encrypted_is_not_handed_out_as_it_stands() -> None:
+    data = bytearray(aes_zip({"a.csv": b"kort"}, b"sesam"))
+    at = data.index(b"PK\x01\x02")
+    data[at + 8 : at + 10] = b"\0\0"
+    refused(bytes(data), archive.UnknownMethod, b"sesam")
+
+
+@pytest.mark.parametrize("size", [1, len(CSV) // 2, len(CSV) - 1, len(CSV) + 1])
+@pytest.mark.parametrize("packed", [aes_zip({"a.csv": CSV}, b"sesam"), plain_zip({"a.csv": CSV}, zipfile.ZIP_STORED)])
+def test_another_length_than_declared_is_never_cut_to_it(size: int, packed: bytes) -> None:
+    data = bytearray(packed)
+    at = data.index(b"PK\x01\x02")
+    data[at + 24 : at + 28] = struct.pack("<I", size)
+    with pytest.raises((archive.BrokenMember, archive.WrongPassword)):
+        opened(bytes(data), b"sesam")
+
+
 def test_method_99_without_its_key() -> None:
     data = bytearray(plain_zip({"a.csv": CSV}))
     at = data.index(b"PK\x01\x02")

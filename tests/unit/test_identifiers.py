@@ -82,6 +82,7 @@ LAWFUL: dict[str, Callable[[], str]] = {
     "schooljaar": lambda: DICE.choice(["2022-2023", "2023-2024"]),
     "brin": lambda: f"{DICE.randrange(10, 32)}{DICE.choice('ABCXYZ')}{DICE.choice('ABCXYZ')}",
     "rio": lambda: f"{DICE.randrange(100, 200)}A{DICE.randrange(100, 999)}",
+    "code als een rekening": lambda: f"NL{DICE.randrange(10, 99)}ABCD{DICE.randrange(10**9, 10**10)}",
     "crebo": lambda: f"{DICE.randrange(23000, 26000)}",
     "postcodecijfers": lambda: f"{DICE.randrange(1000, 9999)}",
     "cijfer": lambda: f"{DICE.randrange(10, 99) / 10}".replace(".", ","),
