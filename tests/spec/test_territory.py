@@ -231,7 +231,7 @@ class TestTheEnvironment:
         for name, value in {
             "AWS_ENDPOINT_URL": "https://elsewhere.example",
             "AWS_ENDPOINT_URL_S3": "https://elsewhere.example",
-            "AWS_PROFILE": "other",
+            "AWS_PROFILE": "no-such-profile",
             "AWS_CONFIG_FILE": str(config),
             "AWS_REGION": "us-west-1",
             "AWS_DEFAULT_REGION": "us-west-1",
