@@ -27,7 +27,7 @@ _PasswordFd = Annotated[int | None, typer.Option(help="read the password of the 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
-    for command in (announce, drop, status, rerun):
+    for command in (announce, drop, status, rerun, refuse):
         app.command()(command)
     app.command(name="open")(open_)
 
@@ -43,15 +43,15 @@ def announce(
     """Announce a delivery that lies in PLEIO. The access code is asked for; it goes, encrypted, to the secret store."""
     from rod_pipeline.intake.announcing import announce as announce_delivery
 
-    system = System.open(Settings.load())
-    delivery_id = announce_delivery(
-        system,
-        DeliveryKey.parse(key),
-        link,
-        _secret("Access code: ", code_fd),
-        archive_password=_password(zip_password, zip_password_fd),
-        moment=_utc(moment),
-    )
+    with System.open(Settings.load()) as system:
+        delivery_id = announce_delivery(
+            system,
+            DeliveryKey.parse(key),
+            link,
+            _secret("Access code: ", code_fd),
+            archive_password=_password(zip_password, zip_password_fd),
+            moment=_utc(moment),
+        )
     typer.echo(f"Delivery {key} is announced (intake {delivery_id}); the sensor starts its run within half a minute.")
 
 
@@ -65,13 +65,14 @@ def drop(
     """Hand over files that you downloaded yourself. They are sealed into the store at once."""
     from rod_pipeline.intake.announcing import drop as drop_files
 
-    delivery_id = drop_files(
-        System.open(Settings.load()),
-        DeliveryKey.parse(key),
-        files,
-        archive_password=_password(zip_password, zip_password_fd),
-        moment=_utc(moment),
-    )
+    with System.open(Settings.load()) as system:
+        delivery_id = drop_files(
+            system,
+            DeliveryKey.parse(key),
+            files,
+            archive_password=_password(zip_password, zip_password_fd),
+            moment=_utc(moment),
+        )
     typer.echo(
         f"{len(files)} files of {key} are sealed in the store (intake {delivery_id}); the sensor starts its run."
     )
@@ -111,6 +112,23 @@ def rerun(key: _Key) -> None:
     typer.echo(f"Delivery {key} went through.")
 
 
+def refuse(
+    key: _Key,
+    confirm: Annotated[
+        str, typer.Option(prompt="Type the key of the delivery once more to erase what came", help="the key once more")
+    ],
+) -> None:
+    """Decide that a delivery that failed isn't kept: its copies are erased now, key first, and a notice is drafted."""
+    from rod_pipeline.intake.refusing import refuse_by_decision
+
+    if confirm != key:
+        typer.echo("The two keys differ; nothing was erased.", err=True)
+        raise typer.Exit(1)
+    with System.open(Settings.load()) as system:
+        delivery_id = refuse_by_decision(system, DeliveryKey.parse(key))
+    typer.echo(f"What came as {key} (intake {delivery_id}) is erased. The notice is in the folder notices.")
+
+
 def open_(
     sql: Annotated[str, typer.Argument(help="one query on the restricted marts")],
     purpose: Annotated[str, typer.Option(help="what for: onderzoek, verantwoording or beheer (voorschrift 3a)")],
@@ -118,8 +136,7 @@ def open_(
     """Query the restricted marts. What you see may be traceable to persons; each opening is in the ledger."""
     from rod_pipeline.marts.database import open_database
 
-    system = System.open(Settings.load())
-    with open_database(system, system.actor(), purpose) as connection:
+    with System.open(Settings.load()) as system, open_database(system, system.actor(), purpose) as connection:
         relation = connection.sql(sql)
         typer.echo(str(relation) if relation is not None else "done")
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import FileKind
-from rod_pipeline.intake.refusals import AmbiguousFile, DoubleFile, MissingFile, UnknownFile, shown_name
+from rod_pipeline.intake.refusals import AmbiguousFile, DoubleFile, MissingFile, RenamedFile, UnknownFile, shown_name
 
 _MEND = "Ask DUO which files belong to the delivery; a new name of a file is a new version of its contract (`members`)."
 
@@ -25,7 +25,8 @@ def kinds_of(name: str, book: ContractBook) -> tuple[FileKind, ...]:
 def match_members(names: Iterable[str], book: ContractBook) -> Mapping[FileKind, str]:
     """The member of each kind of file; every kind is there once.
 
-    Raises ``UnknownFile``, ``AmbiguousFile``, ``DoubleFile`` or ``MissingFile``, each naming all that it is about.
+    Raises ``UnknownFile``, ``RenamedFile``, ``AmbiguousFile``, ``DoubleFile`` or ``MissingFile``, each naming all that
+    it is about.
     """
     found: dict[FileKind, list[str]] = {kind: [] for kind in book.files()}
     unknown: list[str] = []
@@ -36,6 +37,12 @@ def match_members(names: Iterable[str], book: ContractBook) -> Mapping[FileKind,
             found[kinds[0]].append(name)
         else:
             (ambiguous if kinds else unknown).append(shown_name(name))
+    missing = [kind for kind, members in found.items() if not members]
+    if 0 < len(unknown) <= len(missing):
+        raise RenamedFile(
+            f"No contract knows {_listed(unknown)}, and the delivery lacks {', '.join(missing)}: perhaps renamed.",
+            _MEND,
+        )
     if unknown:
         raise UnknownFile(f"No contract knows {_listed(unknown)}.", _MEND)
     if ambiguous:
@@ -44,7 +51,7 @@ def match_members(names: Iterable[str], book: ContractBook) -> Mapping[FileKind,
         f"{kind}: {_listed(map(shown_name, members))}" for kind, members in found.items() if len(members) > 1
     ]:
         raise DoubleFile(f"More than one file of a kind came: {'; '.join(double)}.", _MEND)
-    if missing := [kind for kind, members in found.items() if not members]:
+    if missing:
         raise MissingFile(f"The delivery lacks: {', '.join(missing)}.", _MEND)
     return {kind: members[0] for kind, members in found.items()}
 

@@ -191,8 +191,9 @@ def _refuse_columns(match: HeaderMatch, headers: Sequence[str], contract: Contra
         ("double", [repr(headers[i - 1]) for i in match.double]),
     ]
     text = "; ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
-    # A new name beside a missing one is a declared column renamed, as far as anybody can tell: a person looks first.
-    error = UndeclaredColumns if match.unknown and not match.missing else WrongColumns
+    # As many new names as missing ones may be declared columns renamed, as far as anybody can tell: a person looks
+    # first. One more, and something undeclared has come for certain.
+    error = UndeclaredColumns if len(match.unknown) > len(match.missing) else WrongColumns
     raise error(
         f"The columns of {contract.file} differ from its contract (version {contract.version}): {text}.", ASK_DUO
     )

@@ -148,6 +148,12 @@ class UnknownFile(RefusedData):
     code = "ROD-FILE-20"
 
 
+class RenamedFile(PermanentError):
+    """A file that no contract names, while a kind of file is missing: it waits for a person, nothing is read of it."""
+
+    code = "ROD-FILE-24"
+
+
 class MissingFile(PermanentError):
     """A kind of file that the delivery lacks."""
 

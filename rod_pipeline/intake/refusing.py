@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rod_pipeline.errors import RodError
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.errors import PermanentError, RodError
 from rod_pipeline.intake.announcing import ARCHIVE_PASSWORD, LINKS
 from rod_pipeline.intake.tidying import CODE
 from rod_pipeline.ledger.events import QualityNotified, Refused
@@ -18,6 +19,34 @@ from rod_pipeline.quality.notice import draft_refusal, write_notice
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
+
+
+class RefusedByPerson(PermanentError):
+    """A person decided that a delivery that failed isn't kept."""
+
+    code = "ROD-REFUSE-01"
+
+
+def refuse_by_decision(system: System, key: DeliveryKey) -> str:
+    """Erase what came as a delivery that failed, because a person decided so; returns the id of the intake.
+
+    A delivery that was stored isn't refused any more. Raises ``UnknownDelivery``, ``DeliveryIsGone``, ``NotRefusable``.
+    """
+    intake = system.intake(key)
+    if intake.stage == "stored":
+        raise NotRefusable(
+            f"Delivery {key} has been validated and stored; it isn't refused any more.",
+            "It is erased when its term ends, on withdrawal, or when a correction takes its place.",
+        )
+    with system.ledger.exclusive(intake.delivery_id):
+        refuse(system, intake, RefusedByPerson("A person decided that this delivery isn't kept.", "Send the notice."))
+    return intake.delivery_id
+
+
+class NotRefusable(PermanentError):
+    """A delivery that has been stored was to be refused."""
+
+    code = "ROD-REFUSE-02"
 
 
 def refuse(system: System, intake: IntakeState, error: RodError) -> None:

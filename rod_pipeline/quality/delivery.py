@@ -64,6 +64,7 @@ def validate_delivery(
             *_outside(rules.IN_SCOPE, profile, _in_scope(key, decree), "schooljaar"),
             *_totals(frames, contracts),
             *_main_enrolments(frames, contracts),
+            *_funded(frames, contracts),
         ]
     except pl.exceptions.PolarsError:
         raise CheckImpossible(
@@ -219,3 +220,21 @@ def _main_enrolments(
         )
         students, without = counts.row(0)
         yield RuleResult.counted(rule, "inschrijvingen", rows=int(students), failed=int(without or 0), unit="students")
+
+
+def _funded(frames: Mapping[FileKind, pl.LazyFrame], contracts: Mapping[FileKind, Contract]) -> Iterator[RuleResult]:
+    if "inschrijvingen" not in frames or "inschrijvingen" not in contracts:
+        return
+    funded = pl.col("bekostigbaar") == contracts["inschrijvingen"].dialect.booleans[0]
+    enrolments, failed = (
+        frames["inschrijvingen"]
+        .group_by("instellingscode")
+        .agg(pl.len().alias("rows"), funded.any().fill_null(False).alias("any"))
+        .select(
+            pl.col("rows").sum(),
+            pl.col("rows").filter(~pl.col("any") & (pl.col("rows") >= rules.FEW)).sum().alias("failed"),
+        )
+        .collect(engine="streaming")
+        .row(0)
+    )
+    yield RuleResult.counted(rules.FUNDED, "inschrijvingen", rows=int(enrolments), failed=int(failed))

@@ -3,9 +3,10 @@
 Belongs here: id, severity, sentences, remedy and source of each rule over files. Does not belong here: counting what
 breaks them (``delivery``), rules about one file (``expectations``).
 
-What isn't here, because nothing in a delivery can show it: that no *niet-bekostigde* institution is in it (annex 1).
-``bekostigbaar`` is about an enrolment, and a funded institution has enrolments that aren't; it takes a list of funded
-institutions, which no file of the delivery is.
+That no *niet-bekostigde* institution is in the delivery (annex 1) can only be inferred: ``bekostigbaar`` is about an
+enrolment, and a funded institution has enrolments that aren't. But one without a single funded enrolment is none that
+anybody would call funded; below ``FEW`` enrolments that says nothing. So the rule blocks and leaves the decision to a
+person; a list of funded institutions would settle it, and no file of the delivery is one.
 """
 
 from rod_pipeline.quality.suite import Rule
@@ -53,6 +54,19 @@ IN_SCOPE = Rule(
     zin="Elke rij gaat over een schooljaar dat het besluit voor het bestand toestaat en dat is begonnen.",
     remedy="Rows outside the decree may not be kept: erase the delivery and ask DUO for one within its scope.",
     source="Besluit 55352791, section 6 (vanaf 2022) and annex 1 (doorstroom with the five school years before)",
+)
+FEW = 10
+FUNDED = Rule(
+    id="delivery.instelling.funded",
+    severity="blocking",
+    sentence=f"No institution has {FEW} or more enrolments of which not one is funded.",
+    zin=f"Geen instelling heeft {FEW} of meer inschrijvingen waarvan er niet één bekostigd is.",
+    remedy=(
+        "Find out whether the institution is niet-bekostigd: if so its rows are outside the decree, so refuse the "
+        "delivery (`rod refuse`) and ask DUO for one without them."
+    ),
+    rubrieken=("05.01.10", "08.06.30"),
+    source="annex 1 of besluit 55352791: WEB institutions, 'uitgezonderd de niet-bekostigde instellingen'",
 )
 COMPARABLE = Rule(
     id="delivery.totals.known",

@@ -25,8 +25,8 @@ class Fault:
     """One way in which a delivery is wrong.
 
     ``file`` is the kind of file that it touches, None for the delivery as a whole; ``needs_archive`` says that it shows
-    in a zip only, ``needs_password`` in an encrypted one only. ``expect`` is empty where no delivery can show the fault
-    by itself. The other fields are the edits, by layer of writing.
+    in a zip only, ``needs_password`` in an encrypted one only. ``expect`` are the codes or rules of which
+    one at least refuses it. The other fields are the edits, by layer of writing.
     """
 
     name: str
@@ -253,9 +253,9 @@ _ALL = (
     ),
     Fault(
         "unfunded_institution",
-        "rows of a niet-bekostigde institution; a delivery alone can't show it, it takes a list of funded ones",
+        "rows of a niet-bekostigde institution",
         "BRIN 30ZZ, no row bekostigbaar",
-        (),
+        ("delivery.instelling.funded",),
         _I,
         frames=b.unfunded,
     ),

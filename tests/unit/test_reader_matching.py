@@ -5,7 +5,7 @@ import pytest
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.errors import RefusedData
 from rod_pipeline.intake.matching import match_members
-from rod_pipeline.intake.refusals import AmbiguousFile, DoubleFile, MissingFile, UnknownFile
+from rod_pipeline.intake.refusals import AmbiguousFile, DoubleFile, MissingFile, RenamedFile, UnknownFile
 
 NAMES = ["ROD_Inschrijvingen_2025.CSV", "map/diplomas.csv", "doorstroom.csv", "mbo_hbo.csv", "controle.csv"]
 
@@ -30,6 +30,14 @@ def test_an_unknown_file_is_refused_by_name_and_not_kept(book: ContractBook) -> 
         match_members([*NAMES, "verzuim\x1b.csv", "leeg.txt"], book)
     assert isinstance(caught.value, RefusedData)
     assert "\x1b" not in str(caught.value)
+
+
+def test_a_new_name_beside_a_missing_kind_waits_for_a_person(book: ContractBook) -> None:
+    with pytest.raises(RenamedFile, match=r"inschr_2026\.csv.*lacks inschrijvingen") as caught:
+        match_members(["inschr_2026.csv", *NAMES[1:]], book)
+    assert not isinstance(caught.value, RefusedData)
+    with pytest.raises(UnknownFile):
+        match_members(["inschr_2026.csv", "verzuim.csv", *NAMES[1:]], book)
 
 
 def test_many_unknown_files_make_no_endless_message(book: ContractBook) -> None:
