@@ -22,7 +22,7 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError
 from rod_pipeline.intake.announcing import ARCHIVE_PASSWORD, LINKS
 from rod_pipeline.intake.pleio_errors import PleioError, SameName
-from rod_pipeline.intake.tidying import CODE, tidy
+from rod_pipeline.intake.tidying import CODE, clear, tidy
 from rod_pipeline.ledger.events import Channel, CodeEnded, MomentBasis, Received
 from rod_pipeline.ledger.state import CopyState, IntakeState
 from rod_pipeline.retention.deadline import deadline
@@ -142,10 +142,7 @@ def _fetch(system: System, key: DeliveryKey, intake: IntakeState) -> None:
 def _prepare(system: System, intake: IntakeState) -> None:
     """A key, and nothing left over from a run that was killed."""
     system.vault.create_key(intake.delivery_id)
-    system.vault.sweep(intake.delivery_id)
-    verified = [c.copy_id for c in system.ledger.state().live_copies(intake.delivery_id)]
-    # Files of a download that broke off between two files: they would otherwise lie there twice.
-    system.vault.erase(verified, "unfinished")
+    clear(system, intake.delivery_id)
 
 
 def _received(

@@ -20,6 +20,7 @@ from rod_pipeline.intake.landing import raw_copies, raw_names
 from rod_pipeline.intake.matching import kinds_of, match_members
 from rod_pipeline.intake.reader import read_table
 from rod_pipeline.intake.refusing import refuse
+from rod_pipeline.intake.tidying import clear
 from rod_pipeline.ledger.events import Parsed
 from rod_pipeline.ledger.state import IntakeState
 
@@ -81,7 +82,7 @@ def parse(system: System, key: DeliveryKey, file: FileKind) -> ParsedFile:
         if before is not None and (before.contract == contract.version or intake.stage == "stored"):
             copy = system.vault.copy(before.copy_id)
             return ParsedFile(before.rows, 0, contract, copy)
-        system.vault.sweep(intake.delivery_id)
+        clear(system, intake.delivery_id)
         with _refusing(system, intake), _member(system, intake, file) as stream:
             table = read_table(stream, contract)
             copy = system.vault.write_table(intake.delivery_id, "parsed", file, table.frame)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rod_pipeline.contracts.model import FILE_KINDS, Contract, FileKind
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError
+from rod_pipeline.intake.tidying import clear
 from rod_pipeline.intake.typed import typed, unknown_dates
 from rod_pipeline.ledger.events import Stored
 from rod_pipeline.ledger.state import IntakeState
@@ -60,9 +61,7 @@ def store(system: System, key: DeliveryKey) -> Mapping[FileKind, StoredTable]:
                 f"Delivery {key} has no verdict that lets it through.",
                 "Rerun the delivery from validation/delivery, and mend what its checks say.",
             )
-        system.vault.sweep(intake.delivery_id)
-        left = [c.copy_id for c in system.ledger.state().live_copies(intake.delivery_id) if c.zone == "validated"]
-        system.vault.erase(left, "unfinished")
+        clear(system, intake.delivery_id)
         tables = {file: _write(system, intake, file) for file in FILE_KINDS}
         system.ledger.append(
             Stored(

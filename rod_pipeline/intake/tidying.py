@@ -44,3 +44,22 @@ def tidy(system: System) -> int:
         if scope in state.intakes and scope not in current:
             system.secrets.forget(scope)
     return done
+
+
+def clear(system: System, delivery_id: str) -> None:
+    """Erase what killed runs left of an intake: unfinished copies, and finished ones that became part of nothing.
+
+    Between the verification of a copy and the event that makes it part of the delivery a run can be killed too. Call it
+    only while holding the lease of the intake.
+    """
+    system.vault.sweep(delivery_id)
+    state = system.ledger.state()
+    intake = state.intakes[delivery_id]
+    part = {
+        *intake.raw,
+        *(table.copy_id for table in intake.parsed.values()),
+        *intake.tables.values(),
+        *(mart.copy_id for mart in intake.marts.values()),
+    }
+    left = [copy.copy_id for copy in state.live_copies(delivery_id) if copy.copy_id not in part]
+    system.vault.erase(left, "unfinished")

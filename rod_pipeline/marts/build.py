@@ -14,6 +14,7 @@ import polars as pl
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import PermanentError
+from rod_pipeline.intake.tidying import clear
 from rod_pipeline.ledger.events import MartBuilt
 from rod_pipeline.marts import studentaantallen as counts
 
@@ -42,7 +43,7 @@ def build_studentaantallen(system: System, key: DeliveryKey) -> BuiltMart:
     """Build ``studentaantallen`` of one delivery; an earlier table of it is replaced. Runs again without harm."""
     intake = system.intake(key)
     with system.ledger.exclusive(intake.delivery_id):
-        system.vault.sweep(intake.delivery_id)
+        clear(system, intake.delivery_id)
         source = intake.tables.get(counts.SOURCE_FILE)
         if source is None:
             raise NotStoredYet(

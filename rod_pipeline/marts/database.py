@@ -139,7 +139,8 @@ def retire(system: System) -> int:
     state = system.ledger.state()
     current = state.generation.generation if state.generation else None
     databases = {c.scope for c in state.copies.values() if c.zone == "database" and c.status != "erased"}
-    old = sorted(databases - {current})
+    keys = {scope for scope, key in state.keys.items() if key == "live" and scope not in state.intakes}
+    old = sorted((databases | keys) - {current})
     for scope in old:
         system.vault.erase_scope(scope, "rebuilt")
     return len(old)
