@@ -1,13 +1,52 @@
 """A delivery moment from link to mart, on the real components."""
 
-from tests.support.pipeline import Bench, stored_tables
+import pytest
+
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.intake.announcing import drop
+from rod_pipeline.marts.database import open_database
+from tests.support.pipeline import Bench, delivery, stored_tables
+
+TABLES = {"inschrijvingen", "diplomas", "doorstroom", "mbo_hbo", "technisch", "studentaantallen"}
 
 
 def test_a_delivery_goes_all_the_way(bench: Bench) -> None:
     bench.announce("2025-12")
     assert bench.run("2025-12") == []
     intake = bench.intake("2025-12")
-    assert intake.stage == "stored"
+    assert (intake.stage, intake.code) == ("stored", "ended:verified")
     tables = stored_tables(bench, "2025-12")
-    assert set(tables) == {"inschrijvingen", "diplomas", "doorstroom", "mbo_hbo", "technisch", "studentaantallen"}
+    assert set(tables) == TABLES
     assert all(tables[file].height == rows for file, rows in intake.rows.items())
+    counted = tables["inschrijvingen"].filter(hoofdinschrijving_mbo=True).height
+    assert tables["studentaantallen"]["studenten"].sum() == counted
+    with bench.system() as system:
+        with open_database(system, "tester", "beheer") as connection:
+            (total,) = connection.execute("select sum(studenten) from studentaantallen").fetchone() or (0,)
+        state = system.ledger.state()
+        held = {c.object_key for c in state.copies.values() if c.status == "verified"}
+        assert not system.secrets.scopes(), "link and code die when the sealed files are verified"
+    assert total == counted
+    assert set(bench.objects()) == held, "the store holds what the ledger says, and nothing else"
+
+
+def test_a_manual_drop_goes_the_same_way_to_the_same_tables(bench: Bench, tmp_path: object) -> None:
+    bench.announce("2025-12")
+    assert bench.run("2025-12") == []
+    by_link = stored_tables(bench, "2025-12")
+    files = bench.home.parent / "downloaded.zip"
+    files.write_bytes(delivery("2025-12"))
+    with bench.system() as system:
+        drop(system, DeliveryKey.parse("2025-12-r2"), [files])
+    assert bench.intake("2025-12-r2").stage == "received"
+    assert bench.run("2025-12-r2") == []
+    by_hand = stored_tables(bench, "2025-12-r2")
+    assert {name: table.equals(by_hand[name]) for name, table in by_link.items()} == dict.fromkeys(TABLES, True)
+
+
+def test_the_ledger_may_lie_in_postgresql(bench: Bench, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROD_LEDGER_URL", postgres_url)
+    bench.announce("2025-12")
+    assert bench.run("2025-12") == []
+    assert bench.intake("2025-12").stage == "stored"
+    assert not (bench.home / "ledger.db").exists()
