@@ -10,7 +10,7 @@ import dagster as dg
 from rod_pipeline.contracts.model import FILE_KINDS
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.storing import store
-from rod_pipeline.orchestration.describe import column_schema
+from rod_pipeline.orchestration.describe import ABOUT, column_schema, sealed
 from rod_pipeline.orchestration.failures import retry_transient, told_plainly
 from rod_pipeline.orchestration.partitions import deliveries, one_run_per_delivery
 from rod_pipeline.orchestration.resources import Rod
@@ -24,8 +24,8 @@ from rod_pipeline.orchestration.resources import Rod
             deps=[["validation", "delivery"], ["validation", file]],
             kinds={"parquet", "s3"},
             description=(
-                f"{file}: typed, as Parquet encrypted under the delivery's own key, in the zone for validated data. "
-                "Rows are reconciled with what was read; the store's place in the EEA was proved again for this write."
+                f"{ABOUT[file]}. Typed, as Parquet encrypted under the delivery's own key, in the zone for validated "
+                "data. Every row that was read is there; the store's place in the EEA was proved again for this write."
             ),
         )
         for file in FILE_KINDS
@@ -44,8 +44,7 @@ def delivery_tables(context: dg.AssetExecutionContext, rod: Rod) -> Iterator[dg.
             metadata={
                 "delivery": context.partition_key,
                 "dagster/partition_row_count": table.rows,
-                "bytes sealed": table.copy.size,
-                "sha-256 of the sealed table": table.copy.sha256,
+                **sealed(table.copy.size, table.copy.sha256),
                 "dagster/column_schema": column_schema(table.contract, typed=True),
                 **({} if table.incomplete_dates is None else {"dates without day or month": table.incomplete_dates}),
             },

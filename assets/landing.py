@@ -7,6 +7,7 @@ import dagster as dg
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.landing import land
+from rod_pipeline.orchestration.describe import instant, place, sealed
 from rod_pipeline.orchestration.failures import retry_transient, told_plainly
 from rod_pipeline.orchestration.partitions import deliveries, one_run_per_delivery
 from rod_pipeline.orchestration.resources import Rod
@@ -29,17 +30,16 @@ from rod_pipeline.orchestration.resources import Rod
 def raw_delivery(context: dg.AssetExecutionContext, rod: Rod) -> dg.MaterializeResult[None]:
     with told_plainly(), rod.open() as system:
         landing = land(system, DeliveryKey.parse(context.partition_key))
+        approval = system.ledger.state().territory[landing.place].approval
     return dg.MaterializeResult(
         metadata={
             "delivery": context.partition_key,
-            "delivery id": landing.delivery_id,
+            "intake": landing.delivery_id,
+            "came by": {"pleio": "PLEIO, with link and code", "drop": "hand (rod drop)"}[landing.channel],
             "files": len(landing.files),
-            "bytes sealed": sum(file.size or 0 for file in landing.files),
-            "sha-256 of the sealed files": dg.MetadataValue.json([file.sha256 for file in landing.files]),
-            "moment of provision": landing.moment.isoformat(),
-            "basis of the moment": landing.moment_basis,
-            "erase before": landing.deadline.isoformat(),
-            "store": landing.place,
-            "came by": landing.channel,
+            "provided": instant(landing.moment, landing.moment_basis),
+            "erase before": instant(landing.deadline),
+            "store": place(approval),
+            **sealed(sum(file.size or 0 for file in landing.files), *(file.sha256 or "" for file in landing.files)),
         }
     )

@@ -12,7 +12,7 @@ from rod_pipeline.marts import studentaantallen as counts
 from rod_pipeline.marts.build import build_studentaantallen
 from rod_pipeline.marts.database import build_database
 from rod_pipeline.marts.picture import picture
-from rod_pipeline.orchestration.describe import mart_lineage, mart_schema
+from rod_pipeline.orchestration.describe import mart_lineage, mart_schema, sealed
 from rod_pipeline.orchestration.failures import retry_transient, told_plainly
 from rod_pipeline.orchestration.partitions import deliveries, one_run_per_delivery
 from rod_pipeline.orchestration.resources import Rod
@@ -46,9 +46,8 @@ def studentaantallen(context: dg.AssetExecutionContext, rod: Rod) -> dg.Material
             "students per school year": dg.MetadataValue.json(dict(mart.per_school_year)),
             "dagster/column_schema": mart_schema(counts.COLUMNS),
             "dagster/column_lineage": mart_lineage(counts.COLUMNS, _ENROLMENTS),
-            "picture": dg.MetadataValue.md(image),
-            "bytes sealed": mart.copy.size,
-            "sha-256 of the sealed table": mart.copy.sha256,
+            "picture: students per level and leerweg": dg.MetadataValue.md(image),
+            **sealed(mart.copy.size, mart.copy.sha256),
         }
     )
 

@@ -28,7 +28,7 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
     assets: Sequence[dg.AssetsDefinition] = [
         landing.raw_delivery,
         validation.manifest,
-        *validation.parsed_files,
+        *validation.validated_files,
         validation.whole_delivery,
         eea.delivery_tables,
         marts.studentaantallen,
@@ -36,7 +36,6 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets),
-        asset_checks=validation.checks,
         jobs=[deliver],
         sensors=[announced_deliveries],
         resources=resources | overrides,

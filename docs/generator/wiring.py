@@ -29,7 +29,7 @@ def assets() -> str:
     ]
     order = {group: number for number, group in enumerate(("landing", "validation", "eea", "marts"))}
     keys = sorted(graph.toposorted_asset_keys, key=lambda key: order[graph.get(key).group_name])
-    checks = {check.key: check for made in defs.asset_checks or () for check in made.check_specs}
+    checks = {check.key: check for made in defs.assets or () for check in made.check_specs}
     retried = {key for made in defs.assets or () if made.op.retry_policy for key in made.keys}
     for key in keys:
         node = graph.get(key)

@@ -6,12 +6,31 @@ stays in Dagster's storage. Does not belong here: what a rule or a column means 
 """
 
 from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from rod_pipeline.contracts.model import Column, ColumnType, Contract
+from rod_pipeline.contracts.model import Column, ColumnType, Contract, FileKind
+from rod_pipeline.ledger.events import MomentBasis, TerritoryApproved
 from rod_pipeline.marts.studentaantallen import MartColumn
 from rod_pipeline.quality.report import CheckReport
+from rod_pipeline.quality.verdict import Outcome
+
+ABOUT: Mapping[FileKind, str] = {
+    "inschrijvingen": "Enrolments: who was enrolled where, for which programme, from when until when",
+    "diplomas": "Diplomas and certificates that were earned",
+    "doorstroom": "Flows: one row per student and school year, with the populations and indicators of studiesucces",
+    "mbo_hbo": "Graduates of mbo level 4 and what became of them in hbo",
+    "technisch": "Technical data: reference dates, status, and the control totals that DUO gives",
+}
+_BASES: Mapping[MomentBasis, str] = {
+    "dispatch": "when it was sent",
+    "placed": "when DUO placed it",
+    "first_download": "when its first byte came in",
+    "ingestion": "when it was handed over",
+}
+_GROUNDS = {"eea": "in the EEA", "adequacy": "adequacy decision", "local_declaration": "by signed declaration"}
 
 _TYPES: Mapping[ColumnType, str] = {
     ColumnType.CODE: "string",
@@ -67,12 +86,62 @@ def mart_lineage(columns: tuple[MartColumn, ...], source: dg.AssetKey) -> dg.Tab
     )
 
 
-def broken_table(report: CheckReport) -> str:
-    """The rules that did not hold, as a table in Markdown: how much broke, what the rule says, what to do."""
+def sealed(size: int, *digests: str) -> dict[str, dg.MetadataValue]:
+    """How many bytes of ciphertext lie in the store, and their SHA-256, in groups so that a page can break it."""
+    grouped = [" ".join(digest[at : at + 16] for at in range(0, len(digest), 16)) for digest in digests]
+    return {
+        "bytes sealed": dg.MetadataValue.int(size),
+        "sha-256 of what is sealed": dg.MetadataValue.text("; ".join(grouped)),
+    }
+
+
+def instant(at: datetime, basis: MomentBasis | None = None) -> str:
+    """A moment as people in the Netherlands read it, and what makes it the moment."""
+    why = "" if basis is None else f", {_BASES[basis]}"
+    return f"{at.astimezone(ZoneInfo('Europe/Amsterdam')):%Y-%m-%d %H:%M} (Amsterdam){why}"
+
+
+def place(approval: TerritoryApproved) -> str:
+    """A store with the country that the guard proved, and on what ground."""
+    return f"{approval.store} at {approval.host}, {approval.country} ({_GROUNDS[approval.basis]})"
+
+
+def check_metadata(delivery: str, outcome: Outcome) -> dict[str, dg.MetadataValue]:
+    """What was judged for a verdict, and where the whole report lies. As text: Dagster would plot every number."""
+    report = outcome.report
+    shown: dict[str, dg.MetadataValue] = {
+        "delivery": dg.MetadataValue.text(delivery),
+        "rules": dg.MetadataValue.text(f"{len(report.results)}, of which {len(report.broken)} broken"),
+        "rows": dg.MetadataValue.text(", ".join(f"{file} {rows:,}" for file, rows in report.rows.items())),
+        "report": dg.MetadataValue.path(str(outcome.page)),
+    }
+    if report.broken:
+        shown["table of what is broken"] = dg.MetadataValue.md(_broken_table(report))
+    if outcome.notice is not None:
+        shown["drafted notice to DUO"] = dg.MetadataValue.path(str(outcome.notice))
+    return shown
+
+
+def verdict_text(report: CheckReport) -> str:
+    """The verdict in Markdown: what is broken on how much of what, what the rule says, what to do."""
+    verdict = "passed" if report.passed else "is refused"
+    broken = f"{len(report.broken)} of {len(report.results)} rules broken" if report.broken else "every rule holds"
+    lines = [f"**{report.subject[:1].upper()}{report.subject[1:]} {verdict}**: {broken}.", ""]
+    for result in report.broken:
+        what, _, rule = result.said().rpartition(" ")
+        lines += [
+            f"- **{what}** `{rule}` ({result.severity})",
+            f"    - Rule: {result.sentence}",
+            f"    - What to do: {result.remedy}",
+        ]
+    return "\n".join(lines)
+
+
+def _broken_table(report: CheckReport) -> str:
     lines = ["| severity | file | broken | of | rule | what it says | what to do |", "|---|---|---:|---:|---|---|---|"]
     for result in report.broken:
         lines.append(
-            f"| {result.severity} | {result.file} | {result.failed:,} | {result.rows:,} | `{result.id}` "
+            f"| {result.severity} | {result.file} | {result.failed:,} | {result.rows:,} {result.unit} | `{result.id}` "
             f"| {result.sentence} | {result.remedy} |"
         )
     return "\n".join(lines)

@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from rod_pipeline.errors import RodError
 
 retry_transient = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+_STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit, DagsterExecutionInterruptedError)
 UNFORESEEN = "ROD-INTERNAL-01"
 
 
@@ -40,7 +42,10 @@ def told_plainly() -> Iterator[None]:
             metadata={"code": error.code, "kind": error.kind, "runbook": runbook(error.code)},
             allow_retries=error.kind == "transient",
         )
-    except Exception as error:
+    except _STOPS:
+        raise
+    # Also what is no Exception: a library in Rust that panics raises a BaseException with a text of its own.
+    except BaseException as error:
         failure = dg.Failure(
             description=(
                 f"[{UNFORESEEN}] Unforeseen {type(error).__name__}; its text is withheld because it may quote data. "

@@ -14,5 +14,4 @@ deliver = dg.define_asset_job(
         "Takes one delivery from its link (or from the files that were handed over) to validated, encrypted tables in "
         "the EEA store and to the marts. Every step may be run again: what has been done is found done."
     ),
-    tags={"rod/job": "deliver"},
 )

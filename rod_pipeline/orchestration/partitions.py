@@ -4,7 +4,13 @@ Belongs here: the partitions definition of deliveries. Keys follow ``rod_pipelin
 says which deliveries exist. https://docs.dagster.io/guides/build/partitions-and-backfills
 """
 
+import warnings
+
 import dagster as dg
+
+# Known, and held by the snapshot of the asset graph; without this every command prints them a dozen times.
+warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
+warnings.filterwarnings("ignore", "Specifying a partitions_def on an AssetCheckSpec", dg.PreviewWarning)
 
 DELIVERY = "delivery"
 deliveries = dg.DynamicPartitionsDefinition(name=DELIVERY)

@@ -6,7 +6,7 @@ because "Preview tick result" in the UI runs them for real. https://docs.dagster
 
 import dagster as dg
 
-from rod_pipeline.errors import RodError
+from rod_pipeline.orchestration.failures import told_plainly
 from rod_pipeline.orchestration.jobs import deliver
 from rod_pipeline.orchestration.partitions import DELIVERY, deliveries
 from rod_pipeline.orchestration.resources import Rod
@@ -19,29 +19,25 @@ from rod_pipeline.orchestration.resources import Rod
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Looks in the ledger for deliveries that were announced with a link or handed over by hand, adds their "
-        "partition and requests one run for each intake. A failed run isn't requested again: rerun it from the "
-        "partition, or announce the delivery anew."
+        "partition and requests one run for each intake. A failed run isn't requested again: re-execute it once the "
+        "cause is mended, or announce the delivery anew."
     ),
 )
 def announced_deliveries(context: dg.SensorEvaluationContext, rod: Rod) -> dg.SensorResult | dg.SkipReason:
-    try:
-        state = rod.open().ledger.state()
-    except RodError as error:
-        return dg.SkipReason(str(error))
+    with told_plainly(), rod.open() as system:
+        state = system.ledger.state()
     ready = [
         intake
-        for intake in state.deliveries.values()
+        for intake in sorted(state.deliveries.values(), key=lambda intake: intake.key)
         if (intake.channel == "pleio" and intake.stage == "announced") or intake.stage == "received"
+        if not context.instance.get_runs_count(dg.RunsFilter(tags={"dagster/run_key": intake.delivery_id}))
     ]
     if not ready:
         return dg.SkipReason("No delivery is waiting: every one that was announced has had its run.")
     known = set(context.instance.get_dynamic_partitions(DELIVERY))
-    new = sorted({intake.key for intake in ready} - known)
+    new = [intake.key for intake in ready if intake.key not in known]
     return dg.SensorResult(
-        run_requests=[
-            # The id of the intake: each announcement has one run, and a new announcement has a new one.
-            dg.RunRequest(run_key=intake.delivery_id, partition_key=intake.key, tags={"rod/delivery": intake.key})
-            for intake in sorted(ready, key=lambda intake: intake.key)
-        ],
+        # The id of the intake: each announcement has one run, and a new announcement has a new one.
+        run_requests=[dg.RunRequest(run_key=intake.delivery_id, partition_key=intake.key) for intake in ready],
         dynamic_partitions_requests=[deliveries.build_add_request(new)] if new else [],
     )

@@ -1,0 +1,94 @@
+"""A running installation for tests: embedded store, stand-in of PLEIO, and Dagster with its UI, sensor and queue.
+
+``live`` starts it in a folder and stops it; ``Live`` is how a test acts on it as people do: by announcing, and by
+waiting for what the sensor and the queue then do by themselves.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic, sleep
+
+import dagster as dg
+
+from rod_pipeline.clock import SystemClock
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.installation import make_installation
+from rod_pipeline.intake.announcing import announce
+from rod_pipeline.orchestration.serving import dagster_home, serving
+from rod_pipeline.settings import Settings
+from rod_pipeline.synthetic.delivery import write_delivery
+from rod_pipeline.synthetic.pleio_server import StandIn
+from rod_pipeline.synthetic.population import Population
+from rod_pipeline.system import System
+
+CODE = "code-of-the-stand-in"
+PLACED = {"2025-12": datetime(2025, 12, 16, 10, tzinfo=UTC), "2026-08": datetime(2026, 8, 24, 14, tzinfo=UTC)}
+_OVER = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+# Not how long it should take, but after how long it hangs.
+_HANGS = 500.0
+
+
+class Live:
+    """One running installation. ``url`` is where its UI answers."""
+
+    def __init__(self, settings: Settings, url: str, instance: dg.DagsterInstance, pleio: StandIn) -> None:
+        self.settings = settings
+        self.url = url
+        self.instance = instance
+        self.system = System.open(settings)
+        self._pleio = pleio
+        self._population = Population(seed=1, scale=0.0005)
+
+    def announce(self, key: str, *, fault: str | None = None) -> str:
+        """Put a synthetic delivery in PLEIO and announce it; returns the id of the intake. The sensor does the rest."""
+        archive = io.BytesIO()
+        delivery = DeliveryKey.parse(key)
+        write_delivery(
+            archive, delivery, population=self._population, book=self.system.book, archive="zip", fault=fault
+        )
+        link = self._pleio.publish(archive.getvalue(), CODE)
+        return announce(self.system, delivery, [link], CODE, moment=PLACED[key])
+
+    def stage(self, key: str) -> str:
+        """How far the ledger says that a delivery is."""
+        return self.system.ledger.state().deliveries[key].stage
+
+    def runs(self, key: str) -> list[dg.DagsterRun]:
+        """The runs of a delivery, newest first."""
+        return list(self.instance.get_runs(dg.RunsFilter(tags={"dagster/partition": key})))
+
+    def finished(self, key: str, *, runs: int = 1) -> dg.DagsterRun:
+        """Wait until a delivery has had this many runs and all are over; returns the newest."""
+
+        def over() -> bool:
+            found = self.runs(key)
+            return len(found) >= runs and all(run.status in _OVER for run in found)
+
+        wait_until(over, f"{runs} finished runs of {key}")
+        return self.runs(key)[0]
+
+
+@contextmanager
+def live(home: Path) -> Iterator[Live]:
+    """An installation made anew in ``home`` that runs for as long as the block lasts."""
+    make_installation(home, SystemClock(), country="NL", site="test bench", declared_by="tester")
+    (home / "rod.toml").write_text('[pleio]\nhosts = ["127.0.0.1"]\nallow_loopback_http = true\n')
+    settings = Settings.load(home)
+    with (
+        StandIn() as pleio,
+        serving(settings) as at,
+        dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance,
+    ):
+        yield Live(settings, at.url, instance, pleio)
+
+
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    """Wait for something that will happen by itself; fails when it clearly won't."""
+    until = monotonic() + _HANGS
+    while not true():
+        if monotonic() > until:
+            raise AssertionError(f"this never came: {what}")
+        sleep(0.2)
