@@ -27,7 +27,12 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "faults": data.faults,
     "expectations": data.rules,
 }
-PARTS: Mapping[str, Callable[[], str]] = {"stages": data.stages, "moments": data.moments, "zones": data.zones}
+PARTS: Mapping[str, Callable[[], str]] = {
+    "stages": data.stages,
+    "moments": data.moments,
+    "zones": data.zones,
+    "decisions": data.decisions,
+}
 
 
 def page(name: str) -> str:

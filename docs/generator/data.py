@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import get_args
 
-from docs.generator.markdown import code, prose, table
+from docs.generator.markdown import ROOT, code, prose, table
 from expectations.loader import suite_for, written_for
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import Column, Contract
@@ -207,3 +207,12 @@ def moments() -> str:
 def zones() -> str:
     """The zones of the store, in the order in which a delivery goes through them."""
     return " → ".join(code(zone) for zone in ZONES)
+
+
+def decisions() -> str:
+    """The decisions, by number."""
+    found = []
+    for path in sorted((ROOT / "docs" / "adr").glob("*.md")):
+        title = path.read_text("utf-8").splitlines()[0].removeprefix("# ")
+        found.append(f"- [{title}](adr/{path.name})")
+    return "\n".join(found)

@@ -1,0 +1,65 @@
+"""The commands in the documentation do what it shows.
+
+A block of ``console`` after ``<!-- run -->`` is run, page by page, in a folder of its own; every line of output that
+the page shows must come, ``…`` standing for anything. ``<!-- run: exits 1 -->`` says how its commands end.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.generator.markdown import ROOT
+
+_BLOCK = re.compile(r"<!-- run(?:: exits (\d))? -->\n```console\n(.*?)```", re.DOTALL)
+_SHIM = "from rod_pipeline.cli import main; main()"
+PAGES = [path for path in sorted((ROOT / "docs").rglob("*.md")) if "<!-- run" in path.read_text("utf-8")]
+
+
+def test_there_are_commands_to_run() -> None:
+    assert len(PAGES) >= 3
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_do_what_the_page_shows(page: Path, tmp_path: Path) -> None:
+    environment = environment_in(tmp_path)
+    for exits, block in _BLOCK.findall(page.read_text("utf-8")):
+        for command, shown in commands(block):
+            done = subprocess.run(
+                ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+            )
+            assert done.returncode == int(exits or 0), f"{command}: {done.stdout}{done.stderr}"
+            came = [re.sub(r"\s+", " ", line).strip() for line in (done.stdout + done.stderr).splitlines()]
+            for line in shown:
+                pattern = ".*".join(re.escape(part) for part in re.sub(r"\s+", " ", line).strip().split("…"))
+                assert any(re.fullmatch(pattern, each) for each in came), f"{command} doesn't show: {line}\n{came}"
+
+
+def environment_in(folder: Path) -> dict[str, str]:
+    """An installation of its own, in which ``rod`` is the code under test."""
+    (folder / "bin").mkdir()
+    rod = folder / "bin" / "rod"
+    rod.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -W ignore -c "{_SHIM}" "$@"\n')
+    rod.chmod(0o755)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ROD_")}
+    return clean | {
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "ROD_HOME": str(folder / "home"),
+        "COLUMNS": "200",
+    }
+
+
+def commands(block: str) -> list[tuple[str, list[str]]]:
+    """The commands of a block, each with the lines of output that are shown below it."""
+    found: list[tuple[str, list[str]]] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            found.append((line.removeprefix("$ "), []))
+        elif line.strip():
+            found[-1][1].append(line)
+    return found

@@ -1,0 +1,79 @@
+"""What people write in the documentation is true: links lead somewhere, and what is named exists."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.generator.markdown import ROOT
+
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"]
+PROMISES = (ROOT / "docs" / "explanation" / "promises.md").read_text("utf-8")
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
+_LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+_PATH = re.compile(r"`((?:rod_pipeline|assets|expectations|deployments|tests|docs)/[\w./-]*[\w/])`")
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(?:(\w+)::)?(test_\w+)`")
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link into ``page`` may name: its headings, the way that GitHub turns them into anchors."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in _LINK.findall(page.read_text("utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), f"{target} leads nowhere"
+        if anchor:
+            assert anchor in anchors(there), f"{target}: no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_paths_that_are_named_exist(page: Path) -> None:
+    for path in _PATH.findall(page.read_text("utf-8")):
+        assert (ROOT / path).exists(), f"{path} isn't there"
+
+
+def test_every_promise_is_answered_for_by_tests_that_exist() -> None:
+    sections = re.split(r"^## ", PROMISES, flags=re.MULTILINE)[1:]
+    assert [section.split(".")[0] for section in sections] == [str(number) for number in range(1, 12)]
+    for section in sections:
+        guards = _TEST.findall(section)
+        assert guards, f"nothing guards promise {section.splitlines()[0]}"
+        for path, group, test in guards:
+            assert test in names_of_tests(ROOT / path, group), f"{path}::{group}::{test} isn't there"
+
+
+def names_of_tests(path: Path, group: str) -> set[str]:
+    body = ast.parse(path.read_text("utf-8")).body
+    if group:
+        (body,) = [node.body for node in body if isinstance(node, ast.ClassDef) and node.name == group]
+    return {node.name for node in body if isinstance(node, ast.FunctionDef)}
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    assert [path.name[:4] for path in DECISIONS] == [f"{number:04}" for number in range(1, len(DECISIONS) + 1)]
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
+def test_a_decision_says_why_what_and_what_follows(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert text.startswith(f"# {int(page.name[:4])}. ")
+    for part in ("**Context.**", "**Decision.**", "**Consequences.**"):
+        assert text.count(part) == 1
+
+
+def test_every_page_can_be_found_from_the_index() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = {(index.parent / target.partition("#")[0]).resolve() for target in _LINK.findall(index.read_text("utf-8"))}
+    assert {page for page in PAGES if page.is_relative_to(ROOT / "docs")} - linked - {index} == set()
