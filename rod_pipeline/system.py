@@ -6,6 +6,8 @@ Belongs here: putting the parts together from settings. Does not belong here: wh
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -16,7 +18,7 @@ from rod_pipeline.clock import Clock, SystemClock
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.decree import Decree, load_decree
 from rod_pipeline.deliveries import DeliveryKey
-from rod_pipeline.errors import BlockedError, PermanentError
+from rod_pipeline.errors import BlockedError, PermanentError, TransientError
 from rod_pipeline.intake.pleio import PleioClient, PleioSettings
 from rod_pipeline.ledger.log import Ledger
 from rod_pipeline.ledger.state import IntakeState
@@ -40,6 +42,12 @@ class DeliveryIsGone(BlockedError):
     """The current intake of a delivery was refused and erased."""
 
     code = "ROD-DELIVERY-03"
+
+
+class ReplacedMeanwhile(TransientError):
+    """Between looking up a delivery and taking hold of it, it was announced anew."""
+
+    code = "ROD-DELIVERY-05"
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,20 @@ class System:
                 f"Ask DUO for a corrected delivery and announce that one: `rod announce {key} --link …`.",
             )
         return intake
+
+    @contextmanager
+    def hold(self, key: DeliveryKey) -> Iterator[IntakeState]:
+        """The current intake of a delivery, for this process alone while the block lasts.
+
+        What a stage decides, it decides on the state that it finds in the block. Raises what ``intake`` raises, and
+        ``Busy`` or ``ReplacedMeanwhile``.
+        """
+        delivery_id = self.intake(key).delivery_id
+        with self.ledger.exclusive(delivery_id):
+            intake = self.intake(key)
+            if intake.delivery_id != delivery_id:
+                raise ReplacedMeanwhile(f"Delivery {key} was announced anew at this very moment.", "Rerun.")
+            yield intake
 
     def actor(self) -> str:
         """An opaque name for whoever runs this process: the same person has the same name, which tells nothing."""

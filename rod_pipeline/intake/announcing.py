@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING
 from rod_pipeline.deliveries import DeliveryKey, new_id
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.intake.pleio import check_link
-from rod_pipeline.intake.tidying import CODE, tidy
+from rod_pipeline.intake.tidying import ARCHIVE_PASSWORD, CODE, LINKS, tidy
 from rod_pipeline.ledger.events import Announced
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
-
-LINKS, ARCHIVE_PASSWORD = "links", "archive_password"
 
 
 class NotAMoment(PermanentError):
@@ -59,10 +57,13 @@ def announce(
     delivery_id = new_id()
     # Used or not, a code does not lie about for longer than DUO lets it serve.
     expires = system.clock.now() + timedelta(days=system.settings.pleio.code_days)
-    system.secrets.put(delivery_id, LINKS, json.dumps(list(links)).encode(), expires)
-    system.secrets.put(delivery_id, CODE, code.encode(), expires)
-    _put_password(system, delivery_id, archive_password)
-    _begin(system, key, delivery_id, "pleio", len(links), moment)
+    # Held, so that nobody takes them for the secrets of an announcement that was killed.
+    with system.ledger.exclusive(delivery_id):
+        system.secrets.put(delivery_id, LINKS, json.dumps(list(links)).encode(), expires)
+        system.secrets.put(delivery_id, CODE, code.encode(), expires)
+        _put_password(system, delivery_id, archive_password)
+        _begin(system, key, delivery_id, "pleio", len(links), moment)
+    tidy(system)
     return delivery_id
 
 
@@ -87,8 +88,10 @@ def drop(
                 f"File {file.name!r} isn't there or isn't a file.", "Check the path, and that it can be read."
             )
     delivery_id = new_id()
-    _put_password(system, delivery_id, archive_password)
-    _begin(system, key, delivery_id, "drop", len(files), moment)
+    with system.ledger.exclusive(delivery_id):
+        _put_password(system, delivery_id, archive_password)
+        _begin(system, key, delivery_id, "drop", len(files), moment)
+    tidy(system)
     land_files(system, key, files)
     return delivery_id
 
@@ -125,4 +128,3 @@ def _begin(
     except BaseException:
         system.secrets.forget(delivery_id)
         raise
-    tidy(system)

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError
-from rod_pipeline.intake.announcing import ARCHIVE_PASSWORD, LINKS
 from rod_pipeline.intake.pleio_errors import PleioError, SameName
-from rod_pipeline.intake.tidying import CODE, clear, tidy
+from rod_pipeline.intake.tidying import ARCHIVE_PASSWORD, CODE, LINKS, clear, tidy
 from rod_pipeline.ledger.events import Channel, CodeEnded, MomentBasis, Received
 from rod_pipeline.ledger.state import CopyState, IntakeState
 from rod_pipeline.retention.deadline import deadline
@@ -70,18 +69,18 @@ def land(system: System, key: DeliveryKey) -> Landing:
     Raises the errors of ``pleio``, ``WaitingForCode``, ``DropUnfinished``, ``RawFilesAreGone`` and those of the store.
     """
     tidy(system)
-    intake = system.intake(key)
-    with system.ledger.exclusive(intake.delivery_id):
-        intake = system.intake(key)
+    with system.hold(key) as intake:
         if not intake.raw:
             _fetch(system, key, intake)
+        elif intake.code == "awaiting":
+            # Killed between the two: the code has done its work.
+            _end_code(system, intake, "verified")
         return _landing(system, key)
 
 
 def land_files(system: System, key: DeliveryKey, files: Sequence[Path]) -> Landing:
     """Seal the files that a person hands over into ``landing``, streaming, and record them as received."""
-    intake = system.intake(key)
-    with system.ledger.exclusive(intake.delivery_id):
+    with system.hold(key) as intake:
         _prepare(system, intake)
         first = system.clock.now()
         copies, about = [], []

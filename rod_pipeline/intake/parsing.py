@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, BinaryIO
 from rod_pipeline.contracts.model import Contract, FileKind
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError, RefusedData
-from rod_pipeline.intake.announcing import ARCHIVE_PASSWORD
 from rod_pipeline.intake.archive import Member, members
 from rod_pipeline.intake.landing import raw_copies, raw_names
 from rod_pipeline.intake.matching import kinds_of, match_members
 from rod_pipeline.intake.reader import read_table
 from rod_pipeline.intake.refusing import refuse
-from rod_pipeline.intake.tidying import clear
+from rod_pipeline.intake.tidying import ARCHIVE_PASSWORD, clear
 from rod_pipeline.ledger.events import Parsed
 from rod_pipeline.ledger.state import IntakeState
 
@@ -60,13 +59,12 @@ class ParsedFile:
 
 def take_stock(system: System, key: DeliveryKey) -> Stock:
     """Find out which file of the delivery is which; refuses an unknown, missing or double one by name."""
-    intake = _received(system, key)
-    with system.ledger.exclusive(intake.delivery_id), _refusing(system, intake):
-        found: dict[str, Member] = {}
-        for member in _members(system, intake):
-            found[member.name] = member
-        kinds = match_members([member.name for member in found.values()], system.book)
-        return Stock({kind: found[name] for kind, name in kinds.items()})
+    with _received(system, key) as intake, _refusing(system, intake):
+        found = list(_members(system, intake))
+        # All names, also one that two archives share: that is a double file.
+        kinds = match_members([member.name for member in found], system.book)
+        by_name = {member.name: member for member in found}
+        return Stock({kind: by_name[name] for kind, name in kinds.items()})
 
 
 def parse(system: System, key: DeliveryKey, file: FileKind) -> ParsedFile:
@@ -74,10 +72,8 @@ def parse(system: System, key: DeliveryKey, file: FileKind) -> ParsedFile:
 
     A table that was read by an older version of the contract is replaced.
     """
-    intake = _received(system, key)
     contract = system.book.get(file)
-    with system.ledger.exclusive(intake.delivery_id):
-        intake = _received(system, key)
+    with _received(system, key) as intake:
         before = intake.parsed.get(file)
         if before is not None and (before.contract == contract.version or intake.stage == "stored"):
             copy = system.vault.copy(before.copy_id)
@@ -107,14 +103,15 @@ def parse(system: System, key: DeliveryKey, file: FileKind) -> ParsedFile:
         return ParsedFile(report.rows, report.size, contract, copy)
 
 
-def _received(system: System, key: DeliveryKey) -> IntakeState:
-    intake = system.intake(key)
-    if not intake.raw:
-        raise NotReceivedYet(
-            f"Nothing of delivery {key} has been received by its current intake.",
-            "Rerun the delivery from landing/raw_delivery (in the UI: Re-execute all).",
-        )
-    return intake
+@contextmanager
+def _received(system: System, key: DeliveryKey) -> Iterator[IntakeState]:
+    with system.hold(key) as intake:
+        if not intake.raw:
+            raise NotReceivedYet(
+                f"Nothing of delivery {key} has been received by its current intake.",
+                "Rerun the delivery from landing/raw_delivery (in the UI: Re-execute all).",
+            )
+        yield intake
 
 
 def _members(system: System, intake: IntakeState) -> Iterator[Member]:

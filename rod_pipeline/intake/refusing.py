@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import PermanentError, RodError
-from rod_pipeline.intake.announcing import ARCHIVE_PASSWORD, LINKS
-from rod_pipeline.intake.tidying import CODE
 from rod_pipeline.ledger.events import QualityNotified, Refused
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.quality.notice import draft_refusal, write_notice
@@ -32,13 +30,12 @@ def refuse_by_decision(system: System, key: DeliveryKey) -> str:
 
     A delivery that was stored isn't refused any more. Raises ``UnknownDelivery``, ``DeliveryIsGone``, ``NotRefusable``.
     """
-    intake = system.intake(key)
-    if intake.stage == "stored":
-        raise NotRefusable(
-            f"Delivery {key} has been validated and stored; it isn't refused any more.",
-            "It is erased when its term ends, on withdrawal, or when a correction takes its place.",
-        )
-    with system.ledger.exclusive(intake.delivery_id):
+    with system.hold(key) as intake:
+        if intake.stage == "stored":
+            raise NotRefusable(
+                f"Delivery {key} has been validated and stored; it isn't refused any more.",
+                "It is erased when its term ends, on withdrawal, or when a correction takes its place.",
+            )
         refuse(system, intake, RefusedByPerson("A person decided that this delivery isn't kept.", "Send the notice."))
     return intake.delivery_id
 
@@ -57,5 +54,4 @@ def refuse(system: System, intake: IntakeState, error: RodError) -> None:
         Refused(delivery_id=intake.delivery_id, error=error.code),
     )
     system.vault.erase_scope(intake.delivery_id, "refused")
-    for name in (LINKS, CODE, ARCHIVE_PASSWORD):
-        system.secrets.delete(intake.delivery_id, name)
+    system.secrets.forget(intake.delivery_id)

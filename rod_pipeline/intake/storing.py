@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rod_pipeline.contracts.model import FILE_KINDS, Contract, FileKind
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError
-from rod_pipeline.intake.tidying import clear
+from rod_pipeline.intake.tidying import clear, tidy
 from rod_pipeline.intake.typed import typed, unknown_dates
 from rod_pipeline.ledger.events import Stored
 from rod_pipeline.ledger.state import IntakeState
@@ -51,26 +51,29 @@ def store(system: System, key: DeliveryKey) -> Mapping[FileKind, StoredTable]:
     All tables become part of the delivery by one event, after each was read back. Raises ``NotValidated``,
     ``RowsLost``.
     """
-    intake = system.intake(key)
-    with system.ledger.exclusive(intake.delivery_id):
-        intake = system.intake(key)
-        if intake.stage == "stored":
-            return {file: _found(system, intake, file) for file in FILE_KINDS}
-        if intake.verdict is None or intake.verdict.outcome != "passed":
-            raise NotValidated(
-                f"Delivery {key} has no verdict that lets it through.",
-                "Rerun the delivery from validation/delivery, and mend what its checks say.",
-            )
-        clear(system, intake.delivery_id)
-        tables = {file: _write(system, intake, file) for file in FILE_KINDS}
-        system.ledger.append(
-            Stored(
-                delivery_id=intake.delivery_id,
-                copies=tuple(table.copy.copy_id for table in tables.values()),
-                rows=tuple(table.rows for table in tables.values()),
-            )
+    with system.hold(key) as intake:
+        tables = _found(system, intake) if intake.stage == "stored" else _stored(system, intake)
+    # What only served to get here (the archive's password) is done with; so is an intake that this one replaced.
+    tidy(system)
+    return tables
+
+
+def _stored(system: System, intake: IntakeState) -> Mapping[FileKind, StoredTable]:
+    if intake.verdict is None or intake.verdict.outcome != "passed":
+        raise NotValidated(
+            f"Delivery {intake.key} has no verdict that lets it through.",
+            "Rerun the delivery from validation/delivery, and mend what its checks say.",
         )
-        return tables
+    clear(system, intake.delivery_id)
+    tables = {file: _write(system, intake, file) for file in FILE_KINDS}
+    system.ledger.append(
+        Stored(
+            delivery_id=intake.delivery_id,
+            copies=tuple(table.copy.copy_id for table in tables.values()),
+            rows=tuple(table.rows for table in tables.values()),
+        )
+    )
+    return tables
 
 
 def _write(system: System, intake: IntakeState, file: FileKind) -> StoredTable:
@@ -88,7 +91,13 @@ def _write(system: System, intake: IntakeState, file: FileKind) -> StoredTable:
     return StoredTable(parsed.rows, contract, copy, incomplete)
 
 
-def _found(system: System, intake: IntakeState, file: FileKind) -> StoredTable:
-    contract = system.book.get(file, intake.parsed[file].contract)
-    copy = system.vault.copy(intake.tables[file])
-    return StoredTable(intake.rows[file], contract, copy, None)
+def _found(system: System, intake: IntakeState) -> Mapping[FileKind, StoredTable]:
+    return {
+        file: StoredTable(
+            intake.rows[file],
+            system.book.get(file, intake.parsed[file].contract),
+            system.vault.copy(intake.tables[file]),
+            None,
+        )
+        for file in FILE_KINDS
+    }

@@ -8,12 +8,13 @@ It runs again without harm, and begins where a killed run left off, because it a
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rod_pipeline.ledger.events import CodeEnded
 from rod_pipeline.ledger.lease import Busy
 
-CODE = "code"
+LINKS, CODE, ARCHIVE_PASSWORD = "links", "code", "archive_password"
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -39,11 +40,22 @@ def tidy(system: System) -> int:
         except Busy:
             continue
         done += 1
-    current = {i.delivery_id for i in state.intakes.values() if i.stage not in ("refused", "superseded", "stored")}
-    for scope in system.secrets.scopes():
-        if scope in state.intakes and scope not in current:
-            system.secrets.forget(scope)
+    _forget_secrets(system)
     return done
+
+
+def _forget_secrets(system: System) -> None:
+    """Remove the secrets that have done their work, and those of an announcement that was killed half-way."""
+    for scope in system.secrets.scopes():
+        with suppress(Busy), system.ledger.exclusive(scope):
+            intake = system.ledger.state().intakes.get(scope)
+            if intake is None or intake.stage in ("refused", "superseded", "stored"):
+                system.secrets.forget(scope)
+            elif intake.code.startswith("ended:"):
+                for name in (LINKS, CODE):
+                    system.secrets.delete(scope, name)
+                if not intake.raw:
+                    system.secrets.delete(scope, ARCHIVE_PASSWORD)
 
 
 def clear(system: System, delivery_id: str) -> None:

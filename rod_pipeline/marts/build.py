@@ -41,8 +41,7 @@ class BuiltMart:
 
 def build_studentaantallen(system: System, key: DeliveryKey) -> BuiltMart:
     """Build ``studentaantallen`` of one delivery; an earlier table of it is replaced. Runs again without harm."""
-    intake = system.intake(key)
-    with system.ledger.exclusive(intake.delivery_id):
+    with system.hold(key) as intake:
         clear(system, intake.delivery_id)
         source = intake.tables.get(counts.SOURCE_FILE)
         if source is None:

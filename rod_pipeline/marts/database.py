@@ -52,6 +52,7 @@ class Generation:
     size: int
 
 
+_LEASE = "mart_database"
 ACTUEEL = """
 create view studentaantallen_actueel as
 select * exclude (rang) from (
@@ -75,8 +76,16 @@ def feeding(state: LedgerState) -> tuple[IntakeState, ...]:
 def build_database(system: System, connection: DuckDBPyConnection) -> Generation:
     """Build a new generation with an empty in-memory ``connection``, seal it, let it take over, erase the one before.
 
-    Runs again without harm. Raises ``BuiltMeanwhile`` when a delivery came or went during the build.
+    Runs again without harm. Raises ``Busy`` while somebody else builds, ``BuiltMeanwhile`` when a delivery came or went
+    during the build.
     """
+    # One at a time: whoever takes over erases every other generation, also one that is still being built.
+    with system.ledger.exclusive(_LEASE):
+        retire(system)
+        return _build(system, connection)
+
+
+def _build(system: System, connection: DuckDBPyConnection) -> Generation:
     from rod_pipeline.retention.deadline import deadline
 
     state = system.ledger.state()
@@ -135,7 +144,10 @@ def _take_over(system: System, generation: str, copy_id: str, deliveries: Sequen
 
 
 def retire(system: System) -> int:
-    """Erase every generation that isn't the current one, and what a killed build left; returns how many."""
+    """Erase every generation that isn't the current one, and what a killed build left; returns how many.
+
+    Call it only while nobody builds.
+    """
     state = system.ledger.state()
     current = state.generation.generation if state.generation else None
     databases = {c.scope for c in state.copies.values() if c.zone == "database" and c.status != "erased"}

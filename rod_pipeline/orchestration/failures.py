@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 
 from rod_pipeline.errors import RodError
 
 retry_transient = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-_STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit, DagsterExecutionInterruptedError)
+_STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit, dg.DagsterExecutionInterruptedError)
 UNFORESEEN = "ROD-INTERNAL-01"
 
 

@@ -67,8 +67,7 @@ def check_file(
     system: System, key: DeliveryKey, file: FileKind, suite_for: Callable[[Contract, ContractBook], Suite]
 ) -> Outcome:
     """Hold one file of the delivery against its suite and record how it came out."""
-    intake = system.intake(key)
-    with system.ledger.exclusive(intake.delivery_id):
+    with system.hold(key) as intake:
         parsed = _parsed(intake, file)
         contract = system.book.get(file, parsed.contract)
         with system.vault.scan_table(parsed.copy_id) as frame:
@@ -98,8 +97,7 @@ def judge(system: System, key: DeliveryKey) -> Outcome:
     """
     from rod_pipeline.intake.refusing import refuse
 
-    intake = system.intake(key)
-    with system.ledger.exclusive(intake.delivery_id):
+    with system.hold(key) as intake:
         parsed = {file: _parsed(intake, file) for file in FILE_KINDS}
         unchecked = [file for file in FILE_KINDS if not intake.has_passed(file)]
         if unchecked:

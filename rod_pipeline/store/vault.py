@@ -126,11 +126,13 @@ class Vault:
             raise KeyGone(
                 "The key of this scope was destroyed.", "A correction is a new delivery with a key of its own."
             )
-        if known == "live":
+        if known is None:
+            # First on the record, so that no key exists that an erasure would pass by.
+            self._ledger.append(KeyCreated(scope=scope, keyring=self._keyring.name))
+        if any(copy.scope == scope for copy in self._ledger.state().copies.values()):
             self._keyring.get(scope)
-            return
-        self._keyring.create(scope)
-        self._ledger.append(KeyCreated(scope=scope, keyring=self._keyring.name))
+        else:
+            self._keyring.create(scope)
 
     @contextlib.contextmanager
     def write_raw(self, scope: str, zone: Zone, name: str) -> Iterator[RawWriter]:
