@@ -9,11 +9,13 @@ counts: endpoint, region, credentials and CA bundle come from the settings, or f
 """
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.loaders
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
@@ -106,4 +108,13 @@ def _deaf_session() -> botocore.session.Session:
     }
     for file in ("config_file", "credentials_file"):
         constants[file] = (None, None, os.devnull, None)
-    return botocore.session.Session(session_vars=constants)
+    session = botocore.session.Session(session_vars=constants)
+    session.register_component("data_loader", _protocol())
+    return session
+
+
+@cache
+def _protocol() -> botocore.loaders.Loader:
+    """The description of S3 that comes with botocore, and no other; parsing it is most of the work of a client."""
+    packaged = botocore.loaders.Loader.BUILTIN_DATA_PATH
+    return botocore.loaders.Loader(extra_search_paths=[packaged], include_default_search_paths=False)
