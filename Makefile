@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check install system clean lock
+.PHONY: demo test check install system docs clean lock
 
 demo: install
 	$(BIN)/rod demo $(if $(ONCE),--once)
@@ -32,6 +32,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 # PostgreSQL and Chromium, for the tests that talk to a real database and a real browser.
 system:
 	@deployments/install-debian-packages.sh
+
+# Write the reference pages from the code; the tests fail when a committed page differs.
+docs: install
+	$(BIN)/python -W ignore -m docs.generator
 
 clean:
 	rm -rf $(VENV) .rod .pytest_cache .mypy_cache .ruff_cache

@@ -5,6 +5,7 @@ a file descriptor; never an argument, never the environment.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -25,9 +26,17 @@ _Password = Annotated[bool, typer.Option(help="ask for the password of the zip a
 _PasswordFd = Annotated[int | None, typer.Option(help="read the password of the zip from this file descriptor")]
 
 
+class Purpose(StrEnum):
+    """What restricted data may be opened for."""
+
+    ONDERZOEK = "onderzoek"
+    VERANTWOORDING = "verantwoording"
+    BEHEER = "beheer"
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
-    for command in (announce, drop, status, rerun, refuse):
+    for command in (announce, drop, zip_password, status, rerun, refuse):
         app.command()(command)
     app.command(name="open")(open_)
 
@@ -77,6 +86,17 @@ def drop(
         f"{len(files)} files of {key} are sealed in the store (intake {delivery_id}); the sensor starts its run."
     )
     typer.echo("Your own downloads are copies too: remove them now, and empty the wastebasket.")
+
+
+def zip_password(
+    key: _Key, fd: Annotated[int | None, typer.Option(help="read it from this file descriptor")] = None
+) -> None:
+    """Give the password of a delivery's zip, or a better one. It goes, encrypted, to the secret store; then rerun."""
+    from rod_pipeline.intake.announcing import give_archive_password
+
+    with System.open(Settings.load()) as system:
+        give_archive_password(system, DeliveryKey.parse(key), _secret("Password of the zip: ", fd))
+    typer.echo(f"The password is in the secret store; rerun {key}.")
 
 
 def status() -> None:
@@ -131,12 +151,12 @@ def refuse(
 
 def open_(
     sql: Annotated[str, typer.Argument(help="one query on the restricted marts")],
-    purpose: Annotated[str, typer.Option(help="what for: onderzoek, verantwoording or beheer (voorschrift 3a)")],
+    purpose: Annotated[Purpose, typer.Option(help="what for (voorschrift 3a); beheer is looking after the pipeline")],
 ) -> None:
     """Query the restricted marts. What you see may be traceable to persons; each opening is in the ledger."""
     from rod_pipeline.marts.database import open_database
 
-    with System.open(Settings.load()) as system, open_database(system, system.actor(), purpose) as connection:
+    with System.open(Settings.load()) as system, open_database(system, system.actor(), purpose.value) as connection:
         relation = connection.sql(sql)
         typer.echo(str(relation) if relation is not None else "done")
 

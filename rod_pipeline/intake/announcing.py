@@ -31,6 +31,12 @@ class NotAMoment(PermanentError):
     code = "ROD-DELIVERY-04"
 
 
+class AlreadyStored(PermanentError):
+    """A delivery that has gone through can't come a second time under the same key."""
+
+    code = "ROD-DELIVERY-05"
+
+
 class FileNotThere(PermanentError):
     """A file that was to be handed over can't be read."""
 
@@ -96,12 +102,24 @@ def drop(
     return delivery_id
 
 
+def give_archive_password(system: System, key: DeliveryKey, password: str) -> None:
+    """Put the password of a delivery's zip in the secret store, or replace a wrong one. Rerun the delivery after it."""
+    with system.hold(key) as intake:
+        system.secrets.put(intake.delivery_id, ARCHIVE_PASSWORD, password.encode())
+
+
 def _check_moment(system: System, key: DeliveryKey) -> None:
     planned = [m.key for m in system.decree.moments]
     if key.moment not in planned:
         raise NotAMoment(
             f"{key.moment} is no moment of provision of {system.decree.reference}.",
             f"The moments are {', '.join(planned)}. A delivery that comes early or late keeps its key.",
+        )
+    current = system.ledger.state().deliveries.get(str(key))
+    if current is not None and current.stage == "stored":
+        raise AlreadyStored(
+            f"Delivery {key} has been validated and stored.",
+            f"A correction of the same moment has a key of its own: {DeliveryKey(key.moment, key.revision + 1)}.",
         )
 
 

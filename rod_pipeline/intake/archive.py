@@ -263,7 +263,7 @@ class _Zip:
         info, shown = self._infos[member.name], shown_name(member.name)
         encrypted = bool(info.flag_bits & _ENCRYPTED)
         if encrypted and self._password is None:
-            raise PasswordNeeded(f"{shown} is encrypted.", "Store the password of the archive, then rerun.")
+            raise PasswordNeeded(f"{shown} is encrypted.", "Give its password with `rod zip-password`, then rerun.")
         # zipfile cuts off what is longer than declared, and AE-2 has no checksum to show it: let one byte more by.
         info, size = copy.copy(info), info.file_size
         info.file_size = size + 1
@@ -275,7 +275,7 @@ class _Zip:
             if encrypted:
                 raise WrongPassword(
                     f"The password does not open {shown}, or its start is damaged.",
-                    "Check the password with DUO, store it again, then rerun.",
+                    "Check the password with DUO, give it with `rod zip-password`, then rerun.",
                 ) from None
             raise CorruptArchive(f"{shown} can't be opened: the zip is damaged.", _ASK_DUO) from None
         return io.BufferedReader(_Inflated(first, opened, size, shown), _COPY_BYTES)

@@ -11,7 +11,10 @@ from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import FileKind
 from rod_pipeline.intake.refusals import AmbiguousFile, DoubleFile, MissingFile, RenamedFile, UnknownFile, shown_name
 
-_MEND = "Ask DUO which files belong to the delivery; a new name of a file is a new version of its contract (`members`)."
+_MEND = (
+    "Ask DUO which files belong to the delivery; a new name of a file is a new version of its contract (`members`). "
+    "What may not be kept is erased with `rod refuse`."
+)
 
 
 def kinds_of(name: str, book: ContractBook) -> tuple[FileKind, ...]:

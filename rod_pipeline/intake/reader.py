@@ -195,5 +195,9 @@ def _refuse_columns(match: HeaderMatch, headers: Sequence[str], contract: Contra
     # first. One more, and something undeclared has come for certain.
     error = UndeclaredColumns if len(match.unknown) > len(match.missing) else WrongColumns
     raise error(
-        f"The columns of {contract.file} differ from its contract (version {contract.version}): {text}.", ASK_DUO
+        f"The columns of {contract.file} differ from its contract (version {contract.version}): {text}.",
+        ASK_DUO
+        if error is UndeclaredColumns
+        else "Ask DUO what changed. If columns were renamed lawfully, draft the next version of the contract "
+        "(`rod contract draft`), have it reviewed, and rerun; if the delivery may not be kept, `rod refuse` erases it.",
     )

@@ -10,7 +10,7 @@ header) passes through ``shown_name`` or ``shown_headers`` first.
 import re
 from collections.abc import Sequence
 
-from rod_pipeline.errors import PermanentError, RefusedData
+from rod_pipeline.errors import BlockedError, PermanentError, RefusedData
 
 ASK_DUO = "Hold the file against its contract with `rod contract check`, then ask DUO for a corrected file."
 
@@ -118,7 +118,7 @@ class MissingHeader(PermanentError):
     code = "ROD-FILE-13"
 
 
-class WrongColumns(PermanentError):
+class WrongColumns(BlockedError):
     """Columns missing or double, all of them named; undeclared ones beside missing ones too: perhaps a rename."""
 
     code = "ROD-FILE-14"
@@ -148,7 +148,7 @@ class UnknownFile(RefusedData):
     code = "ROD-FILE-20"
 
 
-class RenamedFile(PermanentError):
+class RenamedFile(BlockedError):
     """A file that no contract names, while a kind of file is missing: it waits for a person, nothing is read of it."""
 
     code = "ROD-FILE-24"

@@ -9,7 +9,7 @@ It runs again without harm, and begins where a killed run left off, because it a
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rod_pipeline.ledger.events import CodeEnded
 from rod_pipeline.ledger.lease import Busy
@@ -51,6 +51,9 @@ def _forget_secrets(system: System) -> None:
             intake = system.ledger.state().intakes.get(scope)
             if intake is None or intake.stage in ("refused", "superseded", "stored"):
                 system.secrets.forget(scope)
+                if intake is not None and intake.code == "awaiting":
+                    reason: Literal["refused", "replaced"] = "refused" if intake.refused else "replaced"
+                    system.ledger.append(CodeEnded(delivery_id=scope, reason=reason))
             elif intake.code.startswith("ended:"):
                 for name in (LINKS, CODE):
                     system.secrets.delete(scope, name)
