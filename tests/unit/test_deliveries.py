@@ -10,7 +10,19 @@ def test_a_key_is_read_and_written_alike(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2025", "2025-13", "2025-00", "2025-12-r1", "2025-12-r0", "2025-12-r02", "2025-12 ", "2025-12\n", "a,b", "٢٠٢٥-12"],
+    [
+        "",
+        "2025",
+        "2025-13",
+        "2025-00",
+        "2025-12-r1",
+        "2025-12-r0",
+        "2025-12-r02",
+        "2025-12 ",
+        "2025-12\n",
+        "a,b",
+        "٢٠٢٥-12",
+    ],
 )
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(BadDeliveryKey, match="ROD-DELIVERY-01"):
