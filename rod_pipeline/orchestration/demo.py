@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,17 +19,19 @@ from time import monotonic, sleep
 
 import dagster as dg
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.installation import make_installation
 from rod_pipeline.intake.announcing import announce
-from rod_pipeline.ledger.state import LedgerState
+from rod_pipeline.ledger.state import IntakeState, LedgerState
 from rod_pipeline.marts.database import open_database
 from rod_pipeline.orchestration.launching import failures
-from rod_pipeline.orchestration.serving import dagster_home, serving
+from rod_pipeline.orchestration.serving import dagster_home, running, serving
 from rod_pipeline.retention.deadline import deadline
 from rod_pipeline.settings import Settings
 from rod_pipeline.synthetic.delivery import write_delivery
@@ -37,29 +40,38 @@ from rod_pipeline.synthetic.population import Population
 from rod_pipeline.system import System
 
 _MARK = "demo-of-the-rod-pipeline"
-_PATIENCE = 150.0
+# Without any step that ends for this long, something hangs; a slow machine is no failure.
+_PATIENCE = 180.0
 _SEED = 2025
 _OVER = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+_ZONES = {
+    "landing": "as they came",
+    "parsed": "read, as text",
+    "validated": "typed tables",
+    "marts": "student counts",
+}
 
 
 @dataclass(frozen=True)
 class Act:
-    """One delivery of the demo: when DUO placed it, what is wrong with it, and whether it should go through."""
+    """One delivery of the demo: when DUO placed it, what is wrong with it, and which rule should refuse it."""
 
     key: str
     placed: datetime
-    fault: str | None
     about: str
+    fault: str | None = None
+    refused_by: str | None = None
 
 
 ACTS = (
-    Act("2025-12", datetime(2025, 12, 16, 10, 0, tzinfo=UTC), None, "the first delivery"),
-    Act("2026-08", datetime(2026, 8, 24, 14, 30, tzinfo=UTC), None, "the second: last year is final now"),
+    Act("2025-12", datetime(2025, 12, 16, 10, 0, tzinfo=UTC), "the first delivery"),
+    Act("2026-08", datetime(2026, 8, 24, 14, 30, tzinfo=UTC), "the second, in which last year has become final"),
     Act(
         "2026-08-r2",
         datetime(2026, 9, 8, 9, 15, tzinfo=UTC),
-        "control_totals_mismatch",
-        "a correction of the second, whose control totals don't add up",
+        "its correction, broken: the control totals don't add up",
+        fault="control_totals_mismatch",
+        refused_by="delivery.totals",
     ),
 )
 
@@ -68,6 +80,12 @@ class NotADemo(PermanentError):
     """The folder holds something else than a demo."""
 
     code = "ROD-DEMO-01"
+
+
+class DemoRuns(PermanentError):
+    """A demo was to be made anew under one that runs."""
+
+    code = "ROD-DEMO-02"
 
 
 @dataclass
@@ -83,24 +101,24 @@ def run_demo(home: Path, *, scale: float) -> Iterator[Outcome]:
     """Run the demo in ``home``, made anew; Dagster and the store keep running for as long as the block lasts."""
     console = Console(highlight=False)
     settings = _fresh(home)
-    system = System.open(settings)
-    with StandIn() as pleio:
-        system = System.open(
-            settings.model_copy(
-                update={
-                    "pleio": settings.pleio.model_copy(update={"hosts": ("127.0.0.1",), "allow_loopback_http": True})
-                }
-            )
-        )
-        console.rule("The ROD pipeline, on synthetic data")
-        console.print("Starting the S3 store and Dagster …")
-        with serving(system.settings) as at:
-            console.print(f"Dagster answers at [bold]{at.url}[/bold]")
-            outcome = Outcome(at.url)
+    console.rule("The ROD pipeline, on synthetic data")
+    console.print(
+        f"Three deliveries of {scale:.1%} of the country go from PLEIO to a mart, through the parts of a real "
+        "installation: an S3 store, a stand-in for PLEIO with link and code, and Dagster.\n"
+    )
+    console.print("Making the deliveries, and starting the store and Dagster …")
+    with System.open(settings) as system, StandIn() as pleio, ThreadPoolExecutor(1) as aside:
+        announcing = aside.submit(_announce_all, system, pleio, scale)
+        with serving(settings) as at:
+            announcing.result()
+            console.print(f"Dagster's UI is at [bold]{at.url}[/bold]\n")
+            console.print("Announced; the link goes to the sensor, the access code to the secret store:")
             for act in ACTS:
-                _announce(system, pleio, act, scale, console)
+                console.print(f"  {act.key:<11} {act.about}")
+            console.print("\nDagster's sensor finds them in the ledger and starts a run for each:")
+            outcome = Outcome(at.url)
             with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
-                runs = _watch(instance, console)
+                runs = _watch(instance, system, console)
                 went = {key: failures(instance, run.run_id) for key, run in runs.items()}
             outcome.as_expected = _summary(system, went, console)
             yield outcome
@@ -110,6 +128,11 @@ def _fresh(home: Path) -> Settings:
     if home.exists():
         if not (home / _MARK).exists():
             raise NotADemo(f"The folder {home} exists and holds no demo.", "Name another folder with --home.")
+        if (at := running(Settings.load(home))) is not None:
+            raise DemoRuns(
+                f"A demo runs in {home} already, at {at.url}.",
+                "Stop it with Ctrl-C, or name another folder with --home.",
+            )
         shutil.rmtree(home)
     home.mkdir(parents=True, mode=0o700)
     (home / _MARK).touch()
@@ -118,89 +141,129 @@ def _fresh(home: Path) -> Settings:
     return Settings.load(home)
 
 
-def _announce(system: System, pleio: StandIn, act: Act, scale: float, console: Console) -> None:
-    console.print(f"[bold]{act.key}[/bold]: {act.about}. DUO puts it in PLEIO; link and code come separately.")
-    archive = io.BytesIO()
-    key = DeliveryKey.parse(act.key)
+def _announce_all(system: System, pleio: StandIn, scale: float) -> None:
     population = Population(_SEED, scale)
-    write_delivery(archive, key, population=population, book=system.book, archive="zip", fault=act.fault)
-    code = secrets.token_urlsafe(9)
-    link = pleio.publish(archive.getvalue(), code)
-    announce(system, key, [link], code, moment=act.placed)
+    for act in ACTS:
+        archive = io.BytesIO()
+        key = DeliveryKey.parse(act.key)
+        write_delivery(archive, key, population=population, book=system.book, archive="zip", fault=act.fault)
+        code = secrets.token_urlsafe(9)
+        announce(system, key, [pleio.publish(archive.getvalue(), code)], code, moment=act.placed)
 
 
-def _watch(instance: dg.DagsterInstance, console: Console) -> dict[str, dg.DagsterRun]:
-    """Tell each step as it ends, until every delivery's run is over."""
-    told: dict[str, int] = {}
-    until = monotonic() + _PATIENCE
+def _watch(instance: dg.DagsterInstance, system: System, console: Console) -> dict[str, dg.DagsterRun]:
+    """Tell each stage as it ends, until every delivery's run is over."""
+    began = latest = monotonic()
+    read: dict[str, str | None] = {}
     while True:
         runs = {run.tags["dagster/partition"]: run for run in instance.get_runs() if "dagster/partition" in run.tags}
         for key, run in sorted(runs.items()):
-            for entry in instance.all_logs(run.run_id)[told.get(run.run_id, 0) :]:
-                told[run.run_id] = told.get(run.run_id, 0) + 1
-                event = entry.dagster_event
-                if event is not None and event.is_step_success:
-                    console.print(f"  {key:<11} [green]✓[/green] {_readable(event.step_key or '')}")
-                elif event is not None and event.is_step_failure:
-                    console.print(f"  {key:<11} [red]✗[/red] {_readable(event.step_key or '')}")
+            found = instance.get_records_for_run(
+                run.run_id,
+                cursor=read.get(run.run_id),
+                of_type={dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE},
+            )
+            read[run.run_id] = found.cursor
+            for record in found.records:
+                latest = monotonic()
+                event = record.event_log_entry.dagster_event
+                assert event is not None
+                intake = system.ledger.state().deliveries[key]
+                told = _told(event.step_key or "", intake, failed=event.is_step_failure)
+                if told:
+                    console.print(f"  {latest - began:3.0f} s  {key:<11} {told}")
         if len(runs) == len(ACTS) and all(run.status in _OVER for run in runs.values()):
             return runs
-        if monotonic() > until:
-            console.print("[red]It takes too long; see the log in dagster/dev.log.[/red]")
+        if monotonic() - latest > _PATIENCE:
+            console.print("[red]Nothing happens any more; the reason is in dagster/dev.log in the demo's folder.[/red]")
             return runs
         sleep(0.5)
 
 
-def _readable(step: str) -> str:
-    """A step's name as the UI shows the asset or check: ``validation/diplomas: expectations``."""
-    if step == "eea_delivery":
-        return "eea/delivery/*"
-    asset = step.replace("__", "/")
-    for check in ("expectations", "verdict"):
-        asset = asset.replace(f"_{check}", f": {check}")
-    return asset
+def _told(step: str, intake: IntakeState, *, failed: bool) -> str | None:
+    """What it means that a step ended; None for a step that ends no stage."""
+    if failed:
+        return f"[red]✗[/red] {step.replace('__', '/')} refused it"
+    rows = sum(table.rows for table in intake.parsed.values())
+    ends = {
+        "landing__raw_delivery": "downloaded, and sealed in the store",
+        "validation__delivery": f"validated: {len(intake.parsed)} files, {rows:,} rows",
+        "eea_delivery": f"stored in the EEA: {len(intake.tables)} typed tables, encrypted",
+        "marts__database": "counted in the mart database",
+    }
+    return f"[green]✓[/green] {ends[step]}" if step in ends else None
 
 
-def _summary(system: System, went: dict[str, list[str]], console: Console) -> bool:
+def _summary(system: System, went: Mapping[str, list[str]], console: Console) -> bool:
+    """Tell what became of everything; returns whether that is what a demo should show."""
     state = system.ledger.state()
+    console.print()
     console.rule("What came, and what became of it")
+    as_expected = True
     for act in ACTS:
         texts = went.get(act.key, ["There was no run."])
-        if texts:
-            console.print(f"[red]{act.key} was refused:[/red]")
-            console.print(*texts, sep="\n", markup=False)
+        intake = state.deliveries[act.key]
+        if act.refused_by is None:
+            good = not texts and intake.stage == "stored"
         else:
-            console.print(f"[green]{act.key} went through.[/green]")
+            good = len(texts) == 1 and act.refused_by in texts[0] and intake.stage == "failed"
+        as_expected &= good
+        if not texts:
+            console.print(f"[green]✓ {act.key}[/green] went all the way.")
+            continue
+        console.print(f"[red]✗ {act.key}[/red] was refused{', as it should be' if good else ''}:")
+        for text in texts:
+            console.print(Padding(Text(text), (0, 0, 0, 2)))
+        for what, pattern in (
+            ("report", "data_docs/{}/delivery.html"),
+            ("drafted notice to DUO", "notices/{}-delivery.txt"),
+        ):
+            if (path := system.settings.home / pattern.format(f"{act.key}-{intake.delivery_id}")).exists():
+                console.print(f"  Its {what}: {_shown(path)}", soft_wrap=True)
+    console.print()
+    console.rule("What is stored where, sealed, and until when")
     console.print(_holdings(system, state))
-    console.rule("The mart: students on 1 October, whole country (restricted below this level)")
-    _show_mart(system, console)
-    intakes = state.deliveries
-    return all(
-        bool(went.get(act.key)) == bool(act.fault)
-        and intakes[act.key].stage == ("stored" if act.fault is None else "failed")
-        for act in ACTS
+    console.print()
+    console.rule("The mart: students on 1 October, whole country")
+    as_expected &= _show_mart(system, console)
+    console.print("Ask for more (in another terminal, while the demo runs):")
+    console.print(
+        f'  ROD_HOME={_shown(system.settings.home)} rod open "from studentaantallen_actueel limit 5" --purpose beheer',
+        soft_wrap=True,
     )
+    if not as_expected:
+        console.print("\n[red]Something went otherwise than it should in this demo.[/red]")
+    return as_expected
+
+
+def _shown(path: Path) -> Path:
+    """A path as short as it is from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _holdings(system: System, state: LedgerState) -> Table:
-    table = Table("delivery", "zone", "copies", "sealed bytes", "store, country", "erase before")
+    table = Table("delivery", "zone", "what", "copies", "size", "store", "erase before", box=None, pad_edge=False)
     for key, intake in sorted(state.deliveries.items()):
         copies = state.live_copies(intake.delivery_id)
         until = "" if intake.moment is None else str(deadline(intake.moment, system.decree.retention.years).date())
-        for zone in ("landing", "parsed", "validated", "marts"):
+        for zone, what in _ZONES.items():
             held = [copy for copy in copies if copy.zone == zone]
             if held:
                 place = state.territory[held[0].store].approval
                 size = sum(copy.size or 0 for copy in held)
-                table.add_row(key, zone, str(len(held)), f"{size:,}", f"{place.store}, {place.country}", until)
+                store = f"{place.store}, {place.country}"
+                table.add_row(key, zone, what, str(len(held)), f"{size / 1e6:.2f} MB", store, until)
     return table
 
 
-def _show_mart(system: System, console: Console) -> None:
-    table = Table("school year", "status", "level", "BOL", "BBL", "other")
+def _show_mart(system: System, console: Console) -> bool:
+    if system.ledger.state().generation is None:
+        console.print("There is none: no delivery went all the way.")
+        return False
+    table = Table("school year", "status", "level", "BOL", "BBL", "other", box=None, pad_edge=False)
     with open_database(system, "demo", "beheer") as connection:
         rows = connection.execute(
-            "select schooljaar, status, niveau, "
+            "select schooljaar, if(status = 'D', 'final', 'provisional'), niveau, "
             "sum(studenten) filter (leerweg = 'BOL'), sum(studenten) filter (leerweg = 'BBL'), "
             "sum(studenten) filter (leerweg not in ('BOL', 'BBL')) "
             "from studentaantallen_actueel group by all order by all"
@@ -209,4 +272,5 @@ def _show_mart(system: System, console: Console) -> None:
     for *names, bol, bbl, other in rows:
         table.add_row(*map(str, names), *("" if n is None else "< 5" if n < 5 else f"{n:,}" for n in (bol, bbl, other)))
     console.print(table)
-    console.print('Ask for more with: rod open "from studentaantallen_actueel limit 5" --purpose beheer')
+    console.print("Restricted: below these totals the mart holds counts under five.")
+    return bool(rows)
