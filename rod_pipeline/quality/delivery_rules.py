@@ -98,11 +98,14 @@ MAIN_IN_MBO = Rule(
 
 def totals_agree(breakdown: str) -> Rule:
     """The rule for one breakdown: ``totaal``, or a name that the contract of a file declares."""
+    whole = breakdown == "totaal"
     return Rule(
         id=f"delivery.totals.{breakdown}",
         severity="blocking",
-        sentence=f"The control totals by {breakdown} agree with the rows, in every school year.",
-        zin=f"De controletotalen naar {breakdown} kloppen met de rijen, in elk schooljaar.",
+        sentence=f"The control totals {'of whole files' if whole else f'by {breakdown}'} agree with the rows, "
+        "in every school year.",
+        zin=f"De controletotalen {'van hele bestanden' if whole else f'naar {breakdown}'} kloppen met de rijen, "
+        "in elk schooljaar.",
         remedy=_ASK,
         source=_SOURCE,
     )

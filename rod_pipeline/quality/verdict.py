@@ -153,7 +153,7 @@ def _written(system: System, intake: IntakeState, name: str, report: CheckReport
     folder = system.settings.home / "data_docs" / f"{intake.key}-{intake.delivery_id}"
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / f"{name}.html"
-    page.write_bytes(render_docs(report))
+    page.write_bytes(render_docs(report, beside=FILE_KINDS if name == WHOLE else ()))
     notice = None
     # A warning lets the delivery in, but DUO hears of it all the same.
     if report.broken:
