@@ -34,7 +34,7 @@ class NotAMoment(PermanentError):
 class AlreadyStored(PermanentError):
     """A delivery that has gone through can't come a second time under the same key."""
 
-    code = "ROD-DELIVERY-05"
+    code = "ROD-DELIVERY-06"
 
 
 class FileNotThere(PermanentError):
