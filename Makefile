@@ -11,7 +11,7 @@ demo: install
 	$(BIN)/rod demo $(if $(ONCE),--once)
 
 test: check
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
 
 check: install system
 	$(BIN)/ruff format --check .
