@@ -173,15 +173,24 @@ def open_database(system: System, actor: str, purpose: str) -> Iterator[DuckDBPy
         yield connection
 
 
+class _Rows:
+    """A frame as DuckDB takes it without pyarrow: a thing that streams Arrow data (a polars frame itself won't do)."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._frame.__arrow_c_stream__(requested_schema)
+
+
 def _create(connection: DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
-    arrow = frame.to_arrow()
-    connection.register("incoming", arrow)
+    connection.register("incoming", _Rows(frame))
     connection.execute(f"create table {table} as select * from incoming")
     connection.unregister("incoming")
 
 
 def _insert(connection: DuckDBPyConnection, table: str, frame: pl.DataFrame) -> int:
-    connection.register("incoming", frame.to_arrow())
+    connection.register("incoming", _Rows(frame))
     connection.execute(f"insert into {table} select * from incoming")
     connection.unregister("incoming")
     return frame.height
