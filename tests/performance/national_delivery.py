@@ -3,8 +3,8 @@
     .venv/bin/python -m tests.performance.national_delivery --folder DIR
 
 prints a table in Markdown. ``DIR`` must have room for the zip, the sealed copies and the store (about 1 GB at 1.1); it
-is left as it is, so that the result can be looked at. Not a test: times are told, never judged; memory is, against the bar
-of 4 GiB per stage.
+is left as it is, so that the result can be looked at. Not a test: times are told, never judged; memory is, against the
+bar of 4 GiB per stage.
 """
 
 import argparse
