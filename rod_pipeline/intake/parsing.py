@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from rod_pipeline.contracts.model import Contract, FileKind
 from rod_pipeline.deliveries import DeliveryKey
-from rod_pipeline.errors import BlockedError, PermanentError, RefusedData
+from rod_pipeline.errors import BlockedError, PermanentError, RefusedData, RodError
 from rod_pipeline.intake.archive import Member, members
 from rod_pipeline.intake.landing import raw_copies, raw_names
 from rod_pipeline.intake.matching import kinds_of, match_members
@@ -79,7 +79,7 @@ def parse(system: System, key: DeliveryKey, file: FileKind) -> ParsedFile:
             copy = system.vault.copy(before.copy_id)
             return ParsedFile(before.rows, 0, contract, copy)
         clear(system, intake.delivery_id)
-        with _refusing(system, intake), _member(system, intake, file) as stream:
+        with _refusing(system, intake), _naming(file), _member(system, intake, file) as stream:
             table = read_table(stream, contract)
             copy = system.vault.write_table(intake.delivery_id, "parsed", file, table.frame)
             report = table.finish()
@@ -137,6 +137,17 @@ def _member(system: System, intake: IntakeState, file: FileKind) -> Iterator[Bin
         f"Delivery {intake.key} holds no file of {file}.",
         "Rerun the delivery from validation/manifest (in the UI: Re-execute all).",
     )
+
+
+@contextmanager
+def _naming(file: FileKind) -> Iterator[None]:
+    """Say in which file it is, where the reader only knows at which record."""
+    try:
+        yield
+    except RodError as error:
+        if file not in error.happened:
+            error.happened = f"File {file}: {error.happened}"
+        raise
 
 
 @contextmanager

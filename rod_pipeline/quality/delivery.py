@@ -74,6 +74,16 @@ def validate_delivery(
     return CheckReport.of(f"delivery {key}", results, rows)
 
 
+def rows_outside(frame: pl.LazyFrame, contract: Contract, key: DeliveryKey, decree: Decree) -> int:
+    """How many rows of a file are about a school year that the decree doesn't allow it.
+
+    What isn't two consecutive years is not among them: it is a mistake, and breaks rules of its own.
+    """
+    begin, end = (pl.col("schooljaar").str.extract(r"^([0-9]{4})-([0-9]{4})$", g).cast(pl.Int32) for g in (1, 2))
+    profile = _profile(frame, contract).filter(end == begin + 1)
+    return int(profile.filter(~_in_scope(key, decree))[_ROWS].sum())
+
+
 def _profile(frame: pl.LazyFrame, contract: Contract) -> pl.DataFrame:
     """Rows per combination of the technical columns. ``about`` is the file that a row is about: for a control total,
     the file that it counts."""

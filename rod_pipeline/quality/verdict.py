@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import polars as pl
 
@@ -22,8 +22,7 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, RefusedData
 from rod_pipeline.ledger.events import Checked, Parsed, QualityNotified, Validated
 from rod_pipeline.ledger.state import IntakeState
-from rod_pipeline.quality.delivery import validate_delivery
-from rod_pipeline.quality.delivery_rules import IN_SCOPE
+from rod_pipeline.quality.delivery import rows_outside, validate_delivery
 from rod_pipeline.quality.docs import render_docs
 from rod_pipeline.quality.notice import draft_notice
 from rod_pipeline.quality.report import CheckReport
@@ -66,11 +65,17 @@ class Outcome:
 def check_file(
     system: System, key: DeliveryKey, file: FileKind, suite_for: Callable[[Contract, ContractBook], Suite]
 ) -> Outcome:
-    """Hold one file of the delivery against its suite and record how it came out."""
+    """Hold one file of the delivery against its suite and record how it came out.
+
+    A delivery with rows that the decree doesn't allow is erased, whatever else is wrong with it; ``OutsideTheDecree``.
+    """
     with system.hold(key) as intake:
         parsed = _parsed(intake, file)
         contract = system.book.get(file, parsed.contract)
         with system.vault.scan_table(parsed.copy_id) as frame:
+            outside = rows_outside(frame, contract, key, system.decree)
+            if outside and intake.stage != "stored":
+                _refuse(system, intake, f"{outside} of {parsed.rows} rows of {file}")
             report = validate_file(frame, contract, suite_for(contract, system.book))
         report = replace(report, subject=f"{file} of delivery {key}")
         outcome = _written(system, intake, file, report)
@@ -91,12 +96,7 @@ def check_file(
 
 
 def judge(system: System, key: DeliveryKey) -> Outcome:
-    """Judge the delivery as a whole, after each file passed, and record the verdict.
-
-    Raises ``NotChecked``, or ``OutsideTheDecree`` after erasing a delivery that holds what the decree doesn't allow.
-    """
-    from rod_pipeline.intake.refusing import refuse
-
+    """Judge the delivery as a whole, after each file passed, and record the verdict. Raises ``NotChecked``."""
     with system.hold(key) as intake:
         parsed = {file: _parsed(intake, file) for file in FILE_KINDS}
         unchecked = [file for file in FILE_KINDS if not intake.has_passed(file)]
@@ -117,7 +117,6 @@ def judge(system: System, key: DeliveryKey) -> Outcome:
         outcome = _written(system, intake, WHOLE, report)
         if intake.stage == "stored":
             return outcome
-        outside = sum(result.failed for result in report.broken if result.rule.id == IN_SCOPE.id)
         system.ledger.append(
             Validated(
                 delivery_id=intake.delivery_id,
@@ -128,15 +127,19 @@ def judge(system: System, key: DeliveryKey) -> Outcome:
         )
         if outcome.notice is not None:
             system.ledger.append(QualityNotified(delivery_id=intake.delivery_id, rules=len(report.broken)))
-        if outside:
-            error = OutsideTheDecree(
-                f"{outside} rows of delivery {key} are about school years that the decree doesn't allow; the delivery "
-                "was erased.",
-                "Send the drafted notice, and ask DUO for a delivery within the decree.",
-            )
-            refuse(system, intake, error)
-            raise error
     return outcome
+
+
+def _refuse(system: System, intake: IntakeState, which: str) -> NoReturn:
+    from rod_pipeline.intake.refusing import refuse
+
+    error = OutsideTheDecree(
+        f"{which} of delivery {intake.key} are about school years that the decree doesn't allow; the delivery was "
+        "erased.",
+        "Send the drafted notice, and ask DUO for a delivery within the decree.",
+    )
+    refuse(system, intake, error)
+    raise error
 
 
 def _parsed(intake: IntakeState, file: FileKind) -> Parsed:

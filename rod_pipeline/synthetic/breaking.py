@@ -134,10 +134,10 @@ def other_status(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def unfunded(frames: Iterator[pl.DataFrame], contract: Contract) -> Iterator[pl.DataFrame]:
-    """One institution of which no enrolment is bekostigbaar, under a code that no funded institution has."""
+    """The largest institution, without one enrolment that is bekostigbaar, under a code that no funded one has."""
     chosen: str | None = None
     for frame in frames:
-        chosen = chosen or frame["instellingscode"][0]
+        chosen = chosen or frame["instellingscode"].value_counts(sort=True).sort("count", "instellingscode")[-1, 0]
         at = pl.col("instellingscode") == chosen
         yield frame.with_columns(
             pl.when(at).then(pl.lit("30ZZ")).otherwise(pl.col("instellingscode")).alias("instellingscode"),

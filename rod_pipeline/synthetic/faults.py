@@ -25,8 +25,8 @@ class Fault:
     """One way in which a delivery is wrong.
 
     ``file`` is the kind of file that it touches, None for the delivery as a whole; ``needs_archive`` says that it shows
-    in a zip only, ``needs_password`` in an encrypted one only. ``expect`` are the codes or rules of which
-    one at least refuses it. The other fields are the edits, by layer of writing.
+    in a zip only, ``needs_password`` in an encrypted one only. ``expect`` are the codes and rules that
+    refuse it: one of them at least, and nothing else. The other fields are the edits, by layer of writing.
     """
 
     name: str
@@ -79,6 +79,7 @@ def _other_encoding(contract: Contract) -> Contract:
     return contract.with_dialect(encoding="cp1252" if contract.dialect.encoding == "utf-8" else "utf-8")
 
 
+_ONCE = ("inschrijvingen.hoofdinschrijving_mbo.once", "inschrijvingen.hoofdinschrijving_instelling.once")
 _ALL = (
     # columns and header
     Fault(
@@ -138,7 +139,7 @@ _ALL = (
         "duplicated_rows",
         "rows that stand in the file twice",
         "25 rows",
-        ("inschrijvingen.key",),
+        ("inschrijvingen.key", *_ONCE),
         _I,
         frames=b.repeating(25),
     ),
@@ -162,7 +163,7 @@ _ALL = (
         "future_diploma",
         "diplomas earned after the register was read",
         "prikdatum + 30 days",
-        ("diplomas.datum_examen_behaald.known",),
+        ("diplomas.datum_examen_behaald.known", "diplomas.key"),
         _D,
         frames=b.first(12, b.setting("datum_examen_behaald", _shift("prikdatum", -30))),
     ),
@@ -194,7 +195,10 @@ _ALL = (
         "lost_leading_zeros",
         "codes that a spreadsheet made numbers of",
         "gemeente 363 for 0363",
-        ("inschrijvingen.gemeentecode_student.pattern",),
+        (
+            "inschrijvingen.gemeentecode_student.pattern",
+            "inschrijvingen.postcodecijfers_vooropleiding_vo.pattern",
+        ),
         _I,
         frames=b.every(
             lambda frame: frame.with_columns(
@@ -230,7 +234,7 @@ _ALL = (
         "null_sectornummer",
         "rows without a pseudonym",
         "empty Sectornummer",
-        ("inschrijvingen.sectornummer.missing",),
+        ("inschrijvingen.sectornummer.missing", *_ONCE),
         _I,
         frames=b.first(12, b.setting("sectornummer", None)),
     ),
@@ -238,7 +242,7 @@ _ALL = (
         "two_hoofdinschrijvingen",
         "students with two main enrolments on one 1 October",
         "J and J",
-        ("inschrijvingen.hoofdinschrijving_mbo.once", "inschrijvingen.hoofdinschrijving_instelling.once"),
+        _ONCE,
         _I,
         frames=b.second_main,
     ),
@@ -374,7 +378,7 @@ _ALL = (
         "html_instead",
         "a login page instead of the file",
         "<!DOCTYPE html>",
-        ("ROD-ARCHIVE-13",),
+        ("ROD-PLEIO-26", "ROD-ARCHIVE-13"),
         needs_archive=True,
         sealed=b.html,
     ),

@@ -8,7 +8,7 @@ import pytest
 
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.synthetic.pleio_server import StandIn
-from tests.support.pipeline import Bench
+from tests.support.pipeline import Bench, remember
 
 
 @pytest.fixture
@@ -29,3 +29,18 @@ def bench(
         for name, value in made.environment().items():
             monkeypatch.setenv(name, value)
         yield made
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory, seaweed: StoreSettings) -> Iterator[Bench]:
+    """An installation without Dagster that the tests of a module share, kept open for them.
+
+    Each test has a delivery of its own in it. What one leaves behind, all see.
+    """
+    with StandIn() as pleio, pytest.MonkeyPatch.context() as patch:
+        made = Bench(tmp_path_factory.mktemp("workshop") / "home", seaweed, pleio)
+        for name, value in made.environment().items():
+            patch.setenv(name, value)
+        remember(patch)
+        with made.kept_open():
+            yield made

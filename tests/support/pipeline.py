@@ -1,34 +1,53 @@
 """A whole installation for tests: real store, real ledger, real stand-in of PLEIO, the real definitions.
 
 ``Bench`` makes an installation of its own in a bucket of its own on the test run's SeaweedFS, publishes synthetic
-deliveries in the stand-in, and runs the real job in this process. ``stored_tables`` reads what came out of it.
+deliveries in the stand-in, and runs the real job in this process, or (``walk``) the stages of the domain in the order
+in which the job does. ``stored_tables`` reads what came out of it; ``discrepancies`` says where the store, the keys,
+the secrets and the ledger tell different stories.
 """
 
+import hashlib
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import polars as pl
+import pytest
 
+from expectations.loader import suite_for
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.contracts import ContractBook
+from rod_pipeline.contracts.model import FILE_KINDS, Contract, FileKind
 from rod_pipeline.definitions import build_defs
 from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.errors import RodError
 from rod_pipeline.installation import make_installation
+from rod_pipeline.intake import tidying as secret
 from rod_pipeline.intake.announcing import announce
+from rod_pipeline.intake.landing import land
+from rod_pipeline.intake.parsing import parse, take_stock
+from rod_pipeline.intake.storing import store
 from rod_pipeline.ledger.state import IntakeState
+from rod_pipeline.marts.build import build_studentaantallen
+from rod_pipeline.marts.database import build_database
 from rod_pipeline.orchestration.launching import failures
 from rod_pipeline.orchestration.partitions import DELIVERY
+from rod_pipeline.quality import verdict
+from rod_pipeline.quality.report import CheckReport
+from rod_pipeline.quality.suite import Suite
 from rod_pipeline.settings import Settings
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.objects import ObjectStore
+from rod_pipeline.synthetic import delivery as synthetic
 from rod_pipeline.synthetic.delivery import write_delivery
 from rod_pipeline.synthetic.pleio_server import StandIn
-from rod_pipeline.synthetic.population import Population
+from rod_pipeline.synthetic.population import Population, Totals
 from rod_pipeline.system import System
 
 CODE = "code-of-the-stand-in"
@@ -37,12 +56,15 @@ PLACED = {"2025-12": datetime(2025, 12, 16, 10, tzinfo=UTC), "2026-08": datetime
 
 
 class Bench:
-    """One installation in ``home``, with its bucket, its PLEIO and an instance of Dagster."""
+    """One installation in ``home``, with its bucket, its PLEIO and, where it is used, an instance of Dagster."""
 
-    def __init__(self, home: Path, store: StoreSettings, pleio: StandIn, instance: dg.DagsterInstance) -> None:
+    def __init__(
+        self, home: Path, store: StoreSettings, pleio: StandIn, instance: dg.DagsterInstance | None = None
+    ) -> None:
         self.home = home
         self.pleio = pleio
         self.instance = instance
+        self._kept_open: System | None = None
         self.store = store.model_copy(update={"bucket": f"t{os.urandom(6).hex()}"})
         ObjectStore(self.store).ensure_bucket()
         make_installation(home, SystemClock(), country="NL", site="test bench", declared_by="tester")
@@ -65,25 +87,57 @@ class Bench:
 
     @contextmanager
     def system(self) -> Iterator[System]:
-        with System.open(self.settings) as system:
-            yield system
+        """The installation, opened as a new process would, unless it is kept open."""
+        if self._kept_open is not None:
+            yield self._kept_open
+        else:
+            with System.open(self.settings) as system:
+                yield system
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Open the installation once for all that the block does: reading a long ledger again costs time."""
+        with System.open(self.settings) as self._kept_open:
+            yield
+        self._kept_open = None
 
     def intake(self, key: str) -> IntakeState:
         with self.system() as system:
             return system.ledger.state().deliveries[key]
 
-    def announce(self, key: str, *, fault: str | None = None, scenario: str = "ok", uses: int | None = None) -> str:
-        """Put a synthetic delivery in PLEIO and announce it; returns the id of the intake."""
-        link = self.pleio.publish(delivery(key, fault), CODE, scenario, uses=uses)
+    def announce(
+        self,
+        key: str,
+        content: bytes | None = None,
+        *,
+        fault: str | None = None,
+        scenario: str = "ok",
+        uses: int | None = None,
+        password: str | None = None,
+    ) -> str:
+        """Put a delivery in PLEIO and announce it; returns the id of the intake. A synthetic one if it isn't given."""
+        link = self.pleio.publish(content or delivery(key, fault), CODE, scenario, uses=uses)
         with self.system() as system:
-            return announce(system, DeliveryKey.parse(key), [link], CODE, moment=PLACED.get(key))
+            moment = PLACED.get(key)
+            return announce(system, DeliveryKey.parse(key), [link], CODE, archive_password=password, moment=moment)
+
+    def walk(self, key: str) -> list[str]:
+        """Take a delivery through the stages without Dagster; returns why it stopped, empty when it didn't."""
+        with self.system() as system:
+            return walk(system, DeliveryKey.parse(key))
 
     def run(self, key: str) -> list[str]:
         """Run the job on a delivery in this process; returns why it failed, empty when it didn't."""
+        assert self.instance is not None
         self.instance.add_dynamic_partitions(DELIVERY, [key])
         job = build_defs(self.settings).resolve_job_def("deliver")
         result = job.execute_in_process(instance=self.instance, partition_key=key, raise_on_error=False)
         return failures(self.instance, result.run_id)
+
+    def materialized(self, asset: str) -> set[str]:
+        """The partitions of an asset that Dagster shows as there."""
+        assert self.instance is not None
+        return set(self.instance.get_materialized_partitions(dg.AssetKey(asset.split("/"))))
 
     def objects(self) -> list[str]:
         """The keys of everything in the bucket, old versions and open uploads too."""
@@ -91,15 +145,92 @@ class Bench:
         return sorted({key for key, _ in (*found.versions, *found.markers, *found.uploads)})
 
 
-def delivery(key: str, fault: str | None = None, population: Population = POPULATION) -> bytes:
-    """A synthetic delivery as one zip."""
+def walk(system: System, key: DeliveryKey) -> list[str]:
+    """Every stage in the order of the assets; returns what Dagster would show of each that failed.
+
+    The five files are independent of each other, as they are in Dagster; what comes after them needs all five.
+    """
+    told: list[str] = []
+
+    def went_well(stage: Callable[[], object]) -> bool:
+        try:
+            outcome = stage()
+        except RodError as error:
+            told.append(str(error))
+            return False
+        if isinstance(outcome, verdict.Outcome) and not outcome.report.passed:
+            told.append(outcome.report.summary())
+            return False
+        return True
+
+    def validated(file: FileKind) -> verdict.Outcome:
+        parse(system, key, file)
+        return verdict.check_file(system, key, file, suite_for)
+
+    def database() -> object:
+        with duckdb.connect(":memory:", config={"temp_directory": ""}) as connection:
+            return build_database(system, connection)
+
+    if not (went_well(lambda: land(system, key)) and went_well(lambda: take_stock(system, key))):
+        return told
+    if not all([went_well(lambda file=file: validated(file)) for file in FILE_KINDS]):  # type: ignore[misc]
+        return told
+    for stage in (
+        lambda: verdict.judge(system, key),
+        lambda: store(system, key),
+        lambda: build_studentaantallen(system, key),
+        database,
+    ):
+        if not went_well(stage):
+            break
+    return told
+
+
+def remember(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make equal synthetic rows once in this process, and judge equal tables by equal rules once.
+
+    Both are functions of what goes in, and by far the slowest steps of a small delivery. A test that sends the same
+    good delivery time and again learns nothing from making and judging it anew.
+    """
+    made: dict[tuple[object, ...], list[pl.DataFrame]] = {}
+    make = synthetic.iter_file
+
+    def rows(
+        kind: FileKind, key: DeliveryKey, population: Population, book: ContractBook, totals: Totals | None
+    ) -> Iterator[pl.DataFrame]:
+        if totals is not None:
+            return make(kind, key, population, book, totals)
+        if (kind, key, population) not in made:
+            made[kind, key, population] = list(make(kind, key, population, book, None))
+        return iter(made[kind, key, population])
+
+    monkeypatch.setattr(synthetic, "iter_file", rows)
+    real, known = verdict.validate_file, dict[str, CheckReport]()
+
+    def validate(frame: pl.LazyFrame, contract: Contract, suite: Suite) -> CheckReport:
+        rows = io.BytesIO()
+        frame.collect().write_ipc(rows)
+        digest = hashlib.sha256(rows.getvalue())
+        digest.update(contract.model_dump_json().encode() + suite.model_dump_json().encode())
+        if digest.hexdigest() not in known:
+            known[digest.hexdigest()] = real(frame, contract, suite)
+        return known[digest.hexdigest()]
+
+    monkeypatch.setattr(verdict, "validate_file", validate)
+
+
+def delivery(
+    key: str, fault: str | None = None, population: Population = POPULATION, password: str | None = None
+) -> bytes:
+    """A synthetic delivery as one zip, encrypted (AES) when there is a password."""
     archive = io.BytesIO()
     write_delivery(
         archive,
         DeliveryKey.parse(key),
         population=population,
         book=ContractBook.load(),
-        archive="zip",
+        archive="zip" if password is None else "aes",
+        password=None if password is None else password.encode(),
         fault=fault,
     )
     return archive.getvalue()
@@ -115,3 +246,41 @@ def stored_tables(bench: Bench, key: str) -> Mapping[str, pl.DataFrame]:
             with system.vault.scan_table(copy_id) as frame:
                 tables[name] = frame.collect()
     return tables
+
+
+def discrepancies(bench: Bench) -> list[str]:
+    """Where store, keyring, secrets and ledger disagree while nothing is being done; each in a few words.
+
+    The ledger's living copies are exactly the objects in the bucket (old versions and open uploads count as objects),
+    each of them is verified, is part of a delivery or is the mart database in force, and is the only one of its name.
+    What lives has a key, nothing else has; and whatever has arrived or is gone has no secret any more.
+    """
+    with bench.system() as system:
+        state = system.ledger.state()
+        kept = {(scope, "") for scope in system.secrets.scopes()}
+        for scope, _ in tuple(kept):
+            kept |= {(scope, name) for name in (secret.LINKS, secret.CODE) if system.secrets.exists(scope, name)}
+    live = [copy for copy in state.copies.values() if copy.status != "erased"]
+    living = [i for i in state.intakes.values() if i.stage not in ("refused", "superseded")]
+    part = {state.generation.copy_id} if state.generation else set()
+    for intake in living:
+        part |= {*intake.raw, *intake.tables.values()}
+        part |= {made.copy_id for made in (*intake.parsed.values(), *intake.marts.values())}
+    objects, keys = set(bench.objects()), {file.stem for file in (bench.home / "keys").glob("*.key")}
+    owners = {i.delivery_id for i in living if i.delivery_id in state.keys}
+    owners |= {state.generation.generation} if state.generation else set()
+    recorded = {scope for scope, key in state.keys.items() if key == "live"}
+    lawful = {(i.delivery_id, name) for i in living if not i.raw for name in (secret.LINKS, secret.CODE)}
+    lawful |= {(i.delivery_id, "") for i in living if i.stage != "stored"}
+    names = Counter((copy.scope, copy.zone, copy.name) for copy in live)
+    return [
+        *(f"object that the ledger doesn't know: {key}" for key in objects - {c.object_key for c in live}),
+        *(f"copy that isn't there: {copy.object_key}" for copy in live if copy.object_key not in objects),
+        *(f"unfinished copy: {copy.object_key}" for copy in live if copy.status != "verified"),
+        *(f"copy that is part of nothing: {copy.object_key}" for copy in live if copy.copy_id not in part),
+        *(f"{count} copies of {name}" for name, count in names.items() if count > 1),
+        *(f"key in the keyring that nothing needs: {scope}" for scope in keys - owners),
+        *(f"living thing without its key: {scope}" for scope in owners - keys),
+        *(f"key living on record alone, or the reverse: {scope}" for scope in recorded ^ keys),
+        *(f"{name or 'secret'} of {scope}, which is {state.intakes[scope].stage}" for scope, name in kept - lawful),
+    ]

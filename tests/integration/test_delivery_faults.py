@@ -1,0 +1,131 @@
+"""The catalogue of faults: each is refused by what it names, loudly and wholly, and can be made good.
+
+Every fault comes in as a delivery of its own in one installation. What a fault stops is then announced again as it
+should have been, and what comes of that equals a delivery that nothing ever happened to.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+import pytest
+
+from rod_pipeline.errors import RefusedData, RodError
+from rod_pipeline.ledger.state import IntakeState
+from rod_pipeline.store.layout import scope_prefixes
+from rod_pipeline.store.objects import ObjectStore
+from rod_pipeline.synthetic import breaking
+from rod_pipeline.synthetic.faults import FAULTS
+from rod_pipeline.synthetic.population import Population
+from tests.support.pipeline import Bench, delivery, discrepancies, remember, stored_tables
+
+SMALL = Population(seed=5, scale=0.001)
+PASSWORD = "alleen-voor-tests"
+UNDISTURBED = "2025-12"
+KEYS = {fault: f"2025-12-r{number}" for number, fault in enumerate(FAULTS, start=2)}
+PLANTED = {*breaking.bsns(300), *breaking.surnames(10), *breaking.addresses(200), *breaking.birthdays(500)}
+GONE = "ROD-DELIVERY-03"
+
+
+def all_errors(of: type[RodError] = RodError) -> Iterator[type[RodError]]:
+    for kind in of.__subclasses__():
+        yield kind
+        yield from all_errors(kind)
+
+
+@pytest.fixture(scope="module")
+def good() -> bytes:
+    """The delivery that nothing is wrong with: the same for every key."""
+    return delivery(UNDISTURBED, population=SMALL)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(workshop: Bench, good: bytes) -> Mapping[str, pl.DataFrame]:
+    """What becomes of a delivery that nothing ever happened to."""
+    workshop.announce(UNDISTURBED, good)
+    assert workshop.walk(UNDISTURBED) == []
+    return stored_tables(workshop, UNDISTURBED)
+
+
+def broken(fault: str) -> tuple[bytes, str | None]:
+    """A delivery with a fault, and the password that goes with it."""
+    password = PASSWORD if FAULTS[fault].needs_password else None
+    return delivery(UNDISTURBED, fault, SMALL, password), password
+
+
+def reasons(told: list[str], intake: IntakeState) -> set[str]:
+    """By which errors and blocking rules a delivery was refused; that it is gone then is no reason of its own."""
+    codes = {code for text in told for code in re.findall(r"^\[(ROD-[A-Z]+-\d+)\]", text)} - {GONE}
+    judged = [*intake.checks.values(), *([intake.verdict] if intake.verdict else [])]
+    return codes | {f.rule for judgement in judged for f in judgement.findings if f.severity == "blocking"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_refused_and_made_good(
+    fault: str, workshop: Bench, good: bytes, undisturbed: Mapping[str, pl.DataFrame]
+) -> None:
+    key, (content, password) = KEYS[fault], broken(fault)
+    first = workshop.announce(key, content, password=password)
+    told = workshop.walk(key)
+    intake = workshop.intake(key)
+
+    why = reasons(told, intake)
+    assert why, "it went through"
+    assert why <= set(FAULTS[fault].expect)
+    assert all("What to do: " in text for text in told)
+    by_rule = why - {code for code in why if code.startswith("ROD-")}
+    for rule in by_rule:
+        assert any(re.search(rf"\w+: [\d,]+ of [\d,]+ .* break {re.escape(rule)}\n", text) for text in told)
+    if FAULTS[fault].file is not None:
+        assert any(FAULTS[fault].file in text for text in told)
+
+    lies_in = {copy.zone for copy in live_copies(workshop, first)}
+    refused_data = {error.code for error in all_errors(RefusedData)}
+    notices = [file.read_text("utf-8") for file in (workshop.home / "notices").glob(f"{key}-{first}-*.txt")]
+    if why & refused_data:
+        assert intake.stage == "refused"
+        assert not lies_in
+        assert not (workshop.home / "keys" / f"{first}.key").exists()
+        assert not any(ObjectStore(workshop.store).inventory(prefix) for prefix in scope_prefixes(first))
+        assert any("gegevens zijn aangetroffen die het besluit niet toestaat" in notice for notice in notices)
+    else:
+        assert intake.stage == ("failed" if by_rule else "received" if intake.raw else "announced")
+        assert lies_in <= {"landing", "parsed"}
+        assert bool(notices) == bool(by_rule)
+    assert discrepancies(workshop) == []
+    reports = [file.read_text("utf-8") for file in (workshop.home / "data_docs" / f"{key}-{first}").glob("*")]
+    persons = {*undisturbed["inschrijvingen"]["sectornummer"], *PLANTED}
+    assert not [value for text in (*told, *notices, *reports) for value in persons if value in text]
+
+    second = workshop.announce(key, good)
+    assert workshop.walk(key) == []
+    assert workshop.intake(key).delivery_id == second
+    assert not live_copies(workshop, first)
+    assert not (workshop.home / "keys" / f"{first}.key").exists()
+    tables = stored_tables(workshop, key)
+    assert {name: table.equals(tables[name]) for name, table in undisturbed.items()} == dict.fromkeys(tables, True)
+    assert discrepancies(workshop) == []
+
+
+@pytest.mark.parametrize("fault", ["bsn_column", "unknown_codes", "control_totals_mismatch"])
+def test_in_dagster_it_is_red_for_that_reason_and_green_when_made_good(
+    fault: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is erased, one that a check on a file stops, one that the verdict on the whole stops."""
+    remember(monkeypatch)
+    bench.announce(UNDISTURBED, broken(fault)[0])
+    told = bench.run(UNDISTURBED)
+    why = reasons(told, bench.intake(UNDISTURBED))
+    assert why
+    assert why <= set(FAULTS[fault].expect)
+    assert all(any(reason in text and "What to do: " in text for text in told) for reason in why)
+    assert bench.materialized("eea/delivery/inschrijvingen") == set()
+    bench.announce(UNDISTURBED, delivery(UNDISTURBED, population=SMALL))
+    assert bench.run(UNDISTURBED) == []
+    assert bench.materialized("eea/delivery/inschrijvingen") == {UNDISTURBED}
+    assert discrepancies(bench) == []
+
+
+def live_copies(bench: Bench, scope: str) -> tuple[object, ...]:
+    with bench.system() as system:
+        return system.ledger.state().live_copies(scope)
