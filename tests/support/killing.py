@@ -1,0 +1,129 @@
+"""A process that does one stage of a delivery and is killed at a named instant of it.
+
+Called with one JSON object on its standard input: the delivery's key, the stage, and where to die (see
+``vault_worker.die_at``; beside its calls, ``write``, bytes on their way into a sealed raw copy, and ``save``, the mart
+database on its way to memory). ``kill_in`` starts it; ``advance`` does the stages before.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Any
+
+import duckdb
+
+from expectations.loader import suite_for
+from rod_pipeline.contracts.model import FILE_KINDS, FileKind
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.errors import RodError
+from rod_pipeline.intake.announcing import announce
+from rod_pipeline.intake.landing import land
+from rod_pipeline.intake.parsing import parse, take_stock
+from rod_pipeline.intake.storing import store
+from rod_pipeline.marts import database
+from rod_pipeline.marts.build import build_studentaantallen
+from rod_pipeline.marts.database import build_database
+from rod_pipeline.quality import verdict
+from rod_pipeline.settings import Settings
+from rod_pipeline.store.vault import RawWriter
+from rod_pipeline.system import System
+from tests.support.vault_worker import die_at
+
+Stage = Callable[[System, DeliveryKey], object]
+
+
+def _parsed(file: FileKind) -> Stage:
+    return lambda system, key: parse(system, key, file)
+
+
+def _checked(file: FileKind) -> Stage:
+    return lambda system, key: verdict.check_file(system, key, file, suite_for)
+
+
+def _database(system: System, key: DeliveryKey) -> None:
+    with duckdb.connect(":memory:", config={"temp_directory": ""}) as connection:
+        build_database(system, connection)
+
+
+STAGES: Mapping[str, Stage] = {
+    "land": land,
+    "stock": take_stock,
+    **{f"parse {file}": _parsed(file) for file in FILE_KINDS},
+    **{f"check {file}": _checked(file) for file in FILE_KINDS},
+    "judge": verdict.judge,
+    "store": store,
+    "mart": build_studentaantallen,
+    "database": _database,
+}
+
+
+def advance(system: System, key: DeliveryKey, before: str) -> None:
+    """Do every stage that comes before the named one."""
+    for name, stage in STAGES.items():
+        if name == before:
+            return
+        stage(system, key)
+
+
+def kill_in(environment: Mapping[str, str], **what: object) -> int:
+    """Do a stage in a process of its own that kills itself; returns how it ended (``-SIGKILL`` when it was killed)."""
+    worker = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.support.killing"],
+        input=json.dumps(what),
+        env=dict(environment),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    if worker.returncode not in (0, -signal.SIGKILL):
+        raise AssertionError(worker.stderr[-2000:])
+    return worker.returncode
+
+
+def _arm(system: System, call: str, nth: int, moment: str) -> None:
+    # The store's probe is over when the instants are counted.
+    system.vault._approve()
+    if call == "write":
+        _arm_function(RawWriter, "write", nth, moment)
+    elif call == "save":
+        _arm_function(database, "_save", nth, moment)
+    else:
+        die_at(system.vault, system.ledger, call, nth, moment)
+
+
+def _arm_function(owner: Any, name: str, nth: int, moment: str) -> None:
+    real, calls = getattr(owner, name), count(1)
+
+    def watched(*arguments: object) -> object:
+        this = next(calls) == nth
+        if this and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = real(*arguments)
+        if this and moment == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, watched)
+
+
+def main() -> None:
+    what = json.loads(sys.stdin.read())
+    key = DeliveryKey.parse(what["key"])
+    with System.open(Settings.load()) as system:
+        _arm(system, what["call"], what["nth"], what["moment"])
+        if what["stage"] == "announce":
+            announce(system, key, [what["link"]], what["code"])
+            return
+        try:
+            STAGES[what["stage"]](system, key)
+        except RodError:
+            # A delivery that is refused goes on to be erased; it is that which is killed.
+            return
+
+
+if __name__ == "__main__":
+    main()
