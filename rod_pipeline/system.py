@@ -131,12 +131,19 @@ class System:
         What a stage decides, it decides on the state that it finds in the block. Raises what ``intake`` raises, and
         ``Busy`` or ``ReplacedMeanwhile``.
         """
+        from rod_pipeline.intake.tidying import tidy
+
         delivery_id = self.intake(key).delivery_id
-        with self.ledger.exclusive(delivery_id):
-            intake = self.intake(key)
-            if intake.delivery_id != delivery_id:
-                raise ReplacedMeanwhile(f"Delivery {key} was announced anew at this very moment.", "Rerun.")
-            yield intake
+        try:
+            with self.ledger.exclusive(delivery_id):
+                intake = self.intake(key)
+                if intake.delivery_id != delivery_id:
+                    raise ReplacedMeanwhile(f"Delivery {key} was announced anew at this very moment.", "Rerun.")
+                yield intake
+        finally:
+            # Nobody else could erase it while it was held.
+            if self.ledger.state().intakes[delivery_id].superseded:
+                tidy(self)
 
     def actor(self) -> str:
         """An opaque name for whoever runs this process: the same person has the same name, which tells nothing."""
