@@ -8,7 +8,8 @@ it, and the failure of the step says which rules are broken, on how much of what
 the latest result of a check; so the delivery stands in each result, and every delivery keeps reports of its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -80,16 +81,17 @@ def _validated(file: FileKind) -> dg.AssetsDefinition:
         with told_plainly(), rod.open() as system:
             table = parse(system, delivery, file)
             outcome = check_file(system, delivery, file, suite_for)
-        yield from _judged(context.partition_key, "expectations", outcome)
-        yield dg.MaterializeResult(
-            metadata={
-                "delivery": context.partition_key,
+        yield from _judged(
+            context.partition_key,
+            "expectations",
+            outcome,
+            {
                 "dagster/partition_row_count": table.rows,
                 "contract": f"{file} version {table.contract.version}",
                 "bytes read": table.bytes_read,
                 **sealed(table.copy.size, table.copy.sha256),
                 "dagster/column_schema": column_schema(table.contract, typed=False),
-            }
+            },
         )
 
     return validated
@@ -125,27 +127,37 @@ def whole_delivery(context: dg.AssetExecutionContext, rod: Rod) -> _Results:
     with told_plainly(), rod.open() as system:
         outcome = judge(system, delivery)
         intake = system.intake(delivery)
-    yield from _judged(context.partition_key, "verdict", outcome)
-    yield dg.MaterializeResult(
-        metadata={
-            "delivery": context.partition_key,
+    yield from _judged(
+        context.partition_key,
+        "verdict",
+        outcome,
+        {
             "rules": len(outcome.report.results) + sum(check.rules for check in intake.checks.values()),
             **{f"rows: {file}": table.rows for file, table in intake.parsed.items()},
-        }
+        },
     )
 
 
-def _judged(delivery: str, check: str, outcome: Outcome) -> Iterator[dg.AssetCheckResult]:
+def _judged(delivery: str, check: str, outcome: Outcome, about: Mapping[str, Any]) -> _Results:
+    """The result of a check, and what follows: a partition with ``about`` in its metadata, or the failure of the step.
+
+    The materialization comes first: of a check that is older than its partition, Dagster says that it is missing.
+    """
     report = outcome.report
     shown = check_metadata(delivery, outcome)
-    yield dg.AssetCheckResult(check_name=check, passed=report.passed, description=verdict_text(report), metadata=shown)
-    if not report.passed:
-        raise dg.Failure(
-            f"{report.summary()}\nNothing of this delivery goes on. When a corrected one has come, announce it "
-            f"(`rod announce {delivery} --link …`); when the cause was on our side, mend it and re-execute this run.",
-            metadata=shown,
-            allow_retries=False,
-        )
+    result = dg.AssetCheckResult(
+        check_name=check, passed=report.passed, description=verdict_text(report), metadata=shown
+    )
+    if report.passed:
+        yield dg.MaterializeResult(metadata={"delivery": delivery, **about}, check_results=[result])
+        return
+    yield result
+    raise dg.Failure(
+        f"{report.summary()}\nNothing of this delivery goes on. When a corrected one has come, announce it "
+        f"(`rod announce {delivery} --link …`); when the cause was on our side, mend it and re-execute this run.",
+        metadata=shown,
+        allow_retries=False,
+    )
 
 
 validated_files: Sequence[dg.AssetsDefinition] = [_validated(file) for file in FILE_KINDS]

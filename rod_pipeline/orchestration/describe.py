@@ -123,18 +123,22 @@ def check_metadata(delivery: str, outcome: Outcome) -> dict[str, dg.MetadataValu
 
 
 def verdict_text(report: CheckReport) -> str:
-    """The verdict in Markdown: what is broken on how much of what, what the rule says, what to do."""
+    """The verdict: what is broken on how much of what, what the rule says, what to do.
+
+    Paragraphs without marks: one page of the UI shows a check's description as Markdown, another as it is.
+    """
+    subject = report.subject[:1].upper() + report.subject[1:]
     verdict = "passed" if report.passed else "is refused"
     broken = f"{len(report.broken)} of {len(report.results)} rules broken" if report.broken else "every rule holds"
-    lines = [f"**{report.subject[:1].upper()}{report.subject[1:]} {verdict}**: {broken}.", ""]
-    for result in report.broken:
-        what, _, rule = result.said().rpartition(" ")
-        lines += [
-            f"- **{what}** `{rule}` ({result.severity})",
-            f"    - Rule: {result.sentence}",
-            f"    - What to do: {result.remedy}",
+    return "\n\n".join(
+        [
+            f"{subject} {verdict}: {broken}.",
+            *(
+                f"{result.said()} ({result.severity}). Rule: {result.sentence} What to do: {result.remedy}"
+                for result in report.broken
+            ),
         ]
-    return "\n".join(lines)
+    )
 
 
 def _broken_table(report: CheckReport) -> str:

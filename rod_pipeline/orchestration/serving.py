@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -75,8 +76,14 @@ def dagster_home(settings: Settings) -> Path:
 def serving(settings: Settings, port: int | None = None) -> Iterator[Serving]:
     """Run the embedded store and Dagster for as long as the block lasts.
 
-    ``port`` 0 or None takes 3000 when it is free, else any free port. Raises ``DagsterDidNotStart``.
+    ``port`` 0 or None takes 3000 when it is free, else any free port. SIGTERM leaves the block as Ctrl-C does. Raises
+    ``DagsterDidNotStart``.
     """
+    with _leaving_on_sigterm():
+        yield from _serving(settings, port)
+
+
+def _serving(settings: Settings, port: int | None) -> Iterator[Serving]:
     own_store = settings.store.endpoint is None
     store = LocalStore(settings.home / "store")
     if own_store:
@@ -109,6 +116,19 @@ def serving(settings: Settings, port: int | None = None) -> Iterator[Serving]:
     finally:
         if own_store:
             store.stop()
+
+
+@contextmanager
+def _leaving_on_sigterm() -> Iterator[None]:
+    """What service managers send would otherwise end this process and leave all that it started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def running(settings: Settings) -> Serving | None:

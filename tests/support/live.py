@@ -5,7 +5,7 @@ waiting for what the sensor and the queue then do by themselves.
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,13 +32,14 @@ _HANGS = 500.0
 
 
 class Live:
-    """One running installation. ``url`` is where its UI answers."""
+    """One running installation. ``url`` is where its UI answers, once Dagster runs."""
 
-    def __init__(self, settings: Settings, url: str, instance: dg.DagsterInstance, pleio: StandIn) -> None:
-        self.settings = settings
-        self.url = url
+    url: str
+
+    def __init__(self, system: System, instance: dg.DagsterInstance, pleio: StandIn) -> None:
+        self.system = system
+        self.settings = system.settings
         self.instance = instance
-        self.system = System.open(settings)
         self._pleio = pleio
         self._population = Population(seed=1, scale=0.0005)
 
@@ -50,7 +51,7 @@ class Live:
             archive, delivery, population=self._population, book=self.system.book, archive="zip", fault=fault
         )
         link = self._pleio.publish(archive.getvalue(), CODE)
-        return announce(self.system, delivery, [link], CODE, moment=PLACED[key])
+        return announce(self.system, delivery, [link], CODE, moment=PLACED[delivery.moment])
 
     def stage(self, key: str) -> str:
         """How far the ledger says that a delivery is."""
@@ -72,17 +73,27 @@ class Live:
 
 
 @contextmanager
-def live(home: Path) -> Iterator[Live]:
-    """An installation made anew in ``home`` that runs for as long as the block lasts."""
+def live(home: Path, announced: Mapping[str, str | None]) -> Iterator[Live]:
+    """An installation made anew in ``home`` that runs for as long as the block lasts.
+
+    ``announced``: deliveries and their faults (None: a good one); their runs are over when the block begins.
+    """
     make_installation(home, SystemClock(), country="NL", site="test bench", declared_by="tester")
     (home / "rod.toml").write_text('[pleio]\nhosts = ["127.0.0.1"]\nallow_loopback_http = true\n')
     settings = Settings.load(home)
     with (
+        System.open(settings) as system,
         StandIn() as pleio,
-        serving(settings) as at,
         dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance,
     ):
-        yield Live(settings, at.url, instance, pleio)
+        running = Live(system, instance, pleio)
+        for key, fault in announced.items():
+            running.announce(key, fault=fault)
+        with serving(settings) as at:
+            running.url = at.url
+            for key in announced:
+                running.finished(key)
+            yield running
 
 
 def wait_until(true: Callable[[], bool], what: str) -> None:

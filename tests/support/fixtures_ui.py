@@ -1,0 +1,43 @@
+"""Fixtures around the UI: one running installation and one browser for the whole run of tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browser import Ui, browsing
+from tests.support.live import Live, live
+
+FAULT = "control_totals_mismatch"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    with browsing() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A running installation that has taken 2025-12 in, and has refused 2026-08 and 2025-12-r2."""
+    announced = {"2025-12": None, "2025-12-r2": FAULT, "2026-08": FAULT}
+    with live(tmp_path_factory.mktemp("installation") / "home", announced) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tests put pictures of what they saw."""
+    return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture
+def ui(browser: Browser, installation: Live, pictures: Path, request: pytest.FixtureRequest) -> Iterator[Ui]:
+    """The UI of the running installation; fails a test in which anything wanted to leave for another host."""
+    opened = Ui(browser, installation.url)
+    yield opened
+    opened.picture(pictures / f"{request.node.name}.png")
+    opened.page.close()
+    assert not opened.astray, "the UI asked another host for something"
