@@ -36,13 +36,14 @@ from rod_pipeline.orchestration.resources import Rod
     retry_policy=retry_transient,
 )
 def delivery_tables(context: dg.AssetExecutionContext, rod: Rod) -> Iterator[dg.MaterializeResult[None]]:
-    with told_plainly(), rod.open() as system:
+    with told_plainly() as took, rod.open() as system:
         tables = store(system, DeliveryKey.parse(context.partition_key))
     for file, table in tables.items():
         yield dg.MaterializeResult(
             asset_key=["eea", "delivery", file],
             metadata={
                 "delivery": context.partition_key,
+                "seconds, all five tables": took.seconds,
                 "dagster/partition_row_count": table.rows,
                 **sealed(table.copy.size, table.copy.sha256),
                 "dagster/column_schema": column_schema(table.contract, typed=True),

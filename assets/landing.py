@@ -28,12 +28,13 @@ from rod_pipeline.orchestration.resources import Rod
     ),
 )
 def raw_delivery(context: dg.AssetExecutionContext, rod: Rod) -> dg.MaterializeResult[None]:
-    with told_plainly(), rod.open() as system:
+    with told_plainly() as took, rod.open() as system:
         landing = land(system, DeliveryKey.parse(context.partition_key))
         approval = system.ledger.state().territory[landing.place].approval
     return dg.MaterializeResult(
         metadata={
             "delivery": context.partition_key,
+            "seconds": took.seconds,
             "intake": landing.delivery_id,
             "came by": {"pleio": "PLEIO, with link and code", "drop": "hand (rod drop)"}[landing.channel],
             "files": len(landing.files),

@@ -36,12 +36,13 @@ _ENROLMENTS = dg.AssetKey(["eea", "delivery", counts.SOURCE_FILE])
     ),
 )
 def studentaantallen(context: dg.AssetExecutionContext, rod: Rod) -> dg.MaterializeResult[None]:
-    with told_plainly(), rod.open() as system:
+    with told_plainly() as took, rod.open() as system:
         mart = build_studentaantallen(system, DeliveryKey.parse(context.partition_key))
         image = picture(mart.totals, context.partition_key)
     return dg.MaterializeResult(
         metadata={
             "delivery": context.partition_key,
+            "seconds": took.seconds,
             "dagster/partition_row_count": mart.rows,
             "students per school year": dg.MetadataValue.json(dict(mart.per_school_year)),
             "dagster/column_schema": mart_schema(counts.COLUMNS),
@@ -66,11 +67,12 @@ def studentaantallen(context: dg.AssetExecutionContext, rod: Rod) -> dg.Material
     ),
 )
 def database(context: dg.AssetExecutionContext, rod: Rod, duckdb: DuckDBResource) -> dg.MaterializeResult[None]:
-    with told_plainly(), rod.open() as system, duckdb.get_connection() as connection:
+    with told_plainly() as took, rod.open() as system, duckdb.get_connection() as connection:
         generation = build_database(system, connection)
     return dg.MaterializeResult(
         metadata={
             "generation": generation.generation,
+            "seconds": took.seconds,
             "deliveries": dg.MetadataValue.json(list(generation.deliveries)),
             "rows": dg.MetadataValue.json(dict(generation.rows)),
             "bytes sealed": generation.size,

@@ -40,11 +40,12 @@ _Results = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]
     ),
 )
 def manifest(context: dg.AssetExecutionContext, rod: Rod) -> dg.MaterializeResult[None]:
-    with told_plainly(), rod.open() as system:
+    with told_plainly() as took, rod.open() as system:
         stock = take_stock(system, DeliveryKey.parse(context.partition_key))
     return dg.MaterializeResult(
         metadata={
             "delivery": context.partition_key,
+            "seconds": took.seconds,
             "files": len(stock.members),
             **{f"bytes: {file}": member.size for file, member in stock.members.items() if member.size is not None},
         }
@@ -78,7 +79,7 @@ def _validated(file: FileKind) -> dg.AssetsDefinition:
     )
     def validated(context: dg.AssetExecutionContext, rod: Rod) -> _Results:
         delivery = DeliveryKey.parse(context.partition_key)
-        with told_plainly(), rod.open() as system:
+        with told_plainly() as took, rod.open() as system:
             table = parse(system, delivery, file)
             outcome = check_file(system, delivery, file, suite_for)
         yield from _judged(
@@ -88,6 +89,7 @@ def _validated(file: FileKind) -> dg.AssetsDefinition:
             {
                 "dagster/partition_row_count": table.rows,
                 "contract": f"{file} version {table.contract.version}",
+                "seconds": took.seconds,
                 "bytes read": table.bytes_read,
                 **sealed(table.copy.size, table.copy.sha256),
                 "dagster/column_schema": column_schema(table.contract, typed=False),
@@ -124,7 +126,7 @@ def _validated(file: FileKind) -> dg.AssetsDefinition:
 )
 def whole_delivery(context: dg.AssetExecutionContext, rod: Rod) -> _Results:
     delivery = DeliveryKey.parse(context.partition_key)
-    with told_plainly(), rod.open() as system:
+    with told_plainly() as took, rod.open() as system:
         outcome = judge(system, delivery)
         intake = system.intake(delivery)
     yield from _judged(
@@ -132,6 +134,7 @@ def whole_delivery(context: dg.AssetExecutionContext, rod: Rod) -> _Results:
         "verdict",
         outcome,
         {
+            "seconds": took.seconds,
             "rules": len(outcome.report.results) + sum(check.rules for check in intake.checks.values()),
             **{f"rows: {file}": table.rows for file, table in intake.parsed.items()},
         },

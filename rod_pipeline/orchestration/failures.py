@@ -11,7 +11,9 @@ its type and the places in our code are told. https://docs.dagster.io/guides/bui
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import dagster as dg
 
@@ -27,12 +29,21 @@ def runbook(code: str) -> str:
     return f"docs/reference/errors.md#{code.lower()}"
 
 
+@dataclass
+class Took:
+    """How long the work of a step took, in seconds; known when its block has been left."""
+
+    seconds: float = 0.0
+
+
 @contextmanager
-def told_plainly() -> Iterator[None]:
-    """Let nothing but a clean ``dagster.Failure`` out of the block."""
+def told_plainly() -> Iterator[Took]:
+    """Let nothing but a clean ``dagster.Failure`` out of the block; gives how long it took."""
     failure: dg.Failure | None = None
+    took, begun = Took(), monotonic()
     try:
-        yield
+        yield took
+        took.seconds = round(monotonic() - begun, 2)
     except dg.Failure:
         raise
     except RodError as error:
