@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from time import monotonic, sleep
 import dagster as dg
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from rod_pipeline.clock import SystemClock
@@ -48,7 +49,7 @@ _ZONES = {
     "landing": "as they came",
     "parsed": "read, as text",
     "validated": "typed tables",
-    "marts": "student counts",
+    "marts": "counts",
 }
 
 
@@ -227,10 +228,8 @@ def _summary(system: System, went: Mapping[str, list[str]], console: Console) ->
     console.rule("The mart: students on 1 October, whole country")
     as_expected &= _show_mart(system, console)
     console.print("Ask for more (in another terminal, while the demo runs):")
-    console.print(
-        f'  ROD_HOME={_shown(system.settings.home)} rod open "from studentaantallen_actueel limit 5" --purpose beheer',
-        soft_wrap=True,
-    )
+    rod = f"ROD_HOME={_shown(system.settings.home)} {_shown(Path(sys.executable).with_name('rod'))}"
+    console.print(f'  {rod} open "from studentaantallen_actueel limit 5" --purpose beheer', soft_wrap=True)
     if not as_expected:
         console.print("\n[red]Something went otherwise than it should in this demo.[/red]")
     return as_expected
@@ -242,7 +241,9 @@ def _shown(path: Path) -> Path:
 
 
 def _holdings(system: System, state: LedgerState) -> Table:
-    table = Table("delivery", "zone", "what", "copies", "size", "store", "erase before", box=None, pad_edge=False)
+    table = Table(
+        "delivery", "zone", "what", *_numbers("copies", "size"), "store", "erase before", box=None, pad_edge=False
+    )
     for key, intake in sorted(state.deliveries.items()):
         copies = state.live_copies(intake.delivery_id)
         until = "" if intake.moment is None else str(deadline(intake.moment, system.decree.retention.years).date())
@@ -256,11 +257,15 @@ def _holdings(system: System, state: LedgerState) -> Table:
     return table
 
 
+def _numbers(*names: str) -> list[Column]:
+    return [Column(name, justify="right") for name in names]
+
+
 def _show_mart(system: System, console: Console) -> bool:
     if system.ledger.state().generation is None:
         console.print("There is none: no delivery went all the way.")
         return False
-    table = Table("school year", "status", "level", "BOL", "BBL", "other", box=None, pad_edge=False)
+    table = Table("school year", "status", "level", *_numbers("BOL", "BBL", "other"), box=None, pad_edge=False)
     with open_database(system, "demo", "beheer") as connection:
         rows = connection.execute(
             "select schooljaar, if(status = 'D', 'final', 'provisional'), niveau, "
