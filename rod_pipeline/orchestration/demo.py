@@ -227,9 +227,6 @@ def _summary(system: System, went: Mapping[str, list[str]], console: Console) ->
     console.print()
     console.rule("The mart: students on 1 October, whole country")
     as_expected &= _show_mart(system, console)
-    console.print("Ask for more (in another terminal, while the demo runs):")
-    rod = f"ROD_HOME={_shown(system.settings.home)} {_shown(Path(sys.executable).with_name('rod'))}"
-    console.print(f'  {rod} open "from studentaantallen_actueel limit 5" --purpose beheer', soft_wrap=True)
     if not as_expected:
         console.print("\n[red]Something went otherwise than it should in this demo.[/red]")
     return as_expected
@@ -278,4 +275,7 @@ def _show_mart(system: System, console: Console) -> bool:
         table.add_row(*map(str, names), *("" if n is None else "< 5" if n < 5 else f"{n:,}" for n in (bol, bbl, other)))
     console.print(table)
     console.print("Restricted: below these totals the mart holds counts under five.")
+    console.print("Ask for more (in another terminal, while the demo runs):")
+    rod = f"ROD_HOME={_shown(system.settings.home)} {_shown(Path(sys.executable).with_name('rod'))}"
+    console.print(f'  {rod} open "from studentaantallen_actueel limit 5" --purpose beheer', soft_wrap=True)
     return bool(rows)
