@@ -32,6 +32,7 @@ from typing import IO, Any, Self
 from pydantic import SecretStr
 
 from rod_pipeline.errors import RodError, TransientError
+from rod_pipeline.store import layout
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.objects import ObjectStore
 
@@ -74,11 +75,10 @@ class LocalStore:
                 self._membership = (self._folder / "users.lock").open("ab")
                 fcntl.flock(self._membership, fcntl.LOCK_SH)
             try:
-                instance = self._running()
-                if instance is None:
-                    instance = self._launch()
+                running = self._running()
+                instance = running or self._launch()
                 settings = self._settings(instance)
-                self._await_ready(settings, instance)
+                self._await_ready(settings, instance, launched=running is None)
             except BaseException:
                 self._leave()
                 raise
@@ -230,13 +230,20 @@ class LocalStore:
             secret_key=SecretStr(credentials["secret_key"]),
         )
 
-    def _await_ready(self, settings: StoreSettings, instance: dict[str, Any]) -> None:
-        """Wait until a real S3 call is answered, and the bucket is there."""
+    def _await_ready(self, settings: StoreSettings, instance: dict[str, Any], *, launched: bool) -> None:
+        """Wait until a real S3 call is answered and the bucket is there; after a launch, its volumes too."""
         deadline = time.monotonic() + _READY_SECONDS
         while True:
             with contextlib.suppress(OSError, RodError):
                 socket.create_connection(("127.0.0.1", instance["s3"][0]), timeout=2).close()
-                ObjectStore(settings).ensure_bucket()
+                store = ObjectStore(settings)
+                store.ensure_bucket()
+                if launched:
+                    # The S3 side answers for buckets before the volumes are there, and objects can't be read yet.
+                    writer = store.create(layout.probe_prefix() + "ready")
+                    writer.write(b"ready")
+                    writer.complete()
+                    store.erase(writer.key)
                 return
             if not _lives(instance):
                 raise LocalStoreFailed(
