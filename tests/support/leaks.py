@@ -74,9 +74,12 @@ def forms(value: str) -> Iterator[bytes]:
         yield coded[-(-shift * 4 // 3) : (shift + len(plain)) * 4 // 3]
 
 
-def hits(folders: Iterable[Path], values: Iterable[str]) -> list[str]:
-    """Which files under the folders hold one of the values, by path; a file that is named so counts as well."""
-    needles = {form for value in values for form in forms(value)}
+def hits(folders: Iterable[Path], values: Iterable[str], shapes: Iterable[str] = ()) -> list[str]:
+    """Which files under the folders hold one of the values in any form, or one of the shapes as it is; by path.
+
+    A file that is named so counts as well.
+    """
+    needles = {form for value in values for form in forms(value)} | {shape.encode() for shape in shapes}
     found = []
     for folder in folders:
         for file in sorted(folder.rglob("*")):

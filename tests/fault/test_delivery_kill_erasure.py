@@ -1,0 +1,80 @@
+"""An erasure is killed half-way: of a delivery that is refused, of one that is replaced. The next run finishes it."""
+
+import os
+import signal
+from collections.abc import Mapping
+from itertools import count
+
+import polars as pl
+import pytest
+
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.synthetic.population import Population
+from tests.support.killing import advance, kill_in
+from tests.support.pipeline import CODE, Bench, delivery, discrepancies, stored_tables
+
+SMALL = Population(seed=7, scale=0.0005)
+_numbers = count(2)
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return delivery("2025-12", population=SMALL)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(workshop: Bench, content: bytes) -> Mapping[str, pl.DataFrame]:
+    workshop.announce("2025-12", content)
+    assert workshop.walk("2025-12") == []
+    return stored_tables(workshop, "2025-12")
+
+
+@pytest.fixture
+def key() -> str:
+    return f"2025-12-r{next(_numbers)}"
+
+
+ERASURE = [
+    ("destroy", "before"),
+    ("destroy", "after"),
+    ("append:key_destroyed", "after"),
+    ("DeleteObjects", "before"),
+    ("append:copy_erased", "before"),
+    ("append:copy_erased", "after"),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "moment"), [("append:quality_notified", "before"), ("append:quality_notified", "after"), *ERASURE]
+)
+def test_a_refusal_that_is_killed_is_carried_out_by_the_next_run(
+    workshop: Bench, undisturbed: Mapping[str, pl.DataFrame], key: str, call: str, moment: str
+) -> None:
+    workshop.announce(key, delivery("2025-12", "extra_column", SMALL))
+    with workshop.system() as system:
+        advance(system, DeliveryKey.parse(key), "parse inschrijvingen")
+    environment = {**os.environ, **workshop.environment()}
+    ended = kill_in(environment, key=key, stage="parse inschrijvingen", call=call, nth=1, moment=moment)
+    assert ended == -signal.SIGKILL
+    assert workshop.walk(key) != []
+    assert workshop.intake(key).stage == "refused"
+    assert list((workshop.home / "notices").glob(f"{key}-*.txt"))
+    assert discrepancies(workshop) == []
+
+
+@pytest.mark.parametrize(("call", "moment"), ERASURE)
+def test_a_replacement_that_is_killed_is_carried_out_by_the_next_run(
+    workshop: Bench, undisturbed: Mapping[str, pl.DataFrame], content: bytes, key: str, call: str, moment: str
+) -> None:
+    """Announced anew after two files were read; killed while what came first is being erased."""
+    workshop.announce(key, content)
+    with workshop.system() as system:
+        advance(system, DeliveryKey.parse(key), "parse doorstroom")
+    link = workshop.pleio.publish(content, CODE)
+    environment = {**os.environ, **workshop.environment()}
+    ended = kill_in(environment, key=key, stage="announce", call=call, nth=1, moment=moment, link=link, code=CODE)
+    assert ended == -signal.SIGKILL
+    assert workshop.walk(key) == []
+    tables = stored_tables(workshop, key)
+    assert {name: table.equals(undisturbed[name]) for name, table in tables.items()} == dict.fromkeys(undisturbed, True)
+    assert discrepancies(workshop) == []
