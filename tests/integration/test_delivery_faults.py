@@ -6,11 +6,15 @@ should have been, and what comes of that equals a delivery that nothing ever hap
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import RefusedData, RodError
+from rod_pipeline.intake.announcing import drop
+from rod_pipeline.intake.refusing import refuse_by_decision
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.store.layout import scope_prefixes
 from rod_pipeline.store.objects import ObjectStore
@@ -104,6 +108,20 @@ def test_a_fault_is_refused_and_made_good(
     assert not (workshop.home / "keys" / f"{first}.key").exists()
     tables = stored_tables(workshop, key)
     assert {name: table.equals(tables[name]) for name, table in undisturbed.items()} == dict.fromkeys(tables, True)
+    assert discrepancies(workshop) == []
+
+
+def test_a_file_that_two_archives_share_is_a_double_one(workshop: Bench, good: bytes, tmp_path: Path) -> None:
+    """Which of the two is the delivery's only DUO can say, also when they bear one name."""
+    archives = [tmp_path / "een.zip", tmp_path / "twee.zip"]
+    for archive in archives:
+        archive.write_bytes(good)
+    with workshop.system() as system:
+        drop(system, DeliveryKey.parse("2026-08"), archives)
+    (told,) = workshop.walk("2026-08")
+    assert told.startswith("[ROD-FILE-22]")
+    with workshop.system() as system:
+        refuse_by_decision(system, DeliveryKey.parse("2026-08"))
     assert discrepancies(workshop) == []
 
 
