@@ -18,6 +18,9 @@ import pytest
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import RodError
+from rod_pipeline.intake.announcing import announce
+from rod_pipeline.intake.tidying import CODE as CODE_KEPT
+from rod_pipeline.intake.tidying import LINKS
 from rod_pipeline.marts import memory
 from rod_pipeline.marts.database import open_database
 from rod_pipeline.store.objects import ObjectStore, pieces
@@ -75,7 +78,8 @@ INSTANTS = [
 
 
 @pytest.fixture(scope="module")
-def content() -> bytes:
+def good(temporary: Path) -> bytes:
+    """A delivery with a marker in it; made first of all, so that everything after has its own temporary folder."""
     return with_marked_student(delivery("2025-12", population=SMALL))
 
 
@@ -87,15 +91,6 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("TMPDIR", str(folder))
         patch.setattr(tempfile, "tempdir", None)
         yield folder
-
-
-@pytest.fixture(scope="module")
-def undisturbed(temporary: Path, workshop: Bench, content: bytes) -> Mapping[str, pl.DataFrame]:
-    workshop.announce("2025-12", content)
-    assert workshop.walk("2025-12") == []
-    tables = stored_tables(workshop, "2025-12")
-    assert tables["inschrijvingen"]["sectornummer"].eq(MARKER).any(), "the marker really is in the data"
-    return tables
 
 
 @pytest.fixture
@@ -148,7 +143,7 @@ def unreadable(bench: Bench, key: str) -> list[str]:
 def test_killed_and_run_again(
     workshop: Bench,
     undisturbed: Mapping[str, pl.DataFrame],
-    content: bytes,
+    good: bytes,
     seaweed_folder: Path,
     temporary: Path,
     key: str,
@@ -160,21 +155,26 @@ def test_killed_and_run_again(
     environment = {**os.environ, **workshop.environment()}
     where = {"key": key, "stage": stage, "call": call, "nth": nth, "moment": moment}
     if stage == "announce":
-        link = workshop.pleio.publish(content, CODE)
+        link = workshop.pleio.publish(good, CODE)
         ended = kill_in(environment, **where, link=link, code=CODE)
         if moment == "before":
             # Nobody heard of it, so it is announced once more.
-            workshop.announce(key, content)
+            workshop.announce(key, good)
     else:
-        workshop.announce(key, content)
+        workshop.announce(key, good)
         with workshop.system() as system:
             advance(system, DeliveryKey.parse(key), stage)
         ended = kill_in(environment, **where)
     assert ended == -signal.SIGKILL
+    assert undisturbed["inschrijvingen"]["sectornummer"].eq(MARKER).any(), "the marker really is in the data"
     assert in_clear(workshop, seaweed_folder, temporary) == []
     assert hits([workshop.home], [CODE]) == []
     assert unreadable(workshop, key) == []
 
+    with workshop.system() as system:
+        advance(system, DeliveryKey.parse(key), "stock")
+        left = [name for name in (LINKS, CODE_KEPT) if system.secrets.exists(workshop.intake(key).delivery_id, name)]
+    assert (workshop.intake(key).code, left) == ("ended:verified", [])
     assert workshop.walk(key) == []
     assert in_clear(workshop, seaweed_folder, temporary) == []
     assert left_in_memory() == []
@@ -183,16 +183,31 @@ def test_killed_and_run_again(
     assert discrepancies(workshop) == []
 
 
+def test_a_code_that_was_refused_is_not_tried_again_by_the_next_run(workshop: Bench, good: bytes, key: str) -> None:
+    """Killed between the refusal's record and the end of the code: a second try could lock the link."""
+    link = workshop.pleio.publish(good, "quite-another-code")
+    with workshop.system() as system:
+        announce(system, DeliveryKey.parse(key), [link], CODE)
+    tried = workshop.pleio.requests["code"]
+    environment = {**os.environ, **workshop.environment()}
+    ended = kill_in(environment, key=key, stage="land", call="append:code_ended", nth=1, moment="after")
+    assert ended == -signal.SIGKILL
+    (told,) = workshop.walk(key)
+    assert told.startswith("[ROD-LANDING-01]")
+    assert workshop.pleio.requests["code"] == tried + 1
+    assert discrepancies(workshop) == []
+
+
 @pytest.mark.parametrize("what", ["zip", "table", "parquet", "duckdb"])
 def test_what_lies_in_a_store_unsealed_would_be_found(
-    undisturbed: Mapping[str, pl.DataFrame], content: bytes, tmp_path: Path, what: str
+    undisturbed: Mapping[str, pl.DataFrame], good: bytes, tmp_path: Path, what: str
 ) -> None:
     """The positive control: the very search that found nothing, on what would have been there without the seal."""
     table, file = undisturbed["inschrijvingen"], tmp_path / "unsealed"
     if what == "zip":
         file.write_bytes(delivery("2025-12", population=SMALL))
     elif what == "table":
-        file.write_bytes(b"Sectornummer;geslacht\r\n" + content[:100])
+        file.write_bytes(b"Sectornummer;geslacht\r\n" + good[:100])
     elif what == "parquet":
         table.write_parquet(file)
     else:
@@ -207,8 +222,8 @@ def test_what_lies_in_a_store_unsealed_would_be_found(
         assert hits([tmp_path / "store"], [MARKER], SHAPES) != []
 
 
-def test_the_marker_is_found_where_it_stands_in_clear(workshop: Bench, temporary: Path, content: bytes) -> None:
+def test_the_marker_is_found_where_it_stands_in_clear(workshop: Bench, temporary: Path, good: bytes) -> None:
     for folder in (workshop.home, temporary):
-        (folder / "planted").write_bytes(content)
+        (folder / "planted").write_bytes(good)
         assert in_clear(workshop, temporary) == ["planted"]
         (folder / "planted").unlink()

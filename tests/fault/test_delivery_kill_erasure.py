@@ -18,15 +18,8 @@ _numbers = count(2)
 
 
 @pytest.fixture(scope="module")
-def content() -> bytes:
+def good() -> bytes:
     return delivery("2025-12", population=SMALL)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(workshop: Bench, content: bytes) -> Mapping[str, pl.DataFrame]:
-    workshop.announce("2025-12", content)
-    assert workshop.walk("2025-12") == []
-    return stored_tables(workshop, "2025-12")
 
 
 @pytest.fixture
@@ -64,13 +57,13 @@ def test_a_refusal_that_is_killed_is_carried_out_by_the_next_run(
 
 @pytest.mark.parametrize(("call", "moment"), ERASURE)
 def test_a_replacement_that_is_killed_is_carried_out_by_the_next_run(
-    workshop: Bench, undisturbed: Mapping[str, pl.DataFrame], content: bytes, key: str, call: str, moment: str
+    workshop: Bench, undisturbed: Mapping[str, pl.DataFrame], good: bytes, key: str, call: str, moment: str
 ) -> None:
     """Announced anew after two files were read; killed while what came first is being erased."""
-    workshop.announce(key, content)
+    workshop.announce(key, good)
     with workshop.system() as system:
         advance(system, DeliveryKey.parse(key), "parse doorstroom")
-    link = workshop.pleio.publish(content, CODE)
+    link = workshop.pleio.publish(good, CODE)
     environment = {**os.environ, **workshop.environment()}
     ended = kill_in(environment, key=key, stage="announce", call=call, nth=1, moment=moment, link=link, code=CODE)
     assert ended == -signal.SIGKILL

@@ -21,11 +21,10 @@ from rod_pipeline.store.objects import ObjectStore
 from rod_pipeline.synthetic import breaking
 from rod_pipeline.synthetic.faults import FAULTS
 from rod_pipeline.synthetic.population import Population
-from tests.support.pipeline import Bench, delivery, discrepancies, remember, stored_tables
+from tests.support.pipeline import UNDISTURBED, Bench, delivery, discrepancies, remember, stored_tables
 
 SMALL = Population(seed=5, scale=0.001)
 PASSWORD = "alleen-voor-tests"
-UNDISTURBED = "2025-12"
 KEYS = {fault: f"2025-12-r{number}" for number, fault in enumerate(FAULTS, start=2)}
 PLANTED = {*breaking.bsns(300), *breaking.surnames(10), *breaking.addresses(200), *breaking.birthdays(500)}
 GONE = "ROD-DELIVERY-03"
@@ -41,14 +40,6 @@ def all_errors(of: type[RodError] = RodError) -> Iterator[type[RodError]]:
 def good() -> bytes:
     """The delivery that nothing is wrong with: the same for every key."""
     return delivery(UNDISTURBED, population=SMALL)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(workshop: Bench, good: bytes) -> Mapping[str, pl.DataFrame]:
-    """What becomes of a delivery that nothing ever happened to."""
-    workshop.announce(UNDISTURBED, good)
-    assert workshop.walk(UNDISTURBED) == []
-    return stored_tables(workshop, UNDISTURBED)
 
 
 def broken(fault: str) -> tuple[bytes, str | None]:

@@ -34,13 +34,6 @@ def good() -> bytes:
     return delivery("2025-12", population=SMALL)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(workshop: Bench, good: bytes) -> Mapping[str, pl.DataFrame]:
-    workshop.announce("2025-12", good)
-    assert workshop.walk("2025-12") == []
-    return stored_tables(workshop, "2025-12")
-
-
 def same(tables: Mapping[str, pl.DataFrame], expected: Mapping[str, pl.DataFrame]) -> bool:
     return tables.keys() == expected.keys() and all(table.equals(expected[name]) for name, table in tables.items())
 

@@ -1,14 +1,16 @@
 """Fixtures around a whole installation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.synthetic.pleio_server import StandIn
-from tests.support.pipeline import Bench, remember
+from tests.support.pipeline import UNDISTURBED, Bench, Workshops, remember, stored_tables
 
 
 @pytest.fixture
@@ -32,15 +34,26 @@ def bench(
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory, seaweed: StoreSettings) -> Iterator[Bench]:
-    """An installation without Dagster that the tests of a module share, kept open for them.
-
-    Each test has a delivery of its own in it. What one leaves behind, all see.
-    """
-    with StandIn() as pleio, pytest.MonkeyPatch.context() as patch:
-        made = Bench(tmp_path_factory.mktemp("workshop") / "home", seaweed, pleio)
-        for name, value in made.environment().items():
+def workshops(tmp_path_factory: pytest.TempPathFactory, seaweed: StoreSettings, good: bytes) -> Iterator[Workshops]:
+    """The installations of a module, in each of which the delivery ``good`` of the module has gone through."""
+    with StandIn() as pleio, pytest.MonkeyPatch.context() as patch, Workshops(seaweed, pleio, good) as made:
+        for name, value in made.environment.items():
             patch.setenv(name, value)
         remember(patch)
-        with made.kept_open():
-            yield made
+        made.folders = (tmp_path_factory.mktemp("workshop") for _ in count())
+        yield made
+
+
+@pytest.fixture
+def workshop(workshops: Workshops) -> Bench:
+    """An installation without Dagster that some tests of a module share, kept open for them.
+
+    Each test has a delivery of its own in it. What one leaves behind, the next ones see.
+    """
+    return workshops.current()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(workshops: Workshops) -> Mapping[str, pl.DataFrame]:
+    """The tables of a delivery that nothing ever happened to."""
+    return stored_tables(workshops.current(), UNDISTURBED)

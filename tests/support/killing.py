@@ -1,15 +1,13 @@
 """A process that does one stage of a delivery and is killed at a named instant of it.
 
-Called with one JSON object on its standard input: the delivery's key, the stage, and where to die (``moment`` of the
-``nth`` ``call``): an S3 operation, an event of the ledger or the destruction of a key (see ``vault_worker.die_at``), or
-a function of ``FUNCTIONS``. ``kill_in`` starts it; ``advance`` does the stages before.
+It is told the delivery's key, the stage, and where to die (``moment`` of the ``nth`` ``call``): an S3 operation, an
+event of the ledger or the destruction of a key (see ``vault_worker.die_at``), or a function of ``FUNCTIONS``.
+``kill_in`` starts it; ``advance`` does the stages before.
 """
 
-import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
@@ -36,6 +34,9 @@ from rod_pipeline.store.vault import RawWriter
 from rod_pipeline.system import System
 from tests.support.vault_worker import die_at
 
+# Forked from a process that has imported everything and done nothing: importing costs more than most stages.
+_STARTER = multiprocessing.get_context("forkserver")
+_STARTER.set_forkserver_preload([__name__])
 Stage = Callable[[System, DeliveryKey], object]
 
 
@@ -84,17 +85,11 @@ def advance(system: System, key: DeliveryKey, before: str) -> None:
 
 def kill_in(environment: Mapping[str, str], **what: object) -> int:
     """Do a stage in a process of its own that kills itself; returns how it ended (``-SIGKILL`` when it was killed)."""
-    worker = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.support.killing"],
-        input=json.dumps(what),
-        env=dict(environment),
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    if worker.returncode not in (0, -signal.SIGKILL):
-        raise AssertionError(worker.stderr[-2000:])
-    return worker.returncode
+    worker = _STARTER.Process(target=main, args=(dict(environment), what))
+    worker.start()
+    worker.join()
+    assert worker.exitcode is not None
+    return worker.exitcode
 
 
 def _arm(system: System, call: str, nth: int, moment: str) -> None:
@@ -119,8 +114,10 @@ def _arm(system: System, call: str, nth: int, moment: str) -> None:
     setattr(owner, name, watched)
 
 
-def main() -> None:
-    what = json.loads(sys.stdin.read())
+def main(environment: Mapping[str, str], what: Mapping[str, Any]) -> None:
+    """What the process does: the stage, up to the instant at which it dies."""
+    os.environ.clear()
+    os.environ.update(environment)
     key = DeliveryKey.parse(what["key"])
     with System.open(Settings.load()) as system:
         # Its promises were proved when the installation was first used; the calls to count are those of the delivery.
@@ -134,7 +131,3 @@ def main() -> None:
         except RodError:
             # A delivery that is refused goes on to be erased; it is that which is killed.
             return
-
-
-if __name__ == "__main__":
-    main()

@@ -11,9 +11,10 @@ import io
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import dagster as dg
 import duckdb
@@ -50,6 +51,7 @@ from rod_pipeline.synthetic.pleio_server import StandIn
 from rod_pipeline.synthetic.population import Population, Totals
 from rod_pipeline.system import System
 
+UNDISTURBED = "2025-12"
 CODE = "code-of-the-stand-in"
 POPULATION = Population(seed=1, scale=0.002)
 PLACED = {"2025-12": datetime(2025, 12, 16, 10, tzinfo=UTC), "2026-08": datetime(2026, 8, 24, 14, tzinfo=UTC)}
@@ -75,11 +77,7 @@ class Bench:
 
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to work on this installation."""
-        return {
-            "ROD_HOME": str(self.home),
-            "ROD_STORE__ACCESS_KEY": self.store.access_key.get_secret_value(),
-            "ROD_STORE__SECRET_KEY": self.store.secret_key.get_secret_value(),
-        }
+        return {"ROD_HOME": str(self.home), **store_environment(self.store)}
 
     @property
     def settings(self) -> Settings:
@@ -144,6 +142,49 @@ class Bench:
         found = ObjectStore(self.store).inventory("")
         keys = {key for key, _ in (*found.versions, *found.markers, *found.uploads)}
         return sorted(key for key in keys if not key.startswith("probe/"))
+
+
+class Workshops:
+    """Hands out installations, each to so many tests: a ledger and a mart database that grow make every step slower.
+
+    In each, ``good`` has gone through as the delivery ``UNDISTURBED``. ``folders`` gives the place of the next one.
+    """
+
+    tests_each = 10
+
+    def __init__(self, store: StoreSettings, pleio: StandIn, good: bytes) -> None:
+        self._store, self._pleio, self._good = store, pleio, good
+        self._open = ExitStack()
+        self._bench: Bench | None = None
+        self._left = 0
+        self.folders: Iterator[Path] = iter(())
+        self.environment = store_environment(store)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def current(self) -> Bench:
+        """The installation for the next test."""
+        if self._bench is None or not self._left:
+            self._open.close()
+            self._bench = Bench(next(self.folders) / "home", self._store, self._pleio)
+            self._open.enter_context(self._bench.kept_open())
+            self._bench.announce(UNDISTURBED, self._good)
+            assert self._bench.walk(UNDISTURBED) == []
+            self._left = self.tests_each
+        self._left -= 1
+        return self._bench
+
+
+def store_environment(store: StoreSettings) -> dict[str, str]:
+    """The secrets of a store as a process gets them."""
+    return {
+        "ROD_STORE__ACCESS_KEY": store.access_key.get_secret_value(),
+        "ROD_STORE__SECRET_KEY": store.secret_key.get_secret_value(),
+    }
 
 
 def walk(system: System, key: DeliveryKey) -> list[str]:
