@@ -22,8 +22,9 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError
 from rod_pipeline.intake.pleio_errors import PleioError, SameName
 from rod_pipeline.intake.tidying import ARCHIVE_PASSWORD, CODE, LINKS, clear, tidy
-from rod_pipeline.ledger.events import Channel, CodeEnded, MomentBasis, Received
+from rod_pipeline.ledger.events import CodeEnded, Received
 from rod_pipeline.ledger.state import CopyState, IntakeState
+from rod_pipeline.ledger.vocabulary import Channel, MomentBasis
 from rod_pipeline.retention.deadline import deadline
 
 if TYPE_CHECKING:

@@ -1,45 +1,52 @@
 """The closed vocabulary of what can legally happen.
 
-Belongs here: one frozen model per kind of event, with its version. Does not belong here: writing them (``ledger.log``)
-or what they add up to (``ledger.state``).
+Belongs here: one frozen model per kind of event on the way of a delivery, with its version; the events of erasure are
+in ``ledger.erasure``. Does not belong here: writing them (``ledger.log``) or what they add up to (``ledger.state``).
 
 An event holds ids, codes, counts, instants, places and digests of *ciphertext*: no free text, no file name of DUO's, no
 value from the data, no link, no code, no name of a person. Where a string is allowed it is bound by a pattern, so
 that nothing else fits. Changing the meaning of a field makes a new version ``v``; old versions stay readable.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("lies outside the calendar") from None
-
-
-Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
-Key = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}(-r[0-9]+)?$")]
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
-ObjectKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_=]+(/[a-z0-9_=]+){1,5}$")]
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Host = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.:\[\]-]{0,252}$")]
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
-Zone = Literal["landing", "parsed", "validated", "marts", "database"]
-Channel = Literal["pleio", "drop"]
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-MomentBasis = Literal["dispatch", "placed", "first_download", "ingestion"]
-
-
-class Event(BaseModel):
-    """Base of all events: frozen, nothing beyond the declared fields."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-    v: Literal[1] = 1
+from rod_pipeline.ledger.erasure import (
+    Accepted,
+    Attested,
+    Drained,
+    ErasureAsked,
+    ErasureDeclared,
+    HandedOver,
+    HoldLifted,
+    HoldSet,
+    Inventoried,
+    MomentMoved,
+    PlaceErased,
+    PurgePlanned,
+    Suspended,
+    SuspensionLifted,
+    Tombstoned,
+    Withdrawn,
+)
+from rod_pipeline.ledger.vocabulary import (
+    Channel,
+    Code,
+    Count,
+    Country,
+    Digest,
+    Event,
+    Host,
+    Id,
+    Instant,
+    Key,
+    MomentBasis,
+    ObjectKey,
+    Part,
+    Zone,
+)
 
 
 class Announced(Event):
@@ -142,10 +149,9 @@ class Parsed(Event):
     copy_id: Id
 
 
-class Finding(BaseModel):
+class Finding(Part):
     """A rule that did not hold: how many rows of how many. ``rule`` is the id of an expectation."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     rule: Code
     file: Code
     severity: Literal["blocking", "warning"]
@@ -246,7 +252,23 @@ AnyEvent = Annotated[
     | Stored
     | MartBuilt
     | DatabaseBuilt
-    | Accessed,
+    | Accessed
+    | MomentMoved
+    | Accepted
+    | HoldSet
+    | HoldLifted
+    | Suspended
+    | SuspensionLifted
+    | Withdrawn
+    | PurgePlanned
+    | Tombstoned
+    | Drained
+    | PlaceErased
+    | Inventoried
+    | Attested
+    | HandedOver
+    | ErasureAsked
+    | ErasureDeclared,
     Field(discriminator="kind"),
 ]
 ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent, config=ConfigDict(hide_input_in_errors=True))

@@ -25,7 +25,7 @@ from rod_pipeline.errors import BlockedError, PermanentError
 from rod_pipeline.ledger.database import TABLE, Database
 from rod_pipeline.ledger.events import ADAPTER, AnyEvent, Entry
 from rod_pipeline.ledger.lease import lease
-from rod_pipeline.ledger.rules import ERASURE, SKEW, IllegalEvent, check
+from rod_pipeline.ledger.rules import SKEW, IllegalEvent, check, is_erasure
 from rod_pipeline.ledger.state import LedgerState, fold
 
 _PAGE = 1000
@@ -178,7 +178,7 @@ class Ledger:
         now = now.astimezone(UTC)
         if state.at is None or now >= state.at:
             return now
-        if state.at - now > SKEW and not all(isinstance(event, ERASURE) for event in events):
+        if state.at - now > SKEW and not all(is_erasure(event) for event in events):
             raise _bad_clock(f"The clock stands {state.at - now} before the newest entry of the ledger.")
         return state.at
 

@@ -10,11 +10,12 @@ never refused.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import NoReturn, assert_never
+from datetime import datetime
 
 from rod_pipeline.deliveries import DeliveryKey
-from rod_pipeline.errors import PermanentError
+from rod_pipeline.ledger.erasure import Drained, PlaceErased, PurgePlanned, Tombstoned, Withdrawn
+from rod_pipeline.ledger.erasure_rules import SKEW, IllegalEvent, check_erasure
+from rod_pipeline.ledger.erasure_rules import refuse as _refuse
 from rod_pipeline.ledger.events import (
     Accessed,
     Announced,
@@ -36,21 +37,21 @@ from rod_pipeline.ledger.events import (
     Stored,
     TerritoryApproved,
     Validated,
-    Zone,
 )
 from rod_pipeline.ledger.state import CopyState, IntakeState, LedgerState
+from rod_pipeline.ledger.vocabulary import Zone
 
-SKEW = timedelta(minutes=5)
-"""How far two honest clocks may disagree."""
-
-ERASURE = (KeyDestroyed, CopyErased, CodeEnded)
-"""Events that say that something is gone. They are idempotent, and no clock, approval or stage refuses them."""
+__all__ = ["SKEW", "IllegalEvent", "check", "is_erasure"]
 
 
-class IllegalEvent(PermanentError):
-    """The event may not follow on what the ledger already holds."""
+def is_erasure(event: AnyEvent) -> bool:
+    """Whether ``event`` says that something is gone or has to go: no clock, approval or stage refuses it.
 
-    code = "ROD-LEDGER-06"
+    A purge because a term ended is the exception (DESIGN, 3.10): that one needs a clock that can be trusted.
+    """
+    if isinstance(event, PurgePlanned):
+        return event.ground != "term"
+    return isinstance(event, KeyDestroyed | CopyErased | CodeEnded | Withdrawn | Tombstoned | Drained | PlaceErased)
 
 
 def check(event: AnyEvent, state: LedgerState, at: datetime) -> None:
@@ -67,6 +68,7 @@ def check(event: AnyEvent, state: LedgerState, at: datetime) -> None:
         case CopyVerified():
             copy = _copy(event, event.copy_id, state)
             _live(event, copy.scope, state)
+            _standing(event, copy.scope, state)
             if copy.status != "registered":
                 _refuse(event, f"the copy is already {copy.status}")
         case CopyErased():
@@ -94,16 +96,21 @@ def check(event: AnyEvent, state: LedgerState, at: datetime) -> None:
         case Accessed():
             copy = _copy(event, event.copy_id, state)
             _live(event, copy.scope, state)
+            _standing(event, copy.scope, state)
             if copy.status != "verified":
                 _refuse(event, f"the copy is {copy.status}")
         case _:
-            assert_never(event)
+            check_erasure(event, state, at)
 
 
 def _announced(event: Announced, state: LedgerState, at: datetime) -> None:
     DeliveryKey.parse(event.key)
     if event.delivery_id in state.intakes or event.delivery_id in state.keys:
         _refuse(event, "its id is taken")
+    if (stone := state.tombstones.get(event.key)) is not None:
+        _refuse(event, f"{event.key} is erased: its tombstone is {stone.purge_id}")
+    if state.standing is not None:
+        _refuse(event, f"the decree is {state.standing.what}")
     if (event.moment is None) != (event.moment_basis is None):
         _refuse(event, "a moment and its basis come together")
     if event.moment is not None and event.moment > at + SKEW:
@@ -127,6 +134,8 @@ def _copy_registered(event: CopyRegistered, state: LedgerState) -> None:
         _refuse(event, "its id is taken")
     if event.store not in state.territory:
         _refuse(event, "the place of the store was never approved")
+    if event.zone == "landing" and state.standing is not None:
+        _refuse(event, f"the decree is {state.standing.what}, and nothing comes in")
     if event.scope in state.intakes:
         if event.zone == "database":
             _refuse(event, "a database has a generation of its own as scope, never a delivery")
@@ -209,6 +218,8 @@ def _open(event: AnyEvent, delivery_id: str, state: LedgerState, *, needs_key: b
     intake = state.intakes.get(delivery_id)
     if intake is None:
         _refuse(event, "no such delivery was announced")
+    if intake.tombstone is not None:
+        _refuse(event, f"{intake.key} is erased: its tombstone is {intake.tombstone.purge_id}")
     if intake.stage in ("refused", "superseded"):
         _refuse(event, f"this intake of {intake.key} is {intake.stage}")
     _live(event, delivery_id, state, needs_key=needs_key)
@@ -233,6 +244,12 @@ def _live(event: AnyEvent, scope: str, state: LedgerState, *, needs_key: bool = 
         _refuse(event, "its scope has no key")
 
 
+def _standing(event: AnyEvent, scope: str, state: LedgerState) -> None:
+    """Nothing but erasure follows on a tombstone."""
+    if (stone := state.tombstone_of(scope)) is not None:
+        _refuse(event, f"{stone.key} is erased: its tombstone is {stone.purge_id}")
+
+
 def _copy(event: AnyEvent, copy_id: str, state: LedgerState) -> CopyState:
     copy = state.copies.get(copy_id)
     if copy is None:
@@ -249,11 +266,3 @@ def _held(event: AnyEvent, copies: Iterable[str], scope: str, zone: Zone, state:
         if (copy.scope, copy.zone, copy.status) != (scope, zone, "verified"):
             _refuse(event, f"one of its copies is not a verified copy of its own scope in {zone}")
     return held
-
-
-def _refuse(event: AnyEvent, why: str) -> NoReturn:
-    raise IllegalEvent(
-        f"The ledger refused {event.kind}: {why}.",
-        "Nothing was written. Start the run of the delivery again: it reads the ledger and goes on from there; if this "
-        "comes back, the step disagrees with the ledger and its code needs a look.",
-    )

@@ -13,10 +13,27 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, assert_never
 
+from rod_pipeline.ledger.erasure import (
+    Accepted,
+    Attested,
+    Drained,
+    ErasureAsked,
+    ErasureDeclared,
+    HandedOver,
+    HoldLifted,
+    HoldSet,
+    Inventoried,
+    MomentMoved,
+    PlaceErased,
+    PurgePlanned,
+    Suspended,
+    SuspensionLifted,
+    Tombstoned,
+    Withdrawn,
+)
 from rod_pipeline.ledger.events import (
     Accessed,
     Announced,
-    Channel,
     Checked,
     CodeEnded,
     CopyErased,
@@ -27,7 +44,6 @@ from rod_pipeline.ledger.events import (
     KeyCreated,
     KeyDestroyed,
     MartBuilt,
-    MomentBasis,
     Parsed,
     QualityNotified,
     Received,
@@ -35,10 +51,13 @@ from rod_pipeline.ledger.events import (
     Stored,
     TerritoryApproved,
     Validated,
-    Zone,
 )
+from rod_pipeline.ledger.purges import HandoverState, HoldState, PurgeState, Standing, Tombstone, advanced
+from rod_pipeline.ledger.vocabulary import Channel, MomentBasis, Zone
 
-Stage = Literal["announced", "waiting_for_code", "received", "failed", "validated", "stored", "refused", "superseded"]
+Stage = Literal[
+    "announced", "waiting_for_code", "received", "failed", "validated", "stored", "refused", "superseded", "tombstoned"
+]
 
 
 def _empty() -> MappingProxyType[str, Any]:
@@ -53,7 +72,8 @@ class IntakeState:
     ``ended:<reason>`` after that. ``raw`` are the copies of the received files; ``parsed`` maps a file to its newest
     table of strings, ``checks`` to how that very table came out; ``tables`` and ``rows`` map a file to its typed
     table's copy and number of rows; ``marts`` maps a mart to this delivery's newest table of it. ``superseded`` means
-    that a later intake of the same key was announced.
+    that a later intake of the same key was announced, ``corrected_by`` is the accepted correction of this delivery,
+    ``tombstone`` what makes it unusable for ever.
     """
 
     delivery_id: str
@@ -74,6 +94,8 @@ class IntakeState:
     rows: Mapping[str, int] = field(default_factory=_empty)
     marts: Mapping[str, MartBuilt] = field(default_factory=_empty)
     superseded: bool = False
+    corrected_by: str | None = None
+    tombstone: Tombstone | None = None
 
     @property
     def stage(self) -> Stage:
@@ -83,8 +105,10 @@ class IntakeState:
         new announcement (also of a manual drop) is the way on. ``received``: the raw files lie sealed. ``failed``: a
         check on a file's newest table, or the verdict on the whole, is bad. ``validated``: the verdict is good.
         ``stored``: the typed tables lie verified; final, a correction is a new delivery. ``refused``: may not be kept.
-        ``superseded``: a later intake took its place.
+        ``superseded``: a later intake took its place. ``tombstoned``: it is being erased, or was.
         """
+        if self.tombstone is not None:
+            return "tombstoned"
         if self.refused is not None:
             return "refused"
         if self.superseded:
@@ -145,8 +169,9 @@ class LedgerState:
 
     ``deliveries`` maps a delivery's key to its current (newest) intake, ``intakes`` an id to any intake, ``keys`` a
     scope to the state of its key, ``keyrings`` a scope to where its key was made, ``territory`` a store to its newest
-    approval. ``generation`` is the mart database in
-    force, or None when there is none or its data is gone; ``generations`` are all that ever were.
+    approval. ``generation`` is the mart database in force, or None when there is none or its data is gone or going;
+    ``generations`` are all that ever were. ``tombstones`` maps a delivery's key to its tombstone, ``purges``, ``holds``
+    and ``handovers`` an id to what became of it; ``standing`` is None while the decree stands.
     """
 
     seq: int = 0
@@ -159,10 +184,29 @@ class LedgerState:
     generation: GenerationState | None = None
     generations: Mapping[str, GenerationState] = field(default_factory=_empty)
     territory: Mapping[str, PlaceState] = field(default_factory=_empty)
+    tombstones: Mapping[str, Tombstone] = field(default_factory=_empty)
+    purges: Mapping[str, PurgeState] = field(default_factory=_empty)
+    holds: Mapping[str, HoldState] = field(default_factory=_empty)
+    handovers: Mapping[str, HandoverState] = field(default_factory=_empty)
+    standing: Standing | None = None
 
     def live_copies(self, scope: str) -> tuple[CopyState, ...]:
         """The copies of a scope that are not known to be erased, in the order of their registration."""
         return tuple(copy for copy in self.copies.values() if copy.scope == scope and copy.status != "erased")
+
+    def intakes_of(self, key: str) -> tuple[IntakeState, ...]:
+        """Every intake of a delivery, the refused and replaced ones too, in the order of their announcement."""
+        return tuple(intake for intake in self.intakes.values() if intake.key == key)
+
+    def tombstone_of(self, scope: str) -> Tombstone | None:
+        """The tombstone that a scope lies under: of its delivery, or of the first one in a mart generation."""
+        if (intake := self.intakes.get(scope)) is not None:
+            return intake.tombstone
+        generation = self.generations.get(scope)
+        for delivery in generation.deliveries if generation else ():
+            if (tombstone := self.intakes[delivery].tombstone) is not None:
+                return tombstone
+        return None
 
 
 def fold(state: LedgerState, *entries: Entry) -> LedgerState:
@@ -189,6 +233,11 @@ class _Draft:
         self.generation = state.generation
         self.generations = dict(state.generations)
         self.territory = dict(state.territory)
+        self.tombstones = dict(state.tombstones)
+        self.purges = dict(state.purges)
+        self.holds = dict(state.holds)
+        self.handovers = dict(state.handovers)
+        self.standing = state.standing
 
     def finished(self) -> LedgerState:
         return LedgerState(
@@ -202,6 +251,11 @@ class _Draft:
             generation=self.generation,
             generations=MappingProxyType(self.generations),
             territory=MappingProxyType(self.territory),
+            tombstones=MappingProxyType(self.tombstones),
+            purges=MappingProxyType(self.purges),
+            holds=MappingProxyType(self.holds),
+            handovers=MappingProxyType(self.handovers),
+            standing=self.standing,
         )
 
     def apply(self, entry: Entry) -> None:
@@ -224,6 +278,31 @@ class _Draft:
                 self.generations[event.generation] = self.generation
             case Accessed():
                 pass
+            case Accepted() as event:
+                earlier = self.current[event.supersedes]
+                self.intakes[earlier] = replace(self.intakes[earlier], corrected_by=event.key)
+            case HoldSet() as event:
+                self.holds[event.hold_id] = HoldState(event, entry.at)
+            case HoldLifted() as event:
+                self.holds[event.hold_id] = replace(self.holds[event.hold_id], lifted_at=entry.at)
+            case HandedOver() as event:
+                self.handovers[event.package_id] = HandoverState(event, entry.at)
+            case Suspended() | SuspensionLifted() | Withdrawn() as event:
+                self._stand(event, entry.at)
+            case PurgePlanned() as event:
+                self.purges[event.purge_id] = PurgeState(event, entry.at)
+            case (
+                Tombstoned()
+                | Drained()
+                | PlaceErased()
+                | Inventoried()
+                | Attested()
+                | ErasureAsked()
+                | ErasureDeclared()
+            ) as event:
+                self.purges[event.purge_id] = advanced(self.purges[event.purge_id], event, entry.at)
+                if isinstance(event, Tombstoned):
+                    self._tombstone(event, entry.at)
             case event:
                 self.intakes[event.delivery_id] = _advanced(self.intakes[event.delivery_id], event, entry.at, self)
 
@@ -242,6 +321,26 @@ class _Draft:
             code="awaiting" if event.channel == "pleio" else "none",
         )
 
+    def _tombstone(self, event: Tombstoned, at: datetime) -> None:
+        """The first one stands; a purge after a restore finds it there."""
+        ground = self.purges[event.purge_id].plan.ground
+        stone = self.tombstones.setdefault(event.key, Tombstone(event.key, event.purge_id, at, ground))
+        for intake in self.intakes.values():
+            if intake.key == event.key and intake.tombstone is None:
+                self.intakes[intake.delivery_id] = replace(intake, tombstone=stone)
+        self._drop_lost_generation()
+
+    def _stand(self, event: Suspended | SuspensionLifted | Withdrawn, at: datetime) -> None:
+        match event:
+            case Suspended():
+                self.standing = Standing("suspended", event.order, at, event.until)
+            case SuspensionLifted():
+                self.standing = None
+            case Withdrawn():
+                self.standing = Standing("withdrawn", event.order, at)
+            case _:
+                assert_never(event)
+
     def _copy(self, event: CopyRegistered | CopyVerified | CopyErased, at: datetime) -> None:
         match event:
             case CopyRegistered():
@@ -259,17 +358,23 @@ class _Draft:
 
     def _drop_lost_generation(self) -> None:
         if (now := self.generation) is not None and (
-            self.keys.get(now.generation) == "destroyed" or self.copies[now.copy_id].status == "erased"
+            self.keys.get(now.generation) == "destroyed"
+            or self.copies[now.copy_id].status == "erased"
+            or any(self.intakes[delivery].tombstone for delivery in now.deliveries)
         ):
             self.generation = None
 
 
-_OfIntake = CodeEnded | Received | Parsed | Checked | Validated | Refused | QualityNotified | Stored | MartBuilt
+_OfIntake = (
+    MomentMoved | CodeEnded | Received | Parsed | Checked | Validated | Refused | QualityNotified | Stored | MartBuilt
+)
 
 
 def _advanced(intake: IntakeState, event: _OfIntake, at: datetime, draft: _Draft) -> IntakeState:
     """``intake`` after an event of its own."""
     match event:
+        case MomentMoved():
+            return replace(intake, moment=event.moment, moment_basis=event.moment_basis)
         case CodeEnded():
             return replace(intake, code=f"ended:{event.reason}") if intake.code == "awaiting" else intake
         case Received():

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from rod_pipeline.contracts.model import Column, ColumnType, Contract, FileKind
-from rod_pipeline.ledger.events import MomentBasis, TerritoryApproved
+from rod_pipeline.ledger.events import TerritoryApproved
+from rod_pipeline.ledger.vocabulary import MomentBasis
 from rod_pipeline.marts.studentaantallen import MartColumn
 from rod_pipeline.quality.report import CheckReport
 from rod_pipeline.quality.verdict import Outcome

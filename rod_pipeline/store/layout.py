@@ -15,7 +15,7 @@ from typing import get_args
 
 from rod_pipeline.deliveries import is_id
 from rod_pipeline.errors import PermanentError
-from rod_pipeline.ledger.events import Zone
+from rod_pipeline.ledger.vocabulary import Zone
 
 ZONES: tuple[str, ...] = get_args(Zone)
 _NAME = re.compile(r"[a-z0-9_=]{1,80}")

@@ -34,10 +34,10 @@ from rod_pipeline.ledger.events import (
     KeyCreated,
     KeyDestroyed,
     TerritoryApproved,
-    Zone,
 )
 from rod_pipeline.ledger.log import Ledger
 from rod_pipeline.ledger.state import CopyState
+from rod_pipeline.ledger.vocabulary import Zone
 from rod_pipeline.store import layout, probe
 from rod_pipeline.store.keyring import KeyGone, Keyring
 from rod_pipeline.store.objects import ObjectStore, ObjectWriter, pieces
