@@ -74,6 +74,51 @@ class PleioSection(_Section):
     code_days: int = Field(default=14, gt=0, description="how long an access code may wait to be used")
 
 
+class BackupSection(_Section):
+    """A backup that somebody else makes of what lies here, and for how long each of its copies lives."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$", description="what the evidence calls it")
+    days: int = Field(ge=1, description="for how many days a copy made today can still be put back")
+
+
+class RetentionSection(_Section):
+    """How erasure is carried out. What the decree fixes, seven years, is no setting."""
+
+    lead_days: int = Field(
+        default=2, ge=0, le=365, description="how many days before its deadline a delivery is erased"
+    )
+    late_sweep_hours: int = Field(
+        default=24, ge=0, description="how long after the second inventory everything is looked through once more"
+    )
+    drain_minutes: int = Field(default=10, ge=0, description="how long a purge waits for work on its deliveries to end")
+    backups: tuple[BackupSection, ...] = Field(
+        default=(), description="backups of the store, the keys or the machine, each with name and days"
+    )
+
+
+class EvidenceSection(_Section):
+    """Where proofs go, and who signs them. The signing key belongs to somebody else than who may erase."""
+
+    origin: str = Field(
+        default="rod-pipeline.local/ledger", pattern=r"^[a-z0-9][a-z0-9./-]{0,99}$", description="name of this log"
+    )
+    signing_key_file: Path | None = Field(
+        default=None, description="file with the signing key (PEM), for its owner only"
+    )
+    endpoint: str | None = Field(default=None, description="S3 store of the evidence; the embedded store otherwise")
+    region: str = Field(default="local", description="region of the evidence bucket")
+    bucket: str = Field(default="rod-evidence", description="bucket with Object Lock that holds the evidence")
+    access_key: SecretStr | None = Field(default=None, description="access key of the evidence store")
+    secret_key: SecretStr | None = Field(default=None, description="secret key of the evidence store")
+    ca_bundle: Path | None = Field(default=None, description="certificates to trust, where that store has its own")
+    years: int = Field(default=10, ge=1, description="for how many years evidence is locked")
+    lock: Literal["GOVERNANCE", "COMPLIANCE"] = Field(default="GOVERNANCE", description="mode of the object lock")
+    timestamp_url: str | None = Field(default=None, description="RFC 3161 service that stamps checkpoints")
+    timestamp_roots: Path | None = Field(default=None, description="certificates (PEM) that such a service chains to")
+    witness_url: str | None = Field(default=None, description="C2SP witness that checkpoints are sent to")
+    witness_key: str | None = Field(default=None, description="verifying key (vkey) of that witness")
+
+
 class Settings(_Section):
     """Everything that an installation may choose."""
 
@@ -85,6 +130,8 @@ class Settings(_Section):
     kek: SecretStr | None = Field(default=None, description="the key-encryption key, 64 hexadecimal digits")
     store: StoreSection = Field(default=StoreSection(), description="the object store")
     pleio: PleioSection = Field(default=PleioSection(), description="where deliveries are fetched")
+    retention: RetentionSection = Field(default=RetentionSection(), description="how erasure is carried out")
+    evidence: EvidenceSection = Field(default=EvidenceSection(), description="where proofs go, and who signs them")
     owner: str = Field(default="platform@rod.example", description="owner of the assets, who is alerted")
 
     @classmethod
@@ -153,7 +200,14 @@ class Settings(_Section):
         return self.ledger_url.get_secret_value() if self.ledger_url else f"sqlite:///{self.home / 'ledger.db'}"
 
 
-_SECRET_KEYS = {("kek",), ("ledger_url",), ("store", "access_key"), ("store", "secret_key")}
+_SECRET_KEYS = {
+    ("kek",),
+    ("ledger_url",),
+    ("store", "access_key"),
+    ("store", "secret_key"),
+    ("evidence", "access_key"),
+    ("evidence", "secret_key"),
+}
 
 
 def _secrets_in(values: dict[str, Any]) -> str | None:
