@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Self
 
@@ -21,9 +23,11 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError, TransientError
 from rod_pipeline.intake.pleio import PleioClient, PleioSettings
 from rod_pipeline.ledger.log import Ledger
+from rod_pipeline.ledger.purges import Tombstone
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.settings import BadSettings, Settings
 from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.store.faults import translated
 from rod_pipeline.store.keyring import LocalKeyring
 from rod_pipeline.store.objects import ObjectStore
 from rod_pipeline.store.seaweed import LocalStore
@@ -42,6 +46,12 @@ class DeliveryIsGone(BlockedError):
     """The current intake of a delivery was refused and erased."""
 
     code = "ROD-DELIVERY-03"
+
+
+class DeliveryPurged(PermanentError):
+    """A delivery was erased, on purpose and for ever."""
+
+    code = "ROD-DELIVERY-07"
 
 
 class ReplacedMeanwhile(TransientError):
@@ -99,7 +109,18 @@ class System:
             declaration=section.declaration or self.settings.home / "declaration.toml",
             adequacy=section.adequacy,
         )
-        return Vault(ObjectStore(self._store_settings()), self.keyring, self.ledger, guard)
+        return Vault(self.objects, self.keyring, self.ledger, guard)
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        return ObjectStore(self._store_settings())
+
+    def store_time(self) -> datetime | None:
+        """What time it is by the store, to the second; None when its answer doesn't say."""
+        with translated(self.objects.name, "asking for the time"):
+            answer = self.objects.client.head_bucket(Bucket=self.objects.settings.bucket)
+        told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return None if told is None else parsedate_to_datetime(told)
 
     @cached_property
     def pleio_settings(self) -> PleioSettings:
@@ -110,13 +131,14 @@ class System:
         return PleioClient(self.pleio_settings, self.clock)
 
     def intake(self, key: DeliveryKey) -> IntakeState:
-        """The current intake of a delivery; raises ``UnknownDelivery`` or ``DeliveryIsGone``."""
+        """The current intake of a delivery; raises ``UnknownDelivery``, ``DeliveryPurged`` or ``DeliveryIsGone``."""
         intake = self.ledger.state().deliveries.get(str(key))
         if intake is None:
             raise UnknownDelivery(
                 f"Delivery {key} was never announced.",
                 f"Announce it (`rod announce {key} --link …`) or hand its files over (`rod drop {key} FILE…`).",
             )
+        refuse_purged(intake.tombstone)
         if intake.refused is not None:
             raise DeliveryIsGone(
                 f"What came as delivery {key} was refused ({intake.refused}) and has been erased.",
@@ -178,4 +200,14 @@ class System:
             secret_key=SecretStr(section.secret_key.get_secret_value()),
             ca_bundle=section.ca_bundle,
             checksums=section.checksums,
+        )
+
+
+def refuse_purged(tombstone: Tombstone | None) -> None:
+    """Raise ``DeliveryPurged`` where there is a tombstone."""
+    if tombstone is not None:
+        raise DeliveryPurged(
+            f"Delivery {tombstone.key} was erased on purpose (tombstone {tombstone.purge_id}, "
+            f"{tombstone.at:%Y-%m-%d}, ground {tombstone.ground}) and can't come back.",
+            "There is nothing to mend: `rod evidence list` shows the evidence. A correction by DUO has its own key.",
         )

@@ -101,6 +101,7 @@ class PurgeState:
 
     ``erased`` maps (key, place) to what was erased there, counts added up over every try. ``first_clean`` is when the
     first inventory found nothing in house of that delivery, taken back when a later one finds something again.
+    ``heard_at`` is when a recipient or the processor last declared something, ``expires`` the end of the last backup.
     """
 
     plan: PurgePlanned
@@ -114,6 +115,7 @@ class PurgeState:
     first_clean: Mapping[str, datetime] = field(default_factory=_empty)
     asked: tuple[ErasureAsked, ...] = ()
     declared: tuple[ErasureDeclared, ...] = ()
+    heard_at: datetime | None = None
     expires: datetime | None = None
     attested: Attested | None = None
     attested_at: datetime | None = None
@@ -204,7 +206,7 @@ def advanced(purge: PurgeState, event: _OfPurge, at: datetime) -> PurgeState:
         case ErasureAsked():
             return replace(purge, asked=(*purge.asked, event))
         case ErasureDeclared():
-            return replace(purge, declared=(*purge.declared, event))
+            return replace(purge, declared=(*purge.declared, event), heard_at=at)
 
 
 def _inventoried(purge: PurgeState, event: Inventoried, at: datetime) -> PurgeState:

@@ -68,8 +68,8 @@ where rang = 1
 
 
 def feeding(state: LedgerState) -> tuple[IntakeState, ...]:
-    """The deliveries that a generation is built from: stored, not superseded, with this mart built; oldest first."""
-    living = [d for d in state.deliveries.values() if d.stage == "stored" and counts.NAME in d.marts]
+    """The deliveries that a generation is built from: stored, not corrected, with this mart built; oldest first."""
+    living = [d for d in state.deliveries.values() if d.stage == "stored" and d.corrected_by is None and counts.NAME in d.marts]
     return tuple(sorted(living, key=lambda d: d.key))
 
 

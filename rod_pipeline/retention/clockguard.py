@@ -1,0 +1,49 @@
+"""Whether the clock may be trusted with something that can't be undone.
+
+Belongs here: comparing this machine's clock with the store's before a purge because a term ended. Does not belong here:
+the clock that ran backwards, which the ledger and the notary refuse by themselves.
+
+A clock far ahead would erase data that may still be kept. So a purge by term needs a second opinion: the ``Date`` of
+the store's answer. It is the one thing an erasure may wait for (DESIGN, 3.10); a withdrawal doesn't ask.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rod_pipeline.errors import BlockedError
+
+if TYPE_CHECKING:
+    from rod_pipeline.system import System
+
+AHEAD_AT_MOST = timedelta(hours=36)
+"""More than honest clocks or a mistaken time zone differ; what this lets through is erased that much early at worst."""
+
+
+class ClockDoubtful(BlockedError):
+    """This machine's clock stands far before the store's, or the store tells no time."""
+
+    code = "ROD-RETENTION-02"
+
+
+def offset(system: System) -> timedelta:
+    """This machine's clock less the store's, to the second. Raises ``ClockDoubtful`` when the store tells no time."""
+    theirs = system.store_time()
+    if theirs is None:
+        raise ClockDoubtful(
+            "The store's answer has no date, so there is no second opinion on what time it is.",
+            "Look at the proxy before the store: it has to pass the Date header on. A withdrawal doesn't need it.",
+        )
+    return timedelta(seconds=round((system.clock.now() - theirs).total_seconds()))
+
+
+def trusted_for_a_term(system: System) -> int:
+    """The offset in seconds, once it is small enough to erase by. Raises ``ClockDoubtful``."""
+    ahead = offset(system)
+    if ahead > AHEAD_AT_MOST:
+        raise ClockDoubtful(
+            f"This machine's clock is {ahead} ahead of the store's; nothing is erased by term until they agree.",
+            "Set the clock right (chronyc tracking, timedatectl). If the store's is wrong, have that mended.",
+        )
+    return int(ahead.total_seconds())
