@@ -1,13 +1,13 @@
-"""How the ledger's table is kept in SQLite and in PostgreSQL.
+"""How the ledger's tables are kept in SQLite and in PostgreSQL.
 
-Belongs here: connecting, the table with its triggers, the write lock, and the translation of database errors. Does not
-belong here: what the rows mean (``log``).
+Belongs here: connecting, the tables with their triggers, the write lock, and the translation of database errors. Does
+not belong here: what the rows mean (``rows``, ``tree``).
 
 Both databases give the same three guarantees. One writer at a time: ``BEGIN IMMEDIATE`` in SQLite, an advisory lock
 held by the transaction in PostgreSQL; either falls with the process that held it. Durable when the transaction ends:
 ``synchronous=FULL``, ``synchronous_commit=on``. Append-only: triggers abort UPDATE, DELETE, TRUNCATE and any INSERT
-that is not the next number, so that a slip of the hand or another program can't rewrite history. (Whoever owns the
-database can drop a trigger; that is what published checkpoints are for.)
+that is not the next number (in ``ledger_nodes``: the next of its level), so that a slip of the hand or another program
+can't rewrite history. (Whoever owns the database can drop a trigger; that is what published checkpoints are for.)
 """
 
 from collections.abc import Iterator
@@ -27,6 +27,12 @@ TABLE = sa.table(
     sa.column("kind", sa.Text),
     sa.column("body", sa.Text),
 )
+NODES = sa.table(
+    "ledger_nodes",
+    sa.column("level", sa.SmallInteger),
+    sa.column("idx", sa.BigInteger),
+    sa.column("hash", sa.LargeBinary),
+)
 
 _WAIT_SECONDS = 30
 _LOCK = 0x524F445F4C4544  # "ROD_LED": the number of our advisory lock
@@ -40,6 +46,16 @@ _SQLITE = (
     """CREATE TRIGGER IF NOT EXISTS ledger_no_update BEFORE UPDATE ON ledger
         BEGIN SELECT RAISE(ABORT, 'ledger: append-only'); END""",
     """CREATE TRIGGER IF NOT EXISTS ledger_no_delete BEFORE DELETE ON ledger
+        BEGIN SELECT RAISE(ABORT, 'ledger: append-only'); END""",
+    """CREATE TABLE IF NOT EXISTS ledger_nodes (
+        level INTEGER NOT NULL CHECK (level >= 0), idx INTEGER NOT NULL, hash BLOB NOT NULL CHECK (length(hash) = 32),
+        PRIMARY KEY (level, idx)) WITHOUT ROWID""",
+    """CREATE TRIGGER IF NOT EXISTS ledger_nodes_gapless BEFORE INSERT ON ledger_nodes
+        WHEN new.idx IS NOT (SELECT coalesce(max(idx), -1) + 1 FROM ledger_nodes WHERE level = new.level)
+        BEGIN SELECT RAISE(ABORT, 'ledger: not the next node'); END""",
+    """CREATE TRIGGER IF NOT EXISTS ledger_nodes_no_update BEFORE UPDATE ON ledger_nodes
+        BEGIN SELECT RAISE(ABORT, 'ledger: append-only'); END""",
+    """CREATE TRIGGER IF NOT EXISTS ledger_nodes_no_delete BEFORE DELETE ON ledger_nodes
         BEGIN SELECT RAISE(ABORT, 'ledger: append-only'); END""",
 )
 
@@ -63,6 +79,28 @@ _POSTGRES = (
     "FOR EACH STATEMENT EXECUTE FUNCTION ledger_guard()",
 )
 
+_POSTGRES_NODES = (
+    "CREATE TABLE ledger_nodes (level smallint NOT NULL CHECK (level >= 0), idx bigint NOT NULL, "
+    "hash bytea NOT NULL CHECK (length(hash) = 32), PRIMARY KEY (level, idx))",
+    """CREATE FUNCTION ledger_nodes_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE newest bigint;
+    BEGIN
+        IF TG_OP <> 'INSERT' THEN
+            RAISE EXCEPTION 'ledger: append-only';
+        END IF;
+        EXECUTE format('SELECT coalesce(max(idx), -1) FROM %I.%I WHERE level = $1', TG_TABLE_SCHEMA, TG_TABLE_NAME)
+            INTO newest USING NEW.level;
+        IF NEW.idx IS DISTINCT FROM newest + 1 THEN
+            RAISE EXCEPTION 'ledger: not the next node';
+        END IF;
+        RETURN NEW;
+    END $$""",
+    "CREATE TRIGGER ledger_nodes_gapless BEFORE INSERT ON ledger_nodes "
+    "FOR EACH ROW EXECUTE FUNCTION ledger_nodes_guard()",
+    "CREATE TRIGGER ledger_nodes_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_nodes "
+    "FOR EACH STATEMENT EXECUTE FUNCTION ledger_nodes_guard()",
+)
+
 
 class LedgerUrl(PermanentError):
     """The address names no database that the ledger can be kept in."""
@@ -83,7 +121,7 @@ class LedgerDatabase(PermanentError):
 
 
 class Database:
-    """The database of one ledger. Makes the table when it isn't there; safe to do from several processes at once.
+    """The database of one ledger. Makes the tables when they aren't there; safe to do from several processes at once.
 
     Every transaction has a connection of its own, so that a fork, another thread or a restarted server never meets a
     stale one.
@@ -112,9 +150,11 @@ class Database:
             if self.name == "sqlite":
                 for statement in _SQLITE:
                     connection.execute(sa.text(statement))
-            elif connection.scalar(sa.text("SELECT to_regclass('ledger')")) is None:
-                for statement in _POSTGRES:
-                    connection.execute(sa.text(statement))
+                return
+            for table, statements in (("ledger", _POSTGRES), ("ledger_nodes", _POSTGRES_NODES)):
+                if connection.scalar(sa.select(sa.func.to_regclass(table))) is None:
+                    for statement in statements:
+                        connection.execute(sa.text(statement))
 
     def __repr__(self) -> str:
         return f"Database({self._where})"

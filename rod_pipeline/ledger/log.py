@@ -1,57 +1,55 @@
 """The append-only log: one table that is only ever added to.
 
-Belongs here: appending events safely, reading them back, keeping the state up to date by replay. Does not belong here:
-what events exist (``events``), what they add up to (``state``), what may follow what (``rules``), how the two
-databases are spoken to (``database``).
+Belongs here: appending events safely, reading them back, keeping state and tree up to date by replay, proofs about what
+is in it. Does not belong here: what events exist (``events``), how they are written (``rows``), what they add up to
+(``state``), what may follow what (``rules``), how the two databases are spoken to (``database``).
 
-A row is ``seq, at, kind, body``: the place in the log (gapless from 1), the instant (ISO 8601, UTC, microseconds,
-``Z``), the kind of event, and the event as canonical JSON (RFC 8785). Rows are distrusted when read: a gap, a time that
-runs backwards or a body that is not exactly what this software would have written stops the reader.
+Every reader works out the root of the Merkle tree from the rows that it replays. The hashes in the table of the tree
+serve to answer quickly; a proof made of them is held against that root before it is given out.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any, NamedTuple, cast, get_args
+from typing import NamedTuple
 
 import rfc8785
 import sqlalchemy as sa
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, from_json
+from pydantic_core import PydanticSerializationError
 
 from rod_pipeline.clock import Clock
-from rod_pipeline.errors import BlockedError, PermanentError
+from rod_pipeline.errors import BlockedError
+from rod_pipeline.ledger import tree
 from rod_pipeline.ledger.database import TABLE, Database
 from rod_pipeline.ledger.events import ADAPTER, AnyEvent, Entry
 from rod_pipeline.ledger.lease import lease
+from rod_pipeline.ledger.merkle import (
+    Frontier,
+    Node,
+    NotInTree,
+    leaf_hash,
+    not_in_tree,
+)
+from rod_pipeline.ledger.rows import (
+    BEFORE,
+    LedgerCorrupt,
+    LedgerTooNew,
+    Row,
+    canonical,
+    corrupt,
+    decoded,
+    leaf_bytes,
+    written,
+)
 from rod_pipeline.ledger.rules import SKEW, IllegalEvent, check, is_erasure
 from rod_pipeline.ledger.state import LedgerState, fold
+from rod_pipeline.ledger.tree import TreeHead
+
+__all__ = ["Ledger", "LedgerClock", "LedgerCorrupt", "LedgerTooNew", "NotInTree", "TreeHead"]
 
 _PAGE = 1000
-_AT = "%Y-%m-%dT%H:%M:%S.%fZ"
-_KNOWN = {
-    (model.model_fields["kind"].default, version)
-    for model in get_args(get_args(AnyEvent)[0])
-    for version in get_args(model.model_fields["v"].annotation)
-}
-
-_CORRUPT = (
-    "Stop all processing: the ledger was written to past this software, or an older copy of it was put back. Compare "
-    "it with a backup and find out what happened before going on."
-)
-
-
-class LedgerCorrupt(BlockedError):
-    """What is stored is not what this software wrote."""
-
-    code = "ROD-LEDGER-03"
-
-
-class LedgerTooNew(PermanentError):
-    """A newer version of this software wrote to the ledger."""
-
-    code = "ROD-LEDGER-04"
 
 
 class LedgerClock(BlockedError):
@@ -60,21 +58,12 @@ class LedgerClock(BlockedError):
     code = "ROD-LEDGER-05"
 
 
-class _Row(NamedTuple):
-    seq: int
-    at: str
-    kind: str
-    body: str
-
-
-_BEFORE = _Row(0, "", "", "")
-
-
 class _Seen(NamedTuple):
-    """How far this object has read: the newest row, and the state after it."""
+    """How far this object has read: the newest row, the state after it, and the tree over all rows up to it."""
 
-    row: _Row
+    row: Row
     state: LedgerState
+    frontier: Frontier
 
 
 class Ledger:
@@ -89,7 +78,7 @@ class Ledger:
         self._database = Database(url)
         self._clock = clock
         self._lock = Lock()
-        self._seen = _Seen(_BEFORE, LedgerState())
+        self._seen = _Seen(BEFORE, LedgerState(), Frontier())
 
     def __repr__(self) -> str:
         return f"Ledger({self._database!r})"
@@ -107,20 +96,25 @@ class Ledger:
         """
         if not events:
             return ()
-        written = [_read_back(event) for event in events]
+        read_back = [_read_back(event) for event in events]
         with self._database.writing() as connection:
-            row, state = self._catch_up(connection)
+            row, state, frontier = self._catch_up(connection)
+            _complete(connection, frontier)
             if when is not None:
                 when(state)
-            at = self._instant(state, written)
-            entries = []
-            for event in written:
+            at = self._instant(state, read_back)
+            entries: list[Entry] = []
+            nodes: list[Node] = []
+            for event in read_back:
                 check(event, state, at)
-                row = _Row(state.seq + 1, at.strftime(_AT), event.kind, _canonical(event))
+                entries.append(Entry(seq=state.seq + 1, at=at, event=event))
+                row = written(entries[-1])
                 connection.execute(sa.insert(TABLE).values(row._asdict()))
-                entries.append(Entry(seq=row.seq, at=at, event=event))
                 state = fold(state, entries[-1])
-        self._remember(_Seen(row, state))
+                frontier, made = frontier.grown(leaf_hash(leaf_bytes(row)))
+                nodes += made
+            tree.store(connection, nodes)
+        self._remember(_Seen(row, state, frontier))
         return tuple(entries)
 
     def state(self) -> LedgerState:
@@ -133,14 +127,14 @@ class Ledger:
 
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """The entries with a number above ``after``, in order. Raises as ``state`` does."""
-        newest = _BEFORE._replace(seq=after)
+        newest = BEFORE._replace(seq=after)
         while True:
             with self._database.reading() as connection:
                 page = _page(connection, newest.seq + 1)
             if not page:
                 return
             for row in page:
-                yield _decoded(row, newest)
+                yield decoded(row, newest)
                 newest = row
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
@@ -150,21 +144,78 @@ class Ledger:
         """
         return lease(self._database.engine, name)
 
+    def tree_head(self) -> TreeHead:
+        """Size and root of the Merkle tree over all entries. Raises as ``state`` does."""
+        with self._database.reading() as connection:
+            now = self._catch_up(connection).frontier
+        return TreeHead(now.size, now.root())
+
+    def leaf(self, seq: int) -> bytes:
+        """What the tree commits to for entry ``seq``. Raises ``NotInTree``, or as ``state`` does."""
+        with self._database.reading() as connection:
+            return _leaf(connection, seq)
+
+    def inclusion(self, seq: int, size: int) -> list[bytes]:
+        """The proof that entry ``seq`` is leaf ``seq - 1`` of the tree over the first ``size`` entries.
+
+        Raises ``NotInTree`` unless 1 <= seq <= size <= the size of the log; ``LedgerCorrupt`` when entry or tree aren't
+        what was read before; or as ``state`` does.
+        """
+        with self._proving(size) as (connection, now):
+            return tree.inclusion(connection, leaf_hash(_leaf(connection, seq)), seq - 1, size, now)
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """The proof that the first ``old`` entries are the beginning of the first ``new``.
+
+        Raises ``NotInTree`` unless 1 <= old <= new <= the size of the log; else as ``inclusion`` does.
+        """
+        with self._proving(new) as (connection, now):
+            return tree.consistency(connection, old, new, now)
+
+    def verify_tree(self) -> None:
+        """Read all rows again and hold every stored hash against them. Raises ``LedgerCorrupt``, or as ``state``."""
+        with self._proving(0) as (connection, now):
+            row, frontier = BEFORE, Frontier()
+            while frontier.size < now.size:
+                nodes: list[Node] = []
+                for new in _page(connection, row.seq + 1, min(_PAGE, now.size - row.seq)):
+                    decoded(new, row)
+                    row = new
+                    frontier, made = frontier.grown(leaf_hash(leaf_bytes(row)))
+                    nodes += made
+                tree.compare(connection, nodes)
+            if frontier != now:
+                raise corrupt("An entry of the ledger, which was read before, has changed.")
+
+    @contextmanager
+    def _proving(self, size: int) -> Iterator[tuple[sa.Connection, Frontier]]:
+        """A transaction in which the stored tree is complete, and the tree now. Raises ``NotInTree``."""
+        with self._database.reading() as connection:
+            now = self._catch_up(connection).frontier
+            stored = tree.stored_size(connection)
+        if stored < now.size:
+            with self._database.writing() as connection:
+                now = self._catch_up(connection).frontier
+                _complete(connection, now)
+        if size > now.size:
+            raise not_in_tree()
+        with self._database.reading() as connection:
+            yield connection, now
+
     def _catch_up(self, connection: sa.Connection) -> _Seen:
-        row, state = self._seen
-        if row != _BEFORE and _page(connection, row.seq, 1) != [row]:
-            raise LedgerCorrupt(
-                f"Entry {row.seq} of the ledger, which was read before, is gone or has changed.",
-                _CORRUPT,
-            )
+        row, state, frontier = self._seen
+        if row != BEFORE and _page(connection, row.seq, 1) != [row]:
+            raise corrupt(f"Entry {row.seq} of the ledger, which was read before, is gone or has changed.")
         while page := _page(connection, row.seq + 1):
             entries = []
             for new in page:
-                entries.append(_decoded(new, row))
+                entries.append(decoded(new, row))
                 row = new
+                frontier, _ = frontier.grown(leaf_hash(leaf_bytes(row)))
             state = _replayed(state, entries)
-        self._remember(_Seen(row, state))
-        return _Seen(row, state)
+        seen = _Seen(row, state, frontier)
+        self._remember(seen)
+        return seen
 
     def _remember(self, seen: _Seen) -> None:
         with self._lock:
@@ -191,14 +242,10 @@ def _bad_clock(happened: str) -> LedgerClock:
     )
 
 
-def _canonical(event: AnyEvent) -> str:
-    return rfc8785.dumps(event.model_dump(mode="json", warnings="error")).decode()
-
-
 def _read_back(event: AnyEvent) -> AnyEvent:
     """The event as every reader will see it; refuses one that was built around its own validation."""
     try:
-        return ADAPTER.validate_json(_canonical(event))
+        return ADAPTER.validate_json(canonical(event))
     except (ValidationError, PydanticSerializationError, rfc8785.CanonicalizationError):
         raise IllegalEvent(
             f"The ledger refused {event.kind}: it is not within the vocabulary of events.",
@@ -206,40 +253,22 @@ def _read_back(event: AnyEvent) -> AnyEvent:
         ) from None
 
 
-def _page(connection: sa.Connection, start: int, limit: int = _PAGE) -> list[_Row]:
+def _page(connection: sa.Connection, start: int, limit: int = _PAGE) -> list[Row]:
     query = sa.select(TABLE).where(TABLE.c.seq >= start).order_by(TABLE.c.seq).limit(limit)
-    return [_Row(*row) for row in connection.execute(query)]
+    return [Row(*row) for row in connection.execute(query)]
 
 
-def _decoded(row: _Row, previous: _Row) -> Entry:
-    if row.seq != previous.seq + 1:
-        raise _corrupt(row, f"follows entry {previous.seq}")
-    if not all(isinstance(text, str) for text in row[1:]):
-        raise _corrupt(row, "is not text")
-    try:
-        at = datetime.strptime(row.at, _AT).replace(tzinfo=UTC)
-    except ValueError:
-        raise _corrupt(row, "has no readable time") from None
-    if at.strftime(_AT) != row.at or row.at < previous.at:
-        raise _corrupt(row, "has a time that runs backwards or is not written as ours are")
-    try:
-        body = cast("dict[str, Any]", from_json(row.body))
-        kind, version = body["kind"], body["v"]
-    except (ValueError, TypeError, KeyError):
-        raise _corrupt(row, "is no event") from None
-    if (kind, version) not in _KNOWN:
-        raise LedgerTooNew(
-            f"Entry {row.seq} of the ledger is of a kind or version that this software does not know.",
-            "It was written by a newer version: bring this installation up to date; until then it does nothing.",
-        )
-    try:
-        event = ADAPTER.validate_json(row.body)
-        faithful = _canonical(event) == row.body and row.kind == event.kind
-    except (ValidationError, rfc8785.CanonicalizationError):
-        faithful = False
-    if not faithful:
-        raise _corrupt(row, "is not the canonical form of an event")
-    return Entry(seq=row.seq, at=at, event=event)
+def _leaf(connection: sa.Connection, seq: int) -> bytes:
+    rows = _page(connection, seq - 1, 2) if seq > 1 else [BEFORE, *_page(connection, seq, 1)]
+    if seq < 1 or len(rows) < 2:
+        raise not_in_tree()
+    previous, row = rows
+    decoded(row, previous)
+    return leaf_bytes(row)
+
+
+def _complete(connection: sa.Connection, now: Frontier) -> None:
+    tree.complete(connection, now, lambda index: [leaf_hash(leaf_bytes(row)) for row in _page(connection, index + 1)])
 
 
 def _replayed(state: LedgerState, entries: list[Entry]) -> LedgerState:
@@ -247,10 +276,6 @@ def _replayed(state: LedgerState, entries: list[Entry]) -> LedgerState:
         return fold(state, *entries)
     except KeyError:
         first, last = entries[0].seq, entries[-1].seq
-        raise LedgerCorrupt(
-            f"An entry between {first} and {last} of the ledger is about something that never began.", _CORRUPT
+        raise corrupt(
+            f"An entry between {first} and {last} of the ledger is about something that never began."
         ) from None
-
-
-def _corrupt(row: _Row, why: str) -> LedgerCorrupt:
-    return LedgerCorrupt(f"Entry {row.seq} of the ledger {why}.", _CORRUPT)

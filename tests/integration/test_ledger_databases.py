@@ -130,7 +130,7 @@ def test_a_role_that_may_only_read_and_add_is_enough(postgres_server: PostgresSe
     connection.autocommit = True
     cursor = connection.cursor()
     cursor.execute("CREATE ROLE appender LOGIN PASSWORD 'appender'")
-    cursor.execute("GRANT SELECT, INSERT ON ledger TO appender")
+    cursor.execute("GRANT SELECT, INSERT ON ledger, ledger_nodes TO appender")
     try:
         url = f"postgresql+psycopg2://appender:appender@127.0.0.1:{postgres_server.port}/{connection.info.dbname}"
         ledger = Ledger(url, SetClock())
