@@ -169,6 +169,11 @@ class PlaceLeft(Part):
         """How many things there are."""
         return sum(counted.n for counted in self.counts)
 
+    @property
+    def in_house(self) -> bool:
+        """Whether emptying this place is up to us."""
+        return self.place not in OUTSIDE
+
 
 class Inventoried(Event):
     """A complete inventory of every place after the erasure. A place that can't be asked makes no inventory at all."""
@@ -181,13 +186,19 @@ class Inventoried(Event):
 
 
 class Attested(Event):
-    """The evidence of a purge was drawn up: ``record`` is the digest of the canonical record (``vernietiging/v1``)."""
+    """The evidence of a purge was drawn up: ``record`` is the digest of the canonical record (``vernietiging/v1``).
+
+    The record isn't kept: it follows from the entries before this one, and from ``software`` (the version that drew it
+    up) and ``rules`` (the digest of the decree as data), which stand here so that it can be drawn up again for ever.
+    """
 
     kind: Literal["attested"] = "attested"
     purge_id: Id
     serial: Count
     outcome: Outcome
     record: Digest
+    software: Code | None = None
+    rules: Digest | None = None
 
 
 class HandedOver(Event):

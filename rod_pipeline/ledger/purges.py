@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from rod_pipeline.ledger.erasure import (
-    OUTSIDE,
     Attested,
     Drained,
     ErasureAsked,
@@ -87,7 +86,7 @@ class Seen:
     @property
     def left_in_house(self) -> int:
         """How much was found in places that are ours to erase."""
-        return sum(place.left for place in self.inventory.places if place.place not in OUTSIDE)
+        return sum(place.left for place in self.inventory.places if place.in_house)
 
     @property
     def left(self) -> int:

@@ -75,16 +75,16 @@ def agenda(state: LedgerState, now: datetime, decree: Decree, settings: Retentio
     go_on, conclude = [], []
     upcoming = [term.opens for term in every if term.opens is not None and term.opens > now and term.purge is None]
     for purge in sorted(state.purges.values(), key=lambda purge: purge.planned_at):
-        if purge.attested is not None:
-            if any(seen.left_in_house for seen in purge.late.values()):
-                go_on.append(purge)
-            elif _news(purge, now):
+        ripe = ripe_at(purge, sweep)
+        dirty = any(seen.left_in_house for seen in (*purge.second.values(), *purge.late.values()))
+        if purge.attested is not None and dirty:
+            go_on.append(purge)
+        elif purge.attested is not None and set(purge.late) == set(purge.keys):
+            if _news(purge, now):
                 conclude.append(purge)
             elif purge.expires is not None and purge.expires > now:
                 upcoming.append(purge.expires)
-            continue
-        ripe = ripe_at(purge, sweep)
-        if ripe is not None and ripe <= now:
+        elif ripe is not None and ripe <= now:
             conclude.append(purge)
         elif purge.verified_at is None:
             go_on.append(purge)
