@@ -23,8 +23,8 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError, TransientError
 from rod_pipeline.intake.pleio import PleioClient, PleioSettings
 from rod_pipeline.ledger.log import Ledger
-from rod_pipeline.ledger.purges import Tombstone
 from rod_pipeline.ledger.state import IntakeState
+from rod_pipeline.retention.gate import refuse_purged
 from rod_pipeline.settings import BadSettings, Settings
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.faults import translated
@@ -46,12 +46,6 @@ class DeliveryIsGone(BlockedError):
     """The current intake of a delivery was refused and erased."""
 
     code = "ROD-DELIVERY-03"
-
-
-class DeliveryPurged(PermanentError):
-    """A delivery was erased, on purpose and for ever."""
-
-    code = "ROD-DELIVERY-07"
 
 
 class ReplacedMeanwhile(TransientError):
@@ -200,14 +194,4 @@ class System:
             secret_key=SecretStr(section.secret_key.get_secret_value()),
             ca_bundle=section.ca_bundle,
             checksums=section.checksums,
-        )
-
-
-def refuse_purged(tombstone: Tombstone | None) -> None:
-    """Raise ``DeliveryPurged`` where there is a tombstone."""
-    if tombstone is not None:
-        raise DeliveryPurged(
-            f"Delivery {tombstone.key} was erased on purpose (tombstone {tombstone.purge_id}, "
-            f"{tombstone.at:%Y-%m-%d}, ground {tombstone.ground}) and can't come back.",
-            "There is nothing to mend: `rod evidence list` shows the evidence. A correction by DUO has its own key.",
         )

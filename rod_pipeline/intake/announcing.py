@@ -20,6 +20,7 @@ from rod_pipeline.errors import PermanentError
 from rod_pipeline.intake.pleio import check_link
 from rod_pipeline.intake.tidying import ARCHIVE_PASSWORD, CODE, LINKS, tidy
 from rod_pipeline.ledger.events import Announced
+from rod_pipeline.retention.gate import refuse_intake_stopped, refuse_purged
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -115,7 +116,10 @@ def _check_moment(system: System, key: DeliveryKey) -> None:
             f"{key.moment} is no moment of provision of {system.decree.reference}.",
             f"The moments are {', '.join(planned)}. A delivery that comes early or late keeps its key.",
         )
-    current = system.ledger.state().deliveries.get(str(key))
+    state = system.ledger.state()
+    refuse_purged(state.tombstones.get(str(key)))
+    refuse_intake_stopped(state)
+    current = state.deliveries.get(str(key))
     if current is not None and current.stage == "stored":
         raise AlreadyStored(
             f"Delivery {key} has been validated and stored.",

@@ -26,6 +26,7 @@ from rod_pipeline.ledger.events import CodeEnded, Received
 from rod_pipeline.ledger.state import CopyState, IntakeState
 from rod_pipeline.ledger.vocabulary import Channel, MomentBasis
 from rod_pipeline.retention.deadline import deadline
+from rod_pipeline.retention.gate import refuse_intake_stopped
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -101,6 +102,7 @@ def land_files(system: System, key: DeliveryKey, files: Sequence[Path]) -> Landi
 
 
 def _fetch(system: System, key: DeliveryKey, intake: IntakeState) -> None:
+    refuse_intake_stopped(system.ledger.state())
     if intake.channel == "drop":
         raise DropUnfinished(
             f"Handing over the files of {key} broke off before they were all sealed.",

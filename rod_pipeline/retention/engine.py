@@ -241,7 +241,7 @@ def _refuse_held(state: LedgerState, subject: Subject, now: datetime) -> None:
         if hold.hold.key == subject.key and hold.holds(now, subject.deadline):
             raise Held(
                 f"Delivery {subject.key} is held on order {hold.hold.order} until {hold.hold.until:%Y-%m-%d}.",
-                f"Wait, or lift the hold: `rod hold lift {hold.hold.hold_id}`. A withdrawal of the decree doesn't wait.",
+                f"Wait, or lift it: `rod hold lift {hold.hold.hold_id}`. A withdrawal of the decree doesn't wait.",
             )
 
 
