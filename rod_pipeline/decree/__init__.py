@@ -6,6 +6,7 @@ does with a decree. Another decree of the same kind is another file, no code.
 
 import tomllib
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from rod_pipeline.decree.model import Ambiguity, Decree, Moment, Rubriek
 from rod_pipeline.errors import PermanentError
 
-__all__ = ["Ambiguity", "BadDecree", "Decree", "Moment", "Rubriek", "load_decree"]
+__all__ = ["Ambiguity", "BadDecree", "Decree", "Moment", "Rubriek", "decree_digest", "load_decree"]
 
 _PACKAGED = Path(__file__).with_name("besluit-55352791.toml")
 
@@ -27,6 +28,12 @@ class BadDecree(PermanentError):
 def load_decree(path: Path | None = None) -> Decree:
     """The decree in ``path``, or the one that comes with the package; raises ``BadDecree``."""
     return _load(path or _PACKAGED)
+
+
+def decree_digest(path: Path | None = None) -> str:
+    """SHA-256 of the file of a decree: evidence names by it the rules that were carried out. Raises ``BadDecree``."""
+    load_decree(path)
+    return sha256((path or _PACKAGED).read_bytes()).hexdigest()
 
 
 @cache
