@@ -121,7 +121,7 @@ def delivered(ledger: Ledger, key: str, n: int, moment: datetime, rows: int = 10
             basis="eea",
             policy="2026-07",
             proof=DIGEST,
-        ),  # fmt: skip
+        ),
         KeyCreated(scope=intake, keyring="local"),
     )
     raw, writing = _copy(intake, "landing", "raw", n + 1, 12_345_678)
@@ -171,9 +171,14 @@ def planned(
             )
         )
     plan = PurgePlanned(
-        purge_id=purge_id, ground=ground, subjects=tuple(subjects), plan="ab" * 32, order=order, clock_offset=0,
+        purge_id=purge_id,
+        ground=ground,
+        subjects=tuple(subjects),
+        plan="ab" * 32,
+        order=order,
+        clock_offset=0,
         actor="a1",
-    )  # fmt: skip
+    )
     ledger.append(plan)
     return plan
 
@@ -224,7 +229,7 @@ def erased(
     order: str | None = None,
     left: Mapping[tuple[str, Place], PlaceLeft] | None = None,
 ) -> PurgePlanned:
-    """A whole purge of ``keys``, up to its late sweep a day later. Outside the house ``left`` is left in both rounds."""
+    """A whole purge of ``keys``, up to its late sweep; what is ``left`` outside the house is left in both rounds."""
     ledger, clock = installation.ledger, installation.clock
     plan = planned(ledger, keys, purge_id, ground=ground, order=order)
     clock.move(minutes=1)

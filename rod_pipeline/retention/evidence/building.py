@@ -121,7 +121,7 @@ def _school_years(key: str, decree: Decree) -> tuple[int, int]:
 
 def _files(intakes: list[IntakeState]) -> tuple[r.FileRead, ...]:
     read = {(parsed.file, parsed.contract) for intake in intakes for parsed in intake.parsed.values()}
-    return tuple(r.FileRead(file=file, contract=contract) for file, contract in sorted(read))  # type: ignore[arg-type]
+    return tuple(r.FileRead(file=file, contract=contract) for file, contract in sorted(read))
 
 
 def _rows(intake: IntakeState) -> dict[str, int]:
@@ -200,7 +200,7 @@ def _keys(purge: PurgeState, history: History) -> tuple[r.ScopeKey, ...]:
     return tuple(
         r.ScopeKey(
             scope=scope,
-            keyring=state.keyrings[scope],  # type: ignore[arg-type]
+            keyring=state.keyrings[scope],
             from_first_byte=history.key_created[scope] < history.first_copy.get(scope, state.seq + 1),
             destroyed_at=history.key_destroyed.get(scope) if state.keys[scope] == "destroyed" else None,
         )
@@ -305,10 +305,10 @@ def _limits(record: r.Record) -> Iterator[r.Limit]:
         yield "sleutelkopieen"
     if any(delivery.moment_basis in ("first_download", "ingestion") for delivery in record.deliveries):
         yield "moment_onzeker"
-    parties = [*record.packages, record.processor]
-    if any(party.status == "verklaard" for party in parties):
+    parties = {record.processor.status, *(package.status for package in record.packages)}
+    if "verklaard" in parties:
         yield "verklaring_van_derden"
-    if any(party.status == "uitstaand" for party in parties):
+    if "uitstaand" in parties:
         yield "derden_uitstaand"
     if any(left.place == "backups" for left in record.remaining):
         yield "back_ups_lopen_af"

@@ -121,7 +121,7 @@ class HoldRecord(Part):
 
 
 class GroundRecord(Part):
-    """Why it was erased. ``rules`` is the digest of the decree as data; ``order`` names the letter, where one is needed.
+    """Why it was erased. ``rules`` is the digest of the decree as data; ``order`` names the letter, if one is needed.
 
     ``successors`` are the corrections that took the place of what was erased.
     """
