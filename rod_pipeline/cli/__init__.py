@@ -12,7 +12,7 @@ from rod_pipeline.errors import RodError
 
 def application() -> typer.Typer:
     """All commands of ``rod``."""
-    from rod_pipeline.cli import contract, decree, delivery, installation, synthetic
+    from rod_pipeline.cli import contract, decisions, decree, delivery, installation, retention, synthetic
 
     app = typer.Typer(
         name="rod",
@@ -26,6 +26,8 @@ def application() -> typer.Typer:
     app.add_typer(synthetic.app, name="synthetic", help="Synthetic deliveries, whole and broken.")
     delivery.register(app)
     installation.register(app)
+    retention.register(app)
+    decisions.register(app)
     return app
 
 

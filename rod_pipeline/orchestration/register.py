@@ -1,0 +1,27 @@
+"""The copy register of an installation, Dagster's storage included.
+
+Belongs here: putting the places of the domain and Dagster's together. Does not belong here: the places
+(``retention.places``, ``erasing``).
+"""
+
+from collections.abc import Sequence
+
+from rod_pipeline.orchestration.erasing import DagsterPlace, cancel_work
+from rod_pipeline.retention.engine import StopWork
+from rod_pipeline.retention.places import places
+from rod_pipeline.retention.register import CopyRegister
+from rod_pipeline.system import System
+
+
+def copy_register(system: System) -> CopyRegister:
+    """Every place of this installation."""
+    return CopyRegister((*places(system), DagsterPlace(system.settings)))
+
+
+def stop_runs(system: System) -> StopWork:
+    """Ends the runs of Dagster on the deliveries of a purge."""
+
+    def stop(keys: Sequence[str]) -> None:
+        cancel_work(system.settings, keys)
+
+    return stop
