@@ -32,7 +32,7 @@ from typing import IO, Any, Self
 from pydantic import SecretStr
 
 from rod_pipeline.errors import RodError, TransientError
-from rod_pipeline.store import layout
+from rod_pipeline.store import layout, seaweed_identities
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.objects import ObjectStore
 
@@ -54,13 +54,22 @@ class LocalStoreFailed(TransientError):
 class LocalStore:
     """One SeaweedFS over ``folder``: data in ``folder/data``, credentials and logs beside it, all for the owner only.
 
-    ``name`` and ``bucket`` are what the settings that ``start`` returns say.
+    ``name`` and ``bucket`` are what the settings that ``start`` returns say; those of ``evidence`` say
+    ``evidence_bucket``.
     """
 
-    def __init__(self, folder: Path, *, name: str = "local", bucket: str = "rod-data") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "local",
+        bucket: str = "rod-data",
+        evidence_bucket: str = "rod-evidence",
+    ) -> None:
         self._folder = folder.absolute()
         self._name = name
         self._bucket = bucket
+        self._evidence_bucket = evidence_bucket
         self._membership: IO[bytes] | None = None
 
     def start(self) -> StoreSettings:
@@ -77,12 +86,20 @@ class LocalStore:
             try:
                 running = self._running()
                 instance = running or self._launch()
-                settings = self._settings(instance)
+                settings = self._settings(instance, self._bucket)
                 self._await_ready(settings, instance, launched=running is None)
             except BaseException:
                 self._leave()
                 raise
         return settings
+
+    def evidence(self) -> StoreSettings:
+        """Start as ``start`` does; returns the notary's settings. The evidence bucket may not be there yet."""
+        self.start()
+        instance = self._running()
+        if instance is None:
+            raise LocalStoreFailed("The embedded store ended at this very moment.", "It is tried again.")
+        return self._settings(instance, self._evidence_bucket, "notary_")
 
     def stop(self) -> None:
         """Leave; the last user to leave stops the server (SIGTERM, 40 s, SIGKILL). Does nothing when not started."""
@@ -152,7 +169,8 @@ class LocalStore:
         (self._folder / "data").mkdir(mode=0o700, exist_ok=True)
         # Its own options of an earlier start, which it would read again.
         (self._folder / "data" / "mini.options").unlink(missing_ok=True)
-        _write_private(self._folder / "s3.json", json.dumps(_identities(credentials)))
+        identities = seaweed_identities.identities(credentials, self._bucket, self._evidence_bucket)
+        _write_private(self._folder / "s3.json", json.dumps(identities))
         _write_private(self._folder / "security.toml", _security(credentials["jwt"]))
         ports = self._ports()
         arguments = [
@@ -209,25 +227,29 @@ class LocalStore:
     def _credentials(self) -> dict[str, Any]:
         """Made at the first start, kept in a file for the owner only, shown to nobody."""
         file = self._folder / "credentials.json"
-        if not file.exists():
-            made = {
-                "access_key": secrets.token_hex(10),
-                "secret_key": secrets.token_hex(24),
-                "jwt": [secrets.token_hex(24) for _ in range(4)],
-            }
-            _write_private(file, json.dumps(made))
-        credentials: dict[str, Any] = json.loads(file.read_text())
+        credentials: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        made = {
+            "access_key": secrets.token_hex(10),
+            "secret_key": secrets.token_hex(24),
+            "jwt": [secrets.token_hex(24) for _ in range(4)],
+            "notary_access_key": secrets.token_hex(10),
+            "notary_secret_key": secrets.token_hex(24),
+        }
+        if made.keys() - credentials.keys():
+            # An older installation has no notary yet.
+            credentials = made | credentials
+            _write_private(file, json.dumps(credentials))
         return credentials
 
-    def _settings(self, instance: dict[str, Any]) -> StoreSettings:
+    def _settings(self, instance: dict[str, Any], bucket: str, identity: str = "") -> StoreSettings:
         credentials = self._credentials()
         return StoreSettings(
             name=self._name,
             endpoint=f"http://127.0.0.1:{instance['s3'][0]}",
             region="local",
-            bucket=self._bucket,
-            access_key=SecretStr(credentials["access_key"]),
-            secret_key=SecretStr(credentials["secret_key"]),
+            bucket=bucket,
+            access_key=SecretStr(credentials[f"{identity}access_key"]),
+            secret_key=SecretStr(credentials[f"{identity}secret_key"]),
         )
 
     def _await_ready(self, settings: StoreSettings, instance: dict[str, Any], *, launched: bool) -> None:
@@ -338,11 +360,6 @@ def _write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-
-
-def _identities(credentials: dict[str, Any]) -> dict[str, Any]:
-    keys = {"accessKey": credentials["access_key"], "secretKey": credentials["secret_key"]}
-    return {"identities": [{"name": "rod", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List"]}]}
 
 
 def _security(keys: list[str]) -> str:

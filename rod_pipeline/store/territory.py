@@ -209,11 +209,11 @@ class TerritoryGuard:
         """The day (UTC) on which an approval given now counts."""
         return self._clock.now().date()
 
-    def approve(self, settings: StoreSettings, client: "S3Client") -> Place:
+    def approve(self, settings: StoreSettings, client: "S3Client", *, evidence: bool = False) -> Place:
         """Prove that ``client`` reaches a bucket where personal data may rest today, or raise.
 
         Looks at the client's *resolved* endpoint, not only at the settings. Sends no data: four questions about the
-        bucket at most. Raises ROD-TERRITORY-01 to 08, and ROD-STORE errors when the store does not answer.
+        bucket at most. A bucket for ``evidence`` may lock. Raises ROD-TERRITORY-01 to 08, or ROD-STORE errors.
         """
         today = self.today()
         warnings = self._policy_age(today)
@@ -250,7 +250,7 @@ class TerritoryGuard:
                     f"Bucket {settings.bucket} of store {settings.name} is not in {region}, where its endpoint is.",
                     f"Use a bucket in {region}, or the endpoint of the bucket's own region.",
                 )
-        observed |= _bucket_state(client, settings)
+        observed |= _bucket_state(client, settings, evidence=evidence)
         observed |= {"country": country, "region": region, "basis": basis, "policy": self._policy.digest}
         proof = sha256(rfc8785.dumps(observed)).hexdigest()
         return Place(settings.name, host, region, country, basis, self._policy.version, proof, warnings)
@@ -353,8 +353,8 @@ def _bucket_region(client: "S3Client", settings: StoreSettings) -> str | None:
     return answer.get("BucketRegion") or headers.get("x-amz-bucket-region")
 
 
-def _bucket_state(client: "S3Client", settings: StoreSettings) -> dict[str, str]:
-    """That nothing leaves the bucket by itself, and that all of it can be erased.
+def _bucket_state(client: "S3Client", settings: StoreSettings, *, evidence: bool) -> dict[str, str]:
+    """That nothing leaves the bucket by itself, and that all of it can be erased, unless it is for evidence.
 
     Only asked, never set: SeaweedFS takes a PUT of a replication rule for the creation of a bucket.
     """
@@ -371,6 +371,8 @@ def _bucket_state(client: "S3Client", settings: StoreSettings) -> dict[str, str]
             "Use a bucket without Object Lock for data; locks are for the evidence bucket.",
         ),
     }
+    if evidence:
+        del questions["object_lock"]
     state: dict[str, str] = {}
     for name, (ask, trouble, remedy) in questions.items():
         with translated(settings.name, f"asking about the {name.replace('_', ' ')} of its bucket"):
