@@ -2,13 +2,15 @@
 
 import ipaddress
 import ssl
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from rod_pipeline.clock import SystemClock
 
 
 class Authority:
@@ -51,7 +53,7 @@ class Authority:
         return context
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
+        now = SystemClock().now()
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
