@@ -90,6 +90,9 @@ class RetentionSection(_Section):
     late_sweep_hours: int = Field(
         default=24, ge=0, description="how long after the second inventory everything is looked through once more"
     )
+    decision_days: int = Field(
+        default=30, ge=1, description="how many days a delivery that failed waits for a person's decision; then it goes"
+    )
     drain_minutes: int = Field(default=10, ge=0, description="how long a purge waits for work on its deliveries to end")
     backups: tuple[BackupSection, ...] = Field(
         default=(), description="backups of the store, the keys or the machine, each with name and days"

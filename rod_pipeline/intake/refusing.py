@@ -7,11 +7,14 @@ The rule is DESIGN 14.2; the duty to tell is voorschrift 3e of the decree.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import PermanentError, RodError
 from rod_pipeline.ledger.events import QualityNotified, Refused
+from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.quality.notice import draft_refusal, write_notice
 
@@ -38,6 +41,30 @@ def refuse_by_decision(system: System, key: DeliveryKey) -> str:
             )
         refuse(system, intake, RefusedByPerson("A person decided that this delivery isn't kept.", "Send the notice."))
     return intake.delivery_id
+
+
+class DecisionOverdue(PermanentError):
+    """Nobody decided within the set time about a delivery that failed."""
+
+    code = "ROD-REFUSE-03"
+
+
+def refuse_undecided(system: System) -> tuple[str, ...]:
+    """Erase what failed and waited for a person for longer than ``decision_days`` (DESIGN 14.2); returns the keys.
+
+    The wait begins with the first notice about the intake. A delivery that somebody is working on is left for now.
+    """
+    latest = system.clock.now() - timedelta(days=system.settings.retention.decision_days)
+    refused = []
+    for key, intake in sorted(system.ledger.state().deliveries.items()):
+        if intake.stage != "failed" or intake.notified_at is None or intake.notified_at > latest:
+            continue
+        with suppress(Busy), system.hold(DeliveryKey.parse(key)) as held:
+            if held.stage != "failed" or held.delivery_id != intake.delivery_id:
+                continue
+            refuse(system, held, DecisionOverdue("Nobody decided in time about this delivery.", "Send the notice."))
+            refused.append(key)
+    return tuple(refused)
 
 
 class NotRefusable(PermanentError):

@@ -394,7 +394,7 @@ def _advanced(intake: IntakeState, event: _OfIntake, at: datetime, draft: _Draft
         case Refused():
             return replace(intake, refused=intake.refused or event.error)
         case QualityNotified():
-            return replace(intake, notified_at=at)
+            return replace(intake, notified_at=intake.notified_at or at)
         case Stored():
             names = [draft.copies[copy].name for copy in event.copies]
             tables = MappingProxyType(dict(zip(names, event.copies, strict=True)))
