@@ -13,7 +13,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.x509 import Certificate, ExtendedKeyUsage, ExtensionNotFound, load_pem_x509_certificates
+from cryptography.x509 import (
+    BasicConstraints,
+    Certificate,
+    DuplicateExtension,
+    ExtendedKeyUsage,
+    InvalidVersion,
+    load_der_x509_certificate,
+    load_pem_x509_certificates,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from rfc3161_client import (
     HashAlgorithm,
@@ -97,13 +105,22 @@ def _verified(token: bytes, data: bytes, certificates: Sequence[Certificate], no
     between = [certificate for certificate in certificates if certificate.issuer != certificate.subject]
     if not roots:
         raise _bad_roots()
-    # An authority may leave its own certificate out; then it has to be among ours.
-    own = None if response.signed_data.certificates else next(filter(_stamps, between), None)
+    # The authority's own certificate is taken from the answer, where a changed bit breaks its chain; from ours only
+    # when the answer has none.
+    own = [certificate for certificate in between if _stamps(certificate)]
+    between = [certificate for certificate in between if certificate not in own]
     try:
-        builder = VerifierBuilder(roots=roots, intermediates=between, nonce=nonce, tsa_certificate=own)
+        builder = VerifierBuilder(
+            roots=roots,
+            intermediates=between,
+            nonce=nonce,
+            tsa_certificate=own[0] if own and not response.signed_data.certificates else None,
+        )
         builder.build().verify_message(response, data)
+        if _has_strangers(response):
+            raise VerificationError("It holds certificates that have nothing to do with it")
         return response.tst_info.gen_time.astimezone(UTC)
-    except (VerificationError, ValueError, TypeError) as error:
+    except (VerificationError, ValueError, TypeError, InvalidVersion, DuplicateExtension) as error:
         # The library's own words are fixed sentences about the token; it knows nothing of ours.
         raise TimestampRejected(
             f"The timestamp is refused: {str(error).split(':')[0][:120].rstrip('.')}.",
@@ -113,11 +130,21 @@ def _verified(token: bytes, data: bytes, certificates: Sequence[Certificate], no
 
 
 def _stamps(certificate: Certificate) -> bool:
-    try:
-        usage = certificate.extensions.get_extension_for_class(ExtendedKeyUsage).value
-    except (ExtensionNotFound, ValueError):
-        return False
-    return ExtendedKeyUsageOID.TIME_STAMPING in usage
+    """Whether it is an authority's own certificate: one that signs timestamps and no other certificates."""
+    found = {type(extension.value): extension.value for extension in certificate.extensions}
+    usage, constraints = found.get(ExtendedKeyUsage), found.get(BasicConstraints)
+    signs_others = isinstance(constraints, BasicConstraints) and constraints.ca
+    return isinstance(usage, ExtendedKeyUsage) and ExtendedKeyUsageOID.TIME_STAMPING in usage and not signs_others
+
+
+def _has_strangers(response: TimeStampResponse) -> bool:
+    """Whether certificates are embedded that don't lead up from the one that signed. No signature covers that bag."""
+    bag = [load_der_x509_certificate(each) for each in response.signed_data.certificates]
+    signed = {(signer.issuer, signer.serial_number) for signer in response.signed_data.signer_infos}
+    chain = [each for each in bag if (each.issuer, each.serial_number) in signed][:1]
+    for below in chain:
+        chain += [each for each in bag if each.subject == below.issuer and each not in chain]
+    return len(chain) < len(bag)
 
 
 def _read(token: bytes) -> TimeStampResponse:
