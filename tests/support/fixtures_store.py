@@ -1,11 +1,13 @@
 """Fixtures around the store: one SeaweedFS for the whole test run, and a vault with a ledger, keyring and scope."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from rod_pipeline.ledger.log import Ledger
+from rod_pipeline.store import seaweed_identities
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.objects import ObjectStore
 from rod_pipeline.store.seaweed import LocalStore
@@ -25,9 +27,15 @@ def seaweed_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
 def seaweed(seaweed_folder: Path) -> Iterator[StoreSettings]:
     """A running SeaweedFS, its bucket made. Tests share the bucket; every scope is a test's own."""
     server = LocalStore(seaweed_folder)
-    settings = server.start()
+    with mock.patch.object(seaweed_identities, "identities", _for_every_bucket(seaweed_identities.identities)):
+        settings = server.start()
     yield settings
     server.stop()
+
+
+def _for_every_bucket(real: Callable[..., object]) -> Callable[..., object]:
+    """The identities of an installation, with their rights on all buckets: here many installations share a server."""
+    return lambda credentials, data, evidence: real(credentials, "*", "*")
 
 
 @pytest.fixture
