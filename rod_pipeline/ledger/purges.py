@@ -100,7 +100,8 @@ class PurgeState:
 
     ``erased`` maps (key, place) to what was erased there, counts added up over every try. ``first_clean`` is when the
     first inventory found nothing in house of that delivery, taken back when a later one finds something again.
-    ``heard_at`` is when a recipient or the processor last declared something, ``expires`` the end of the last backup.
+    ``heard_at`` is when a recipient or the processor declared something that no late inventory has seen yet,
+    ``expires`` the end of the last backup.
     """
 
     plan: PurgePlanned
@@ -138,10 +139,8 @@ class PurgeState:
         """
         if self.attested is not None:
             return "attested"
-        if self._clean(self.late):
-            return "swept"
         if self._clean(self.second):
-            return "verified"
+            return "swept" if self._clean(self.late) else "verified"
         if all((key, place) in self.erased for key in self.keys for place in PLACES):
             return "erased"
         if self.drained_at is not None:
@@ -157,8 +156,9 @@ class PurgeState:
 
     @property
     def outcome(self) -> Outcome:
-        """What the newest late inventories say. Lateness: a copy existed after the deadline of its delivery."""
-        if set(self.late) != set(self.keys) or any(seen.left for seen in self.late.values()):
+        """What the newest inventories say. Lateness: a copy existed after the deadline of its delivery."""
+        complete = self._clean(self.second) and set(self.late) == set(self.keys)
+        if not complete or any(seen.left for seen in self.late.values()):
             return "ONVOLLEDIG"
         late = any(
             subject.deadline is not None and self.gone_at(subject.key) > subject.deadline
@@ -223,7 +223,7 @@ def _inventoried(purge: PurgeState, event: Inventoried, at: datetime) -> PurgeSt
         # A new second inventory comes after a new erasure: what a late sweep found before that doesn't count.
         late = {key: found for key, found in purge.late.items() if key != event.key}
         return replace(purge, second=_with(purge.second, event.key, seen), late=MappingProxyType(late))
-    return replace(purge, late=_with(purge.late, event.key, seen))
+    return replace(purge, late=_with(purge.late, event.key, seen), heard_at=None)
 
 
 def _added(before: PlaceErased | None, event: PlaceErased) -> PlaceErased:

@@ -39,7 +39,7 @@ class Term:
 
     def overdue(self, now: datetime) -> bool:
         """Whether a copy may still exist though the deadline has passed."""
-        gone = self.purge is not None and self.purge.verified_at is not None
+        gone = self.purge is not None and self.key in self.purge.first_clean
         return self.deadline is not None and self.deadline <= now and not gone
 
 
@@ -114,11 +114,13 @@ def ripe_at(purge: PurgeState, sweep: timedelta) -> datetime | None:
 
 def _news(purge: PurgeState, now: datetime) -> bool:
     """Whether a certificate that wasn't whole can say more now."""
-    assert purge.attested is not None and purge.attested_at is not None
+    assert purge.attested is not None
     if purge.attested.outcome != "ONVOLLEDIG":
         return False
-    heard = purge.heard_at is not None and purge.heard_at >= purge.attested_at
-    expired = purge.expires is not None and purge.attested_at < purge.expires <= now
+    # Since it was last looked: what was said between that and the certificate isn't in it.
+    looked = min(seen.at for seen in purge.late.values())
+    heard = purge.heard_at is not None
+    expired = purge.expires is not None and looked < purge.expires <= now
     return heard or expired
 
 

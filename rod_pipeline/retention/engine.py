@@ -70,7 +70,7 @@ class StillThere(TransientError):
 
 
 class CameBack(TransientError):
-    """The late sweep found something that the second inventory had not."""
+    """The late sweep found something that the second inventory had not, or nothing for the first time."""
 
     code = "ROD-RETENTION-06"
 
@@ -204,8 +204,9 @@ def carry_out(
 def conclude(system: System, register: CopyRegister, purge_id: str) -> PurgeState:
     """The late sweep of a purge whose time has come; after it ``evidence.attest`` may draw up what happened.
 
-    What is found in house is erased again. If it is gone then, the wait begins anew (``CameBack``); if it stays, the
-    inventory says so, and the certificate will be ONVOLLEDIG. Raises ``TooEarly``, ``Busy``, errors of places.
+    What is found in house is put on record and erased again. If it is gone then, or if there never was a second
+    inventory that found nothing, this was that one and the wait begins anew (``CameBack``); if it stays, the inventory
+    says so, and the certificate will be ONVOLLEDIG. Raises ``TooEarly``, ``Busy``, errors of places.
     """
     with system.ledger.exclusive(purge_id):
         purge = _purge(system, purge_id)
@@ -221,17 +222,20 @@ def conclude(system: System, register: CopyRegister, purge_id: str) -> PurgeStat
                 raise StillWorking(
                     f"Somebody is working on {_names(purge)}.", "End that run; the sweep comes by itself."
                 )
+            settled = purge.verified_at is not None and not any(seen.left_in_house for seen in purge.late.values())
             found = _inventories(register, purge)
-            if any(_in_house(places) for places in found.values()):
-                was_clean = purge.verified_at is not None
+            if _is_dirty(found):
+                # On record before it is erased: what existed now must not count as gone since the second inventory.
+                _record(system, purge_id, "late", found)
+                settled = False
                 _erase(system, register, purge_id, _dirty(register, purge, found))
                 found = _inventories(register, purge)
-                if was_clean and not any(_in_house(places) for places in found.values()):
-                    _record(system, purge_id, "second", found)
-                    raise CameBack(
-                        f"The late sweep of {_names(purge)} found something; it was erased, and the wait begins anew.",
-                        "Find out what wrote it: a run that was thought dead, a restored backup, somebody by hand.",
-                    )
+            if not settled and not _is_dirty(found):
+                _record(system, purge_id, "second", found)
+                raise CameBack(
+                    f"Something of {_names(purge)} was there at its late sweep; it is gone, and the wait begins anew.",
+                    "Find out what wrote it: a run that was thought dead, a restored backup, somebody by hand.",
+                )
             _record(system, purge_id, "late", found)
         return _purge(system, purge_id)
 
@@ -348,11 +352,11 @@ def _verify(system: System, register: CopyRegister, purge_id: str, round_: str) 
     purge = _purge(system, purge_id)
     for attempt in range(_TRIES):
         found = _inventories(register, purge)
-        if not any(_in_house(places) for places in found.values()):
+        _record(system, purge_id, round_, found)
+        if not _is_dirty(found):
             break
         if attempt < _TRIES - 1:
             _erase(system, register, purge_id, _dirty(register, purge, found))
-    _record(system, purge_id, round_, found)
     left = {place.place: place.left for places in found.values() for place in _in_house(places)}
     if left:
         told = ", ".join(f"{n} in {place}" for place, n in left.items())
@@ -373,6 +377,10 @@ def _record(system: System, purge_id: str, round_: str, found: Mapping[str, tupl
             for key, places in found.items()
         )
     )
+
+
+def _is_dirty(found: Mapping[str, tuple[PlaceLeft, ...]]) -> bool:
+    return any(_in_house(places) for places in found.values())
 
 
 def _in_house(places: Sequence[PlaceLeft]) -> list[PlaceLeft]:
