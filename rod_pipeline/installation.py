@@ -10,8 +10,12 @@ from pathlib import Path
 
 from rod_pipeline.clock import Clock
 from rod_pipeline.errors import PermanentError
+from rod_pipeline.ledger.note import SigningKey
+from rod_pipeline.ledger.published import KEYS_FILE
+from rod_pipeline.settings import EvidenceSection
 from rod_pipeline.store.declaration import Declaration
 
+_ORIGIN: str = EvidenceSection.model_fields["origin"].default
 LOOPBACK = "127.0.0.1"
 
 
@@ -21,11 +25,14 @@ class AlreadyThere(PermanentError):
     code = "ROD-INSTALL-01"
 
 
-def make_installation(home: Path, clock: Clock, *, country: str, site: str, declared_by: str) -> None:
-    """Set up ``home``: a key-encryption key that only the owner can read, and a signed declaration of place.
+def make_installation(
+    home: Path, clock: Clock, *, country: str, site: str, declared_by: str, origin: str = _ORIGIN
+) -> None:
+    """Set up ``home``: a key-encryption key and a signing key that only the owner can read, and a declaration of place.
 
     The embedded store stands on this machine, and no table can know where that is: ``country``, ``site`` and the role
-    ``declared_by`` are the declaration that stands in. Raises ``AlreadyThere``; nothing is overwritten.
+    ``declared_by`` are the declaration that stands in. ``origin`` is the name of the log, and of the key that signs it.
+    Raises ``AlreadyThere``; nothing is overwritten.
     """
     vault = home / "secrets"
     if (vault / "kek").exists():
@@ -36,11 +43,8 @@ def make_installation(home: Path, clock: Clock, *, country: str, site: str, decl
     for folder in (home, vault, home / "dagster"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = secrets.token_bytes(32)
-    handle = os.open(vault / "kek", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(key.hex() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    make_signing_key(home, origin)
+    _write_secret(vault / "kek", key.hex().encode() + b"\n")
     today = clock.now().date()
     Declaration(
         host=LOOPBACK,
@@ -50,3 +54,36 @@ def make_installation(home: Path, clock: Clock, *, country: str, site: str, decl
         declared_on=today,
         valid_until=today + timedelta(days=365),
     ).signed(key).write(home / "declaration.toml")
+
+
+def make_signing_key(home: Path, origin: str) -> str:
+    """The public half (vkey) of the key that signs the log ``origin``; the key is made when there is none.
+
+    The secret goes to ``<home>/secrets/signing.pem``, for its owner only, the vkey to ``<home>/notary.vkey``, for
+    everybody. Killed between the two, it is finished the next time. Raises ``AlreadyThere`` when a public key lies
+    there whose secret is elsewhere, and ``BadKey``.
+    """
+    file, public = home / "secrets" / "signing.pem", home / KEYS_FILE
+    if public.exists() and not file.exists():
+        raise AlreadyThere(
+            f"There is a {KEYS_FILE} here, but not the signing key that belongs to it.",
+            "Put the key back from its backup: with another one, what was signed so far could not be continued.",
+        )
+    if not file.exists():
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_secret(file, SigningKey.generate(origin).to_pem())
+    vkey = str(SigningKey.from_file(origin, file).verifier)
+    if not public.exists():
+        public.write_text(vkey + "\n", "ascii")
+    return vkey
+
+
+def _write_secret(file: Path, secret: bytes) -> None:
+    """Write a file for the owner only, whole or not at all; never over another."""
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
+        written.write(secret)
+        written.flush()
+        os.fsync(written.fileno())
+    os.link(draft, file)
+    draft.unlink()

@@ -23,10 +23,15 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError, TransientError
 from rod_pipeline.intake.pleio import PleioClient, PleioSettings
 from rod_pipeline.ledger.log import Ledger
+from rod_pipeline.ledger.notary import Notary, Services
+from rod_pipeline.ledger.note import VerifyingKey
 from rod_pipeline.ledger.state import IntakeState
+from rod_pipeline.ledger.witness import Witness
 from rod_pipeline.retention.gate import refuse_purged
-from rod_pipeline.settings import BadSettings, Settings
+from rod_pipeline.settings import BadSettings, MissingSecret, Settings
 from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.store.evidence import STORE as EVIDENCE_STORE
+from rod_pipeline.store.evidence import EvidenceStore
 from rod_pipeline.store.faults import translated
 from rod_pipeline.store.keyring import LocalKeyring
 from rod_pipeline.store.objects import ObjectStore
@@ -96,18 +101,47 @@ class System:
 
     @cached_property
     def vault(self) -> Vault:
-        section = self.settings.store
-        guard = TerritoryGuard(
-            self.clock,
-            kek=self._kek,
-            declaration=section.declaration or self.settings.home / "declaration.toml",
-            adequacy=section.adequacy,
-        )
-        return Vault(self.objects, self.keyring, self.ledger, guard)
+        return Vault(self.objects, self.keyring, self.ledger, self._guard(self._kek))
 
     @cached_property
     def objects(self) -> ObjectStore:
         return ObjectStore(self._store_settings())
+
+    @cached_property
+    def evidence(self) -> EvidenceStore:
+        section = self.settings.evidence
+        embedded = section.endpoint is None
+        settings = self._local_store.evidence() if embedded else self._evidence_settings()
+        return EvidenceStore(settings, self.clock, years=section.years, lock=section.lock, embedded=embedded)
+
+    def approve_evidence_store(self) -> None:
+        """See that evidence may rest in its store today; on the record, unless this process is the notary's alone.
+
+        A process without the key-encryption key is: it may read the ledger, but not write to it.
+        """
+        try:
+            kek = self._kek
+        except MissingSecret:
+            self.evidence.approve(self._guard(None), self.ledger, record=False)
+        else:
+            self.evidence.approve(self._guard(kek), self.ledger, record=True)
+
+    def notary(self) -> Notary:
+        """Who signs and publishes the ledger. Needs no key and no credentials of the data. Raises ``BadKey``."""
+        section = self.settings.evidence
+        witness = None
+        if section.witness_url is not None:
+            witness = Witness(section.witness_url, VerifyingKey.parse(section.witness_key or ""))
+        return Notary(
+            self.settings.home,
+            self.ledger,
+            self.evidence,
+            self.clock,
+            origin=section.origin,
+            key_file=section.signing_key_file or self.settings.home / "secrets" / "signing.pem",
+            approve=self.approve_evidence_store,
+            services=Services(section.timestamp_url, section.timestamp_roots, witness),
+        )
 
     def store_time(self) -> datetime | None:
         """What time it is by the store, to the second; None when its answer doesn't say."""
@@ -170,10 +204,36 @@ class System:
     def _kek(self) -> bytes:
         return self.settings.key_encryption_key().get_secret_value()
 
+    def _guard(self, kek: bytes | None) -> TerritoryGuard:
+        section = self.settings.store
+        declaration = section.declaration or self.settings.home / "declaration.toml"
+        return TerritoryGuard(self.clock, kek=kek, declaration=declaration, adequacy=section.adequacy)
+
     @cached_property
     def _local_store(self) -> LocalStore:
         return LocalStore(
-            self.settings.home / "store", name=self.settings.store.name, bucket=self.settings.store.bucket
+            self.settings.home / "store",
+            name=self.settings.store.name,
+            bucket=self.settings.store.bucket,
+            evidence_bucket=self.settings.evidence.bucket,
+        )
+
+    def _evidence_settings(self) -> StoreSettings:
+        section = self.settings.evidence
+        if section.endpoint is None or section.access_key is None or section.secret_key is None:
+            raise BadSettings(
+                "The evidence store has an endpoint but no access key or secret key.",
+                "Hand them over as ROD_EVIDENCE__ACCESS_KEY and ROD_EVIDENCE__SECRET_KEY.",
+            )
+        return StoreSettings(
+            name=EVIDENCE_STORE,
+            endpoint=section.endpoint,
+            region=section.region,
+            bucket=section.bucket,
+            access_key=section.access_key,
+            secret_key=section.secret_key,
+            ca_bundle=section.ca_bundle,
+            checksums=self.settings.store.checksums,
         )
 
     def _store_settings(self) -> StoreSettings:

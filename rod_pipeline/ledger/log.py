@@ -8,7 +8,7 @@ Every reader works out the root of the Merkle tree from the rows that it replays
 serve to answer quickly; a proof made of them is held against that root before it is given out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from threading import Lock
@@ -47,7 +47,7 @@ from rod_pipeline.ledger.rules import SKEW, IllegalEvent, check, is_erasure
 from rod_pipeline.ledger.state import LedgerState, fold
 from rod_pipeline.ledger.tree import TreeHead
 
-__all__ = ["Ledger", "LedgerClock", "LedgerCorrupt", "LedgerTooNew", "NotInTree", "TreeHead"]
+__all__ = ["Ledger", "LedgerClock", "LedgerCorrupt", "LedgerForked", "LedgerTooNew", "NotInTree", "TreeHead"]
 
 _PAGE = 1000
 
@@ -56,6 +56,12 @@ class LedgerClock(BlockedError):
     """The clock can't be trusted."""
 
     code = "ROD-LEDGER-05"
+
+
+class LedgerForked(BlockedError):
+    """The ledger and what was published of it are two different histories."""
+
+    code = "ROD-LEDGER-09"
 
 
 class _Seen(NamedTuple):
@@ -144,6 +150,10 @@ class Ledger:
         """
         return lease(self._database.engine, name)
 
+    def shared(self, name: str) -> AbstractContextManager[None]:
+        """Hold ``name`` beside others who share it, against ``exclusive``; raises ``Busy`` at once."""
+        return lease(self._database.engine, name, shared=True)
+
     def tree_head(self) -> TreeHead:
         """Size and root of the Merkle tree over all entries. Raises as ``state`` does."""
         with self._database.reading() as connection:
@@ -186,6 +196,32 @@ class Ledger:
                 tree.compare(connection, nodes)
             if frontier != now:
                 raise corrupt("An entry of the ledger, which was read before, has changed.")
+
+    def restore(self, rows: Iterable[Row], head: TreeHead) -> None:
+        """Append rows as they were written once, all up to ``head``, or none.
+
+        For a ledger that lost its newest entries: rows that it has are passed over, and no rule is asked, for what
+        happened has happened. Raises ``LedgerForked`` when the tree comes out otherwise than ``head`` says: the ledger
+        or the rows are of another history. Else raises as ``append`` does.
+        """
+        with self._database.writing() as connection:
+            row, state, frontier = self._catch_up(connection)
+            _complete(connection, frontier)
+            entries: list[Entry] = []
+            nodes: list[Node] = []
+            for new in rows:
+                if new.seq <= state.seq:
+                    continue
+                entries.append(decoded(new, row))
+                row = new
+                connection.execute(sa.insert(TABLE).values(row._asdict()))
+                frontier, made = frontier.grown(leaf_hash(leaf_bytes(row)))
+                nodes += made
+            if (frontier.size, frontier.root()) != head:
+                raise forked(head.size)
+            state = _replayed(state, entries) if entries else state
+            tree.store(connection, nodes)
+        self._remember(_Seen(row, state, frontier))
 
     @contextmanager
     def _proving(self, size: int) -> Iterator[tuple[sa.Connection, Frontier]]:
@@ -239,6 +275,15 @@ def _bad_clock(happened: str) -> LedgerClock:
         happened,
         "Set this machine's clock right (chronyc tracking, timedatectl) and start again. If the clock is right, the "
         "newest entry was written by a machine whose clock was wrong: don't go on, have it looked at.",
+    )
+
+
+def forked(size: int) -> LedgerForked:
+    """The error for a ledger that isn't the one that was published when it had ``size`` entries."""
+    return LedgerForked(
+        f"The first {size} entries of the ledger are not those that were published.",
+        "Stop: the ledger was changed, or an old copy was put back and went on by itself. Put back the newest backup "
+        "that continues what was published (`rod ledger verify` says so), then run `rod ledger catch-up`.",
     )
 
 

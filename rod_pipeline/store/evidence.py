@@ -67,13 +67,13 @@ _APPROVAL_DAYS = 31
 class EvidenceUnlocked(BlockedError):
     """The evidence bucket would not keep what is written to it."""
 
-    code = "ROD-EVIDENCE-01"
+    code = "ROD-STORE-16"
 
 
 class EvidenceConflict(BlockedError):
     """Another text stands where this one should be written: there are two histories."""
 
-    code = "ROD-EVIDENCE-02"
+    code = "ROD-STORE-17"
 
 
 def entries_key(first: int, last: int) -> str:
@@ -165,15 +165,20 @@ class EvidenceStore:
 
         Raises ``EvidenceConflict`` when other bytes lie there, ``EvidenceUnlocked`` as ``ensure`` does.
         """
+        if not self.create(key, content):
+            self._compare(key, content)
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write an object unless there is one, locked from now on. Says whether it did; raises as ``ensure``."""
         self.ensure()
         try:
             self._write(key, content)
         except ObjectExists:
-            self._compare(key, content)
-            return
+            return False
         if not self._proved:
             self._prove(key, content)
             self._proved = True
+        return True
 
     def get(self, key: str) -> bytes:
         """The whole object. Raises ``ObjectMissing``."""

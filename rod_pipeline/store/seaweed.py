@@ -99,7 +99,8 @@ class LocalStore:
         instance = self._running()
         if instance is None:
             raise LocalStoreFailed("The embedded store ended at this very moment.", "It is tried again.")
-        return self._settings(instance, self._evidence_bucket, "notary_")
+        settings = self._settings(instance, self._evidence_bucket, "notary_")
+        return settings.model_copy(update={"name": "evidence"})
 
     def stop(self) -> None:
         """Leave; the last user to leave stops the server (SIGTERM, 40 s, SIGKILL). Does nothing when not started."""
