@@ -44,9 +44,10 @@ def stored_size(connection: sa.Connection) -> int:
     return 0 if last is None else int(last) + 1
 
 
-def store(connection: sa.Connection, nodes: Iterable[Node]) -> None:
+def store(connection: sa.Connection, nodes: Sequence[Node]) -> None:
     """Add complete subtrees, each level in order."""
-    connection.execute(sa.insert(NODES), [{"level": n.level, "idx": n.index, "hash": n.hash} for n in nodes])
+    if nodes:
+        connection.execute(sa.insert(NODES), [{"level": n.level, "idx": n.index, "hash": n.hash} for n in nodes])
 
 
 def complete(connection: sa.Connection, now: Frontier, leaves: Callable[[int], Sequence[bytes]]) -> None:

@@ -4,8 +4,10 @@ import itertools
 
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.deliveries import new_id
+from rod_pipeline.ledger.database import Database
 from rod_pipeline.ledger.events import KeyCreated
 from rod_pipeline.ledger.log import Ledger
+from rod_pipeline.ledger.tree import stored_size
 from tests.support.ledger_worker import go, spawned
 
 BATCH = 3
@@ -32,6 +34,10 @@ def test_a_killed_writer_leaves_whole_transactions_and_no_lock(ledger_url: str) 
         for start in range(0, len(entries), BATCH):
             assert len({entry.at for entry in entries[start : start + BATCH]}) == 1
         assert ledger.state().seq == len(entries)
+        # Entries and their hashes were written together: nothing has to be caught up with.
+        with Database(ledger_url).reading() as connection:
+            assert stored_size(connection) == len(entries)
+        ledger.verify_tree()
 
 
 def test_the_lock_falls_with_the_process_that_holds_it(ledger_url: str) -> None:
