@@ -66,7 +66,7 @@ class CodeEnded(Event):
 
     kind: Literal["code_ended"] = "code_ended"
     delivery_id: Id
-    reason: Literal["verified", "wrong", "used", "expired", "replaced", "refused"]
+    reason: Literal["verified", "wrong", "used", "expired", "replaced", "refused", "erased"]
 
 
 class TerritoryApproved(Event):

@@ -1,4 +1,4 @@
-"""Leases: one worker at a time for one thing.
+"""Leases: one worker at a time for one thing, or any number of readers.
 
 Belongs here: mutual exclusion between processes, bound to the life of the holder. Does not belong here: who may do
 what.
@@ -30,8 +30,11 @@ class Busy(TransientError):
 
 
 @contextmanager
-def lease(engine: Engine, name: str) -> Iterator[None]:
-    """Hold ``name`` for as long as the block lasts; raises ``Busy`` at once when somebody else holds it."""
+def lease(engine: Engine, name: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold ``name`` for as long as the block lasts; raises ``Busy`` at once when somebody else holds it.
+
+    Any number may hold it ``shared`` at the same time, but nobody beside a holder who doesn't share.
+    """
     if engine.dialect.name == "sqlite":
         database = Path(engine.url.database or "ledger.db")
         folder = database.with_name(database.name + ".leases")
@@ -39,19 +42,20 @@ def lease(engine: Engine, name: str) -> Iterator[None]:
         handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise _busy() from None
             yield
         finally:
             os.close(handle)
     else:
+        kind = "_shared" if shared else ""
         number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
         with translated("postgresql"):
             connection = engine.connect()
         try:
             with translated("postgresql"):
-                held = connection.execute(text("select pg_try_advisory_lock(:n)"), {"n": number}).scalar_one()
+                held = connection.execute(text(f"select pg_try_advisory_lock{kind}(:n)"), {"n": number}).scalar_one()
                 connection.commit()
             if not held:
                 raise _busy()
@@ -60,7 +64,7 @@ def lease(engine: Engine, name: str) -> Iterator[None]:
             finally:
                 # A broken session has lost its lock already; a closed one would give it back a moment too late.
                 with suppress(DBAPIError):
-                    connection.execute(text("select pg_advisory_unlock(:n)"), {"n": number})
+                    connection.execute(text(f"select pg_advisory_unlock{kind}(:n)"), {"n": number})
                     connection.commit()
         finally:
             connection.close()

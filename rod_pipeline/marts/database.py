@@ -10,7 +10,7 @@ Between building and sealing the file stands in a folder in memory (tmpfs) that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rod_pipeline.deliveries import new_id
-from rod_pipeline.errors import PermanentError, TransientError
+from rod_pipeline.errors import PermanentError, RodError, TransientError
 from rod_pipeline.ledger.events import Accessed, DatabaseBuilt
 from rod_pipeline.marts import studentaantallen as counts
-from rod_pipeline.marts.memory import memory_folder, open_in_memory
+from rod_pipeline.marts.memory import open_in_memory
+from rod_pipeline.store.scratch import memory_folder
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -52,7 +53,10 @@ class Generation:
     size: int
 
 
-_LEASE = "mart_database"
+LEASE = "mart_database"
+"""Whoever builds a generation, or erases those with a certain delivery, holds this."""
+FILE = "restricted.duckdb"
+_TRIES = 5
 ACTUEEL = """
 create view studentaantallen_actueel as
 select * exclude (rang) from (
@@ -69,7 +73,11 @@ where rang = 1
 
 def feeding(state: LedgerState) -> tuple[IntakeState, ...]:
     """The deliveries that a generation is built from: stored, not corrected, with this mart built; oldest first."""
-    living = [d for d in state.deliveries.values() if d.stage == "stored" and d.corrected_by is None and counts.NAME in d.marts]
+    living = [
+        d
+        for d in state.deliveries.values()
+        if d.stage == "stored" and d.corrected_by is None and counts.NAME in d.marts
+    ]
     return tuple(sorted(living, key=lambda d: d.key))
 
 
@@ -80,7 +88,7 @@ def build_database(system: System, connection: DuckDBPyConnection) -> Generation
     during the build.
     """
     # One at a time: whoever takes over erases every other generation, also one that is still being built.
-    with system.ledger.exclusive(_LEASE):
+    with system.ledger.exclusive(LEASE):
         retire(system)
         return _build(system, connection)
 
@@ -117,7 +125,7 @@ def _build(system: System, connection: DuckDBPyConnection) -> Generation:
     system.vault.create_key(generation)
     try:
         with memory_folder() as folder:
-            file = folder / "restricted.duckdb"
+            file = folder / FILE
             _save(connection, file)
             with system.vault.write_raw(generation, "database", "restricted") as writer, file.open("rb") as built:
                 while block := built.read(1 << 20):
@@ -162,15 +170,33 @@ def retire(system: System) -> int:
 def open_database(system: System, actor: str, purpose: str) -> Iterator[DuckDBPyConnection]:
     """The current generation, read-only and in memory, for as long as the block lasts.
 
-    This is the one way to restricted marts (DESIGN 14.17); each opening is an event in the ledger with its purpose.
+    This is the one way to restricted marts (DESIGN 14.17); each opening is an event in the ledger with its purpose. The
+    generation is held, shared, until the block ends: a purge waits for its readers. When a new generation takes over
+    before this one is open, that one is opened. Raises ``NoDatabaseYet`` and what the vault raises.
     """
-    current = system.ledger.state().generation
-    if current is None:
-        raise NoDatabaseYet("There is no mart database yet.", "Wait until the first delivery has gone through.")
-    event = Accessed.model_validate({"actor": actor, "purpose": purpose, "copy_id": current.copy_id})
-    system.ledger.append(event)
-    with system.vault.open_raw(current.copy_id) as sealed, open_in_memory(sealed) as connection:
-        yield connection
+    with ExitStack() as stack:
+        yield _opened(system, actor, purpose, stack)
+
+
+def _opened(system: System, actor: str, purpose: str, stack: ExitStack) -> DuckDBPyConnection:
+    for _ in range(_TRIES):
+        current = system.ledger.state().generation
+        if current is None:
+            raise NoDatabaseYet("There is no mart database yet.", "Wait until the first delivery has gone through.")
+        event = Accessed.model_validate({"actor": actor, "purpose": purpose, "copy_id": current.copy_id})
+        with ExitStack() as attempt:
+            try:
+                attempt.enter_context(system.ledger.shared(current.generation))
+                system.ledger.append(event)
+                sealed = attempt.enter_context(system.vault.open_raw(current.copy_id))
+                connection = attempt.enter_context(open_in_memory(sealed))
+            except RodError:
+                if system.ledger.state().generation == current:
+                    raise
+                continue
+            stack.push(attempt.pop_all())
+            return connection
+    raise BuiltMeanwhile("New mart databases kept taking over while one was being opened.", "Open it again.")
 
 
 class _Rows:

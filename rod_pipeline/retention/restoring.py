@@ -12,6 +12,7 @@ from rod_pipeline.errors import RodError
 from rod_pipeline.ledger.purges import PurgeState
 from rod_pipeline.retention.engine import StopWork, begin, carry_out, plan
 from rod_pipeline.retention.register import CopyRegister
+from rod_pipeline.store import scratch
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -24,6 +25,8 @@ def recover(system: System, register: CopyRegister, stop_work: StopWork = lambda
     ``carry_out`` raises, after everything else was erased all the same, and what a place raises that can't be asked:
     then nothing may be started.
     """
+    # What dead processes left tells nobody of which delivery it is, and would count for each.
+    scratch.sweep()
     purges: list[PurgeState] = []
     failures: list[RodError] = []
 
@@ -38,6 +41,9 @@ def recover(system: System, register: CopyRegister, stop_work: StopWork = lambda
             go_on(purge.purge_id)
     for key in came_back(system, register):
         go_on(begin(system, plan(system, [key], "restored"), "recovery"))
+    # Intakes that were refused or replaced, and mart databases that were rebuilt, were erased without a purge.
+    for scope in system.vault.revived():
+        system.vault.erase_scope(scope, "purged")
     if failures:
         raise failures[0]
     return tuple(purges)

@@ -17,8 +17,10 @@ import contextlib
 import fcntl
 import hmac
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
@@ -31,6 +33,8 @@ from rod_pipeline.store.sealing import ScopeKey
 
 _MAGIC = b"ROD-KEY1"
 _NONCE_BYTES = 12
+# A key file, or a draft of one that a killed process left.
+_TRACE = re.compile(r"(?P<scope>[0-9a-f]{16})\.key")
 
 
 class KeyGone(PermanentError):
@@ -78,6 +82,10 @@ class Keyring(Protocol):
 
     def exists(self, scope: str) -> bool:
         """Whether ``scope`` has a key now."""
+        ...
+
+    def traces(self) -> Mapping[str, int]:
+        """For each scope how many files hold, or may hold, key material of it; drafts of a killed creation count."""
         ...
 
     def destroy(self, scope: str) -> None:
@@ -144,20 +152,24 @@ class LocalKeyring:
         """Whether ``scope`` has a key now."""
         return self._file(scope).exists() and not self._gone(scope).exists()
 
+    def traces(self) -> Mapping[str, int]:
+        """For each scope how many files hold, or may hold, key material of it; drafts of a killed creation count."""
+        found = (_TRACE.search(file.name) for file in self._folder.iterdir())
+        return Counter(match["scope"] for match in found if match)
+
     def destroy(self, scope: str) -> None:
         """Destroy the key of ``scope`` and verify that it is gone. Can be run twice. Raises ``KeyStillThere``."""
         with self._locked():
             if not self._gone(scope).exists():
                 self._put(self._gone(scope), b"")
-            # Drafts of an interrupted creation too: they start with the scope as well.
-            for file in self._folder.glob(f"*{scope}.key*"):
+            for file in self._traces(scope):
                 with file.open("r+b") as handle:
                     handle.write(secrets.token_bytes(file.stat().st_size))
                     handle.flush()
                     os.fsync(handle.fileno())
                 file.unlink()
             self._sync()
-        left = list(self._folder.glob(f"*{scope}.key*"))
+        left = self._traces(scope)
         try:
             self.get(scope)
         except KeyGone:
@@ -167,6 +179,10 @@ class LocalKeyring:
             "A key was destroyed, but something of it can still be found in the keyring.",
             "Check who else writes to the folder of the keyring; then erase again.",
         )
+
+    def _traces(self, scope: str) -> list[Path]:
+        found = ((_TRACE.search(file.name), file) for file in self._folder.iterdir())
+        return [file for match, file in found if match and match["scope"] == scope]
 
     def _recognise(self, kek: bytes) -> None:
         """Refuse a KEK that would make a keyring of two halves."""

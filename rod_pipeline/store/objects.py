@@ -11,9 +11,10 @@ again until nothing is left, and only that last listing counts.
 
 import base64
 import io
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import md5, sha256
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -50,11 +51,44 @@ class Inventory:
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
-    """How much was removed: versions and delete markers together, and open uploads."""
+class Tally:
+    """How many versions, delete markers and open uploads."""
 
-    versions: int
-    uploads: int
+    versions: int = 0
+    markers: int = 0
+    uploads: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.versions or self.markers or self.uploads)
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.versions + other.versions, self.markers + other.markers, self.uploads + other.uploads)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How much was removed: in all, and of each key that was to be counted apart and had something."""
+
+    total: Tally
+    by_key: Mapping[str, Tally]
+
+
+@dataclass(slots=True)
+class _Removed:
+    """What an erasure came across: each kind in total, and by key for the keys that are counted apart."""
+
+    apart: Collection[str]
+    kinds: Counter[str] = field(default_factory=Counter)
+    by_key: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def count(self, kind: str, key: str) -> None:
+        self.kinds[kind] += 1
+        if key in self.apart:
+            self.by_key.setdefault(key, Counter())[kind] += 1
+
+
+_Found = list[tuple[str, str, str]]
+"""Entries of a listing: kind (of ``Tally``), key, and version or upload id."""
 
 
 class ObjectStore:
@@ -102,80 +136,103 @@ class ObjectStore:
 
     def inventory(self, prefix: str) -> Inventory:
         """Everything under ``prefix``: versions, delete markers and open uploads, all pages of them."""
-        versions: list[tuple[str, str]] = []
-        markers: list[tuple[str, str]] = []
-        uploads: list[tuple[str, str]] = []
+        found: dict[str, list[tuple[str, str]]] = {"versions": [], "markers": [], "uploads": []}
+        for kind, key, number in self._everything(prefix):
+            found[kind].append((key, number))
+        return Inventory(tuple(found["versions"]), tuple(found["markers"]), tuple(found["uploads"]))
+
+    def tally(self, prefix: str) -> Tally:
+        """How much lies under ``prefix``, all pages of it, in little memory."""
+        return Tally(**Counter(kind for kind, _, _ in self._everything(prefix)))
+
+    def folders(self, prefix: str) -> frozenset[str]:
+        """The next segments of the keys below ``prefix``, which ends in ``/``; open uploads count too.
+
+        A server may go on listing a folder that has become empty.
+        """
+        found: set[str] = set()
+        with translated(self.name, "listing its folders"):
+            for page in self.client.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=prefix, Delimiter="/"
+            ):
+                found |= {common["Prefix"] for common in page.get("CommonPrefixes", ())}
+            # Not grouped: SeaweedFS pays no attention to the delimiter here.
+            for uploads in self.client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            ):
+                found |= {upload["Key"] for upload in uploads.get("Uploads", ())}
+        return frozenset(name.removeprefix(prefix).split("/", 1)[0] for name in found)
+
+    def erase(self, key: str, apart: Collection[str] = ()) -> Erased:
+        """Remove every version, delete marker and open upload of ``key`` until none is found.
+
+        A ``key`` that ends in ``/`` is a prefix: everything under it goes; ``apart`` are keys to count one by one. Can
+        be run twice. Raises ``EraseIncomplete`` when something stays.
+        """
+        removed = _Removed(apart)
+        for _ in range(2):
+            # The second time for a part that was in flight during the abort, or a writer that completed meanwhile.
+            self._until_empty(key, self._first_uploads, self._abort_batch, removed)
+            self._until_empty(key, self._first_versions, self._delete_batch, removed)
+        return Erased(Tally(**removed.kinds), {name: Tally(**kinds) for name, kinds in removed.by_key.items()})
+
+    def _everything(self, prefix: str) -> Iterator[tuple[str, str, str]]:
         with translated(self.name, "listing its objects"):
             for page in self.client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix):
-                versions += ((v["Key"], v["VersionId"]) for v in page.get("Versions", ()))
-                markers += ((m["Key"], m["VersionId"]) for m in page.get("DeleteMarkers", ()))
+                yield from (("versions", v["Key"], v["VersionId"]) for v in page.get("Versions", ()))
+                yield from (("markers", m["Key"], m["VersionId"]) for m in page.get("DeleteMarkers", ()))
             for found in self.client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._bucket, Prefix=prefix
             ):
-                uploads += ((u["Key"], u["UploadId"]) for u in found.get("Uploads", ()))
-        return Inventory(tuple(versions), tuple(markers), tuple(uploads))
-
-    def erase(self, key: str) -> Erased:
-        """Remove every version, delete marker and open upload of ``key`` until none is found.
-
-        A ``key`` that ends in ``/`` is a prefix: everything under it goes. Can be run twice. Raises
-        ``EraseIncomplete`` when something stays.
-        """
-        uploads = self._abort_uploads(key)
-        versions = self._delete_versions(key)
-        # A part that was in flight during the abort, or a writer that completed meanwhile, shows only now.
-        uploads += self._abort_uploads(key)
-        versions += self._delete_versions(key)
-        return Erased(versions, uploads)
-
-    def _delete_versions(self, key: str) -> int:
-        return self._until_empty(key, self._first_versions, self._delete_batch)
-
-    def _abort_uploads(self, key: str) -> int:
-        return self._until_empty(key, self._first_uploads, self._abort_batch)
+                yield from (("uploads", u["Key"], u["UploadId"]) for u in found.get("Uploads", ()))
 
     def _until_empty(
         self,
         key: str,
-        first_page: Callable[[str], list[tuple[str, str]]],
-        remove: Callable[[list[tuple[str, str]]], set[str]],
-    ) -> int:
+        first_page: Callable[[str], _Found],
+        remove: Callable[[_Found], set[str]],
+        removed: _Removed,
+    ) -> None:
         """First page, remove, again. Never a second page: servers lose keys in those."""
-        removed: set[tuple[str, str]] = set()
+        before: set[tuple[str, str, str]] = set()
         complaints: set[str] = set()
         in_vain = 0
         while found := first_page(key):
-            in_vain += set(found) <= removed
+            fresh = [entry for entry in found if entry not in before]
+            in_vain += not fresh
             if in_vain == 3:
                 codes = ", ".join(sorted(complaints)) or "no reason given"
                 raise EraseIncomplete(
                     f"Store {self.name} keeps {len(found)} versions or uploads that were deleted ({codes}).",
                     "Look for a lock, a retention rule or a missing right on the bucket; then erase again.",
                 )
+            for kind, name, _ in fresh:
+                removed.count(kind, name)
             complaints = remove(found)
-            removed |= set(found)
-        return len(removed)
+            before = set(found)
 
-    def _first_versions(self, key: str) -> list[tuple[str, str]]:
+    def _first_versions(self, key: str) -> _Found:
         with translated(self.name, "listing what to erase"):
             page = self.client.list_object_versions(Bucket=self._bucket, Prefix=key, MaxKeys=_BATCH)
-        found = [(v["Key"], v["VersionId"]) for v in page.get("Versions", ())]
-        found += [(m["Key"], m["VersionId"]) for m in page.get("DeleteMarkers", ())]
-        return [entry for entry in found if _meant(key, entry[0])]
+        found = [("versions", v["Key"], v["VersionId"]) for v in page.get("Versions", ())]
+        found += [("markers", m["Key"], m["VersionId"]) for m in page.get("DeleteMarkers", ())]
+        return [entry for entry in found if _meant(key, entry[1])]
 
-    def _first_uploads(self, key: str) -> list[tuple[str, str]]:
+    def _first_uploads(self, key: str) -> _Found:
         with translated(self.name, "listing uploads to abort"):
             page = self.client.list_multipart_uploads(Bucket=self._bucket, Prefix=key)
-        return [(u["Key"], u["UploadId"]) for u in page.get("Uploads", ()) if _meant(key, u["Key"])]
+        return [("uploads", u["Key"], u["UploadId"]) for u in page.get("Uploads", ()) if _meant(key, u["Key"])]
 
-    def _delete_batch(self, found: list[tuple[str, str]]) -> set[str]:
-        batch: list[ObjectIdentifierTypeDef] = [{"Key": k, "VersionId": v} for k, v in found[:_BATCH]]
+    def _delete_batch(self, found: _Found) -> set[str]:
+        batch: list[ObjectIdentifierTypeDef] = [
+            {"Key": key, "VersionId": version} for _, key, version in found[:_BATCH]
+        ]
         with translated(self.name, "erasing objects"):
             answer = self.client.delete_objects(Bucket=self._bucket, Delete={"Objects": batch})
         return {str(error.get("Code", "unknown")) for error in answer.get("Errors", ())}
 
-    def _abort_batch(self, found: list[tuple[str, str]]) -> set[str]:
-        for key, upload in found:
+    def _abort_batch(self, found: _Found) -> set[str]:
+        for _, key, upload in found:
             try:
                 with translated(self.name, "aborting an upload"):
                     self.client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)

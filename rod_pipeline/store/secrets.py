@@ -151,6 +151,11 @@ class SecretStore:
         start = self._file(scope, "x").name.removesuffix("x.sealed")
         self._remove([file for file in self._files() if file.name.startswith((start, f".{start}"))])
 
+    def count(self, scope: str) -> int:
+        """How many secrets of a scope there are, drafts included."""
+        found = (_SEALED.match(file.name.removeprefix(".")) for file in self._files())
+        return sum(match["scope"] == scope for match in found if match)
+
     def scopes(self) -> frozenset[str]:
         """The scopes that have a secret, or a draft of one."""
         found = (_SEALED.match(file.name.removeprefix(".")) for file in self._files())

@@ -1,51 +1,46 @@
 """Everything personal goes in and out here.
 
-Belongs here: the one order in which a copy comes to be, is read, and is erased. Does not belong here: what the copies
-are for (``ledger`` says, the domain decides), how bytes are sealed (``sealing``), stored (``objects``) and named
-(``layout``).
+Belongs here: the one order in which a copy comes to be and is read. Does not belong here: what the copies are for
+(``ledger`` says, the domain decides), how they are erased (``erasing``), how bytes are sealed (``sealing``), stored
+(``objects``) and named (``layout``).
 
 A copy comes to be in one order, whatever is in it: the territory guard approved the place today; the copy stands in the
 ledger; its bytes go out sealed, to a key that nothing was ever written to; it is read back from the store and agrees,
 byte for byte and under its key; the ledger says so. Killed at any instant, this leaves at most a registered copy and
-sealed bytes that nobody reads, and ``sweep`` removes both. An erasure asks nobody: no approval, no probe.
+sealed bytes that nobody reads, and ``sweep`` removes both. What lies under a tombstone is neither read nor written.
 """
 
 import contextlib
 import io
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, cast
 
 import polars as pl
 from polars.exceptions import PolarsError
 from polars.io.parquet import ParquetDecryptionProperties, ParquetEncryptionProperties
 
 from rod_pipeline.deliveries import new_id
-from rod_pipeline.errors import PermanentError, RodError
-from rod_pipeline.ledger.events import (
-    CopyErased,
-    CopyRegistered,
-    CopyVerified,
-    KeyCreated,
-    KeyDestroyed,
-    TerritoryApproved,
-)
+from rod_pipeline.errors import BlockedError, PermanentError, RodError
+from rod_pipeline.ledger.events import CopyRegistered, CopyVerified, KeyCreated, TerritoryApproved
 from rod_pipeline.ledger.log import Ledger
-from rod_pipeline.ledger.state import CopyState
+from rod_pipeline.ledger.state import CopyState, LedgerState
 from rod_pipeline.ledger.vocabulary import Zone
-from rod_pipeline.store import layout, probe
+from rod_pipeline.store import layout, probe, scratch
+from rod_pipeline.store.erasing import CopyUnavailable, Eraser, Ground
 from rod_pipeline.store.keyring import KeyGone, Keyring
 from rod_pipeline.store.objects import ObjectStore, ObjectWriter, pieces
 from rod_pipeline.store.sealing import KeepsError, ScopeKey
 from rod_pipeline.store.territory import TerritoryGuard
 
+__all__ = ["Copy", "CopyUnavailable", "Ground", "RawWriter", "Vault"]
+
 _log = logging.getLogger(__name__)
-Ground = Literal["unfinished", "replaced", "refused", "rebuilt", "purged"]
 
 
 class CopyDamaged(PermanentError):
@@ -54,16 +49,22 @@ class CopyDamaged(PermanentError):
     code = "ROD-STORE-11"
 
 
-class CopyUnavailable(PermanentError):
-    """The ledger does not let this copy be read or erased here."""
-
-    code = "ROD-STORE-12"
-
-
 class TableUnwritable(PermanentError):
     """A table could not be computed or written."""
 
     code = "ROD-STORE-13"
+
+
+class TombstonedScope(PermanentError):
+    """The ledger has a tombstone on what was to be read or written."""
+
+    code = "ROD-STORE-14"
+
+
+class ErasedCameBack(BlockedError):
+    """Something is in the store or the keyring again that had been erased for good."""
+
+    code = "ROD-STORE-15"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +106,25 @@ class _Draft:
     copy: Copy | None = field(default=None)
 
 
-class Vault:
+class Vault(Eraser):
     """Sealed copies in one store, under the keys of one keyring, on the record of one ledger.
 
     Safe to share between threads as far as its parts are; one process per run is what it is made for.
     """
 
     def __init__(self, objects: ObjectStore, keyring: Keyring, ledger: Ledger, guard: TerritoryGuard) -> None:
-        self._objects = objects
-        self._keyring = keyring
-        self._ledger = ledger
+        super().__init__(objects, keyring, ledger)
         self._guard = guard
         self._approved_on: date | None = None
 
     def create_key(self, scope: str) -> None:
-        """See that ``scope`` has its key, and that the ledger knows. Can be run twice. Raises ``KeyGone``."""
-        known = self._ledger.state().keys.get(scope)
+        """See that ``scope`` has its key, and that the ledger knows. Can be run twice.
+
+        Raises ``TombstonedScope``, ``KeyGone``.
+        """
+        state = self._ledger.state()
+        _refuse_tombstoned(state, scope)
+        known = state.keys.get(scope)
         if known == "destroyed":
             # Also when a backup brought the keyring's file back.
             raise KeyGone(
@@ -203,51 +207,11 @@ class Vault:
         with self._in_memory(copy.object_key, copy.size, copy.sha256) as path:
             yield pl.scan_parquet(path, decryption=ParquetDecryptionProperties(footer_key=key.footer_key))
 
-    def erase(self, copies: Iterable[str], ground: Ground) -> None:
-        """Remove all that the store holds of ``copies`` and record it. Copies erased before are skipped.
-
-        Raises ``CopyUnavailable`` for an unknown copy or one in another store, ``EraseIncomplete``.
-        """
-        known = self._ledger.state().copies
-        for copy_id in copies:
-            copy = self._here(known.get(copy_id))
-            if copy.status == "erased":
-                continue
-            erased = self._objects.erase(copy.object_key)
-            self._ledger.append(
-                CopyErased(copy_id=copy_id, versions=erased.versions, uploads=erased.uploads, ground=ground)
-            )
-
-    def erase_scope(self, scope: str, ground: Ground) -> None:
-        """Destroy the key of ``scope``, then erase everything under it, also what the ledger does not know.
-
-        Can be killed and run again at any instant. From the first step on nothing of the scope can be read or written.
-        """
-        self._keyring.destroy(scope)
-        if self._ledger.state().keys.get(scope) != "destroyed":
-            self._ledger.append(KeyDestroyed(scope=scope))
-        self.erase([copy.copy_id for copy in self._ledger.state().live_copies(scope)], ground)
-        # A writer that was killed by the loss of its key may have completed behind our back.
-        for prefix in layout.scope_prefixes(scope):
-            self._objects.erase(prefix)
-
-    def sweep(self, scope: str | None = None) -> int:
-        """Erase what killed writers left: copies that were registered and never verified. Returns how many.
-
-        Call it only while nobody writes to ``scope`` (or, without one, to anything).
-        """
-        left = [
-            copy.copy_id
-            for copy in self._ledger.state().copies.values()
-            if copy.status == "registered" and scope in (None, copy.scope) and copy.store == self._objects.name
-        ]
-        self.erase(left, "unfinished")
-        return len(left)
-
     @contextlib.contextmanager
     def _new_copy(self, scope: str, zone: Zone, name: str, reread: Callable[[_Draft], int | None]) -> Iterator[_Draft]:
         """The one order in which a copy comes to be; see the top of this module."""
         self._approve()
+        _refuse_tombstoned(self._ledger.state(), scope)
         key = self._keyring.get(scope)
         copy_id = new_id()
         object_key = layout.object_key(zone, scope, name, copy_id)
@@ -277,10 +241,11 @@ class Vault:
             _log.warning("A copy that failed could not be removed now (%s); it is swept later.", error.code)
 
     def _approve(self) -> None:
-        """The guard's approval of today, on the record, and a store that keeps its promises."""
+        """Once a day: the guard's approval, on the record, a store that keeps its promises, and nothing come back."""
         today = self._guard.today()
         if self._approved_on == today:
             return
+        scratch.claim()
         place = self._guard.approve(self._objects.settings, self._objects.client)
         known = self._ledger.state().territory.get(place.store)
         if known is None or known.approval.proof != place.proof:
@@ -296,6 +261,11 @@ class Vault:
                 )
             )
         probe.prove(self._objects)
+        if revived := self.revived():
+            raise ErasedCameBack(
+                f"What was erased came back: something of {len(revived)} deliveries or mart databases is there again.",
+                "Nothing is read or written until it is erased again: run `rod recover`. Then find what brought it.",
+            )
         self._approved_on = today
 
     def _verified(self, copy_id: str) -> CopyState:
@@ -303,20 +273,11 @@ class Vault:
         self._approve()
         state = self._ledger.state()
         copy = self._here(state.copies.get(copy_id))
+        _refuse_tombstoned(state, copy.scope)
         if state.keys.get(copy.scope) == "destroyed" or copy.status != "verified":
             raise CopyUnavailable(
                 f"A copy in {copy.zone} can't be read: it is {copy.status}, its key {state.keys.get(copy.scope)}.",
                 "Only a verified copy under a living key is read. Run the step again that makes it.",
-            )
-        return copy
-
-    def _here(self, copy: CopyState | None) -> CopyState:
-        if copy is None:
-            raise CopyUnavailable("The ledger knows no such copy.", "Ask the ledger for the copies of the delivery.")
-        if copy.store != self._objects.name:
-            raise CopyUnavailable(
-                f"A copy lies in store {copy.store}, and this is store {self._objects.name}.",
-                "Run it with the settings of the store where the copy lies.",
             )
         return copy
 
@@ -370,6 +331,14 @@ class _Hashing(AbstractContextManager["_Hashing"]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _refuse_tombstoned(state: LedgerState, scope: str) -> None:
+    if (stone := state.tombstone_of(scope)) is not None:
+        raise TombstonedScope(
+            f"Delivery {stone.key} was erased on purpose: its tombstone is {stone.purge_id}.",
+            "There is nothing to mend. Nothing of it is read or written any more; a correction has a key of its own.",
+        )
 
 
 def _agree(size: int, digest: str, expected_size: int | None, expected_digest: str | None) -> None:

@@ -21,8 +21,8 @@ from rod_pipeline.errors import RodError
 from rod_pipeline.intake.announcing import announce
 from rod_pipeline.intake.tidying import CODE as CODE_KEPT
 from rod_pipeline.intake.tidying import LINKS
-from rod_pipeline.marts import memory
 from rod_pipeline.marts.database import open_database
+from rod_pipeline.store import scratch
 from rod_pipeline.store.objects import ObjectStore, pieces
 from rod_pipeline.store.seaweed import LocalStore
 from rod_pipeline.synthetic.population import Population
@@ -110,7 +110,7 @@ def in_clear(bench: Bench, *elsewhere: Path) -> list[str]:
 def left_in_memory() -> list[Path]:
     """Folders in memory whose process is gone."""
     found = [folder for folder in Path("/dev/shm").glob("rod-*-*-*") if folder.is_dir()]
-    return [folder for folder in found if memory._started(int(folder.name.split("-")[1])) != folder.name.split("-")[2]]
+    return [folder for folder in found if scratch._started(int(folder.name.split("-")[1])) != folder.name.split("-")[2]]
 
 
 def unreadable(bench: Bench, key: str) -> list[str]:

@@ -46,8 +46,8 @@ def postgres_server() -> Iterator[PostgresServer]:
     """Start a server, stop it when the block ends. Root can't run PostgreSQL, so as root it runs as ``postgres``."""
     programs = _programs()
     account = "postgres" if os.getuid() == 0 else None
-    # Not below pytest's own folder, which another account may not enter.
-    folder = Path(tempfile.mkdtemp(prefix="rod-postgres-"))
+    # Not below a folder of pytest or of this process, which another account may not enter.
+    folder = Path(tempfile.mkdtemp(prefix="rod-postgres-", dir=os.environ.get("TMPDIR", "/tmp")))
     try:
         if account:
             shutil.chown(folder, account)

@@ -1,0 +1,157 @@
+"""Scratch: where libraries may put what doesn't fit, in memory only.
+
+Belongs here: one folder on tmpfs per process, for everything that is spilled or staged, and removing what dead
+processes left. Does not belong here: what is staged (``marts.database``), when a purge may count it as gone
+(``retention``).
+
+Polars spills in clear when memory runs short, whatever its source was sealed with, and a killed process leaves its
+spill behind (by default below /var/tmp, until another process happens to spill). DuckDB is told not to spill at all. So
+before anything personal is read or written, the vault has this process ``claim`` a folder of its own, named after its
+pid and the moment it started; Polars and Python's ``tempfile`` are pointed there. Polars reads its variable at its
+first spill, so claiming after its import is early enough. ``TMPDIR`` stays as it is: a child that touches data opens a
+vault and claims a folder of its own, and other programs (a database, a browser) may run under another account.
+
+The folder goes when its process ends. A killed one leaves it, in memory, until the next process claims its own or a
+purge looks for it.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from rod_pipeline.errors import PermanentError
+
+ROOT = Path("/dev/shm")  # noqa: S108 - asked for by name: it has to be memory, and is checked to be
+_PREFIX = "rod-"
+_DEFAULT_SPILL = ("/var/tmp", "/tmp")  # noqa: S108 - where Polars puts its spill when nobody says where
+_lock = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    pid: int
+    folder: Path
+
+
+_claimed: _Claim | None = None
+
+
+class NoMemoryFolder(PermanentError):
+    """This machine has no file system in memory."""
+
+    code = "ROD-MART-03"
+
+
+def claim() -> Path:
+    """The folder of this process, made at the first call; from then on libraries spill and stage there.
+
+    Raises ``NoMemoryFolder`` where there is no tmpfs at /dev/shm.
+    """
+    global _claimed
+    with _lock:
+        # A fork starts with its parent's claim, which is not its own.
+        if _claimed is None or _claimed.pid != os.getpid() or not _claimed.folder.exists():
+            if not _is_memory(ROOT):
+                raise NoMemoryFolder(
+                    "There is no file system in memory at /dev/shm, so nothing can be processed without touching disk.",
+                    "Mount a tmpfs at /dev/shm (in a container: give it a shm size).",
+                )
+            sweep()
+            folder = ROOT / f"{_PREFIX}{os.getpid()}-{_started(os.getpid())}-{os.urandom(4).hex()}"
+            folder.mkdir(mode=0o700)
+            _claimed = _Claim(os.getpid(), folder)
+            atexit.register(_release, _claimed)
+            for name in ("polars", "temp"):
+                (folder / name).mkdir(mode=0o700)
+            os.environ["POLARS_OOC_SPILL_DIR"] = str(folder / "polars")
+            os.environ["POLARS_TEMP_DIR"] = str(folder / "temp")
+            tempfile.tempdir = str(folder / "temp")
+        return _claimed.folder
+
+
+@contextmanager
+def memory_folder() -> Iterator[Path]:
+    """A folder within that of this process, gone when the block ends; raises ``NoMemoryFolder``."""
+    folder = claim() / os.urandom(4).hex()
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def leftovers() -> tuple[Path, ...]:
+    """The files that dead processes of this user left, here or where Polars spills by default; empty folders too."""
+    return tuple(path for folder in _abandoned() for path in _content(folder))
+
+
+def in_use() -> tuple[Path, ...]:
+    """The files that stand in the folder of this very process, but for what Python's ``tempfile`` made."""
+    if _claimed is None or _claimed.pid != os.getpid():
+        return ()
+    temp = _claimed.folder / "temp"
+    return tuple(path for path in _claimed.folder.rglob("*") if path.is_file() and temp not in path.parents)
+
+
+def sweep() -> int:
+    """Remove what dead processes of this user left; returns how many folders."""
+    gone = 0
+    for folder in _abandoned():
+        shutil.rmtree(folder, ignore_errors=True)
+        gone += not folder.exists()
+    return gone
+
+
+def clear() -> None:
+    """Remove what ``in_use`` finds. Call it only while this process works on nothing else."""
+    for path in in_use():
+        path.unlink(missing_ok=True)
+
+
+def _abandoned() -> Iterator[Path]:
+    for folder in ROOT.glob(f"{_PREFIX}[0-9]*-[0-9]*-*"):
+        pid, started = folder.name.removeprefix(_PREFIX).split("-")[:2]
+        if _ours(folder) and _started(int(pid)) != started:
+            yield folder
+    for base in _DEFAULT_SPILL:
+        for folder in Path(base).glob("polars-*/spill/[0-9]*"):
+            if _ours(folder) and folder.name.isdecimal() and not _started(int(folder.name)):
+                yield folder
+
+
+def _content(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if not path.is_dir()] or [folder]
+
+
+def _ours(folder: Path) -> bool:
+    try:
+        return folder.lstat().st_uid == os.geteuid()
+    except FileNotFoundError:
+        return False
+
+
+def _release(claimed: _Claim) -> None:
+    if claimed.pid == os.getpid():
+        shutil.rmtree(claimed.folder, ignore_errors=True)
+
+
+def _started(pid: int) -> str:
+    """When a process started, in clock ticks since boot; '' when it doesn't run. With the pid it names a process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _is_memory(folder: Path) -> bool:
+    try:
+        mounts = Path("/proc/mounts").read_text("utf-8")
+    except OSError:
+        return False
+    return any(line.split()[1:3] == [str(folder), "tmpfs"] for line in mounts.splitlines())
