@@ -27,10 +27,18 @@ def init(
     """Set up a new installation in ROD_HOME (default: .rod)."""
     from rod_pipeline.installation import make_installation
 
-    home = Settings.load().home
-    make_installation(home, SystemClock(), country=country, site=site, declared_by=declared_by)
+    settings = Settings.load()
+    make_installation(
+        settings.home,
+        SystemClock(),
+        country=country,
+        site=site,
+        declared_by=declared_by,
+        origin=settings.evidence.origin,
+    )
     typer.echo(
-        f"The installation in {home} is ready. Back up secrets/kek, apart from the data: without it all is lost."
+        f"The installation in {settings.home} is ready. Back up secrets/kek, apart from the data: without it all is "
+        "lost. Back up secrets/signing.pem too, and hand out notary.vkey: with it, proofs are checked."
     )
 
 

@@ -122,6 +122,7 @@ class LedgerDatabase(PermanentError):
 
 class Database:
     """The database of one ledger. Makes the tables when they aren't there; safe to do from several processes at once.
+    A role that may only read, and ``sqlite:///file:<path>?mode=ro&uri=true``, do for reading a ledger that is there.
 
     Every transaction has a connection of its own, so that a fork, another thread or a restarted server never meets a
     stale one.
@@ -146,15 +147,25 @@ class Database:
                 isolation_level="READ COMMITTED",
                 connect_args={"connect_timeout": 10, "application_name": "rod-ledger"},
             )
-        with self.writing() as connection:
-            if self.name == "sqlite":
-                for statement in _SQLITE:
-                    connection.execute(sa.text(statement))
+        with self.reading() as connection:
+            if not self._absent(connection):
+                # Whoever may only read a ledger, such as a notary, opens it all the same.
                 return
-            for table, statements in (("ledger", _POSTGRES), ("ledger_nodes", _POSTGRES_NODES)):
-                if connection.scalar(sa.select(sa.func.to_regclass(table))) is None:
-                    for statement in statements:
-                        connection.execute(sa.text(statement))
+        with self.writing() as connection:
+            for statement in self._absent(connection):
+                connection.execute(sa.text(statement))
+
+    def _absent(self, connection: sa.Connection) -> list[str]:
+        """What has to be run so that tables and triggers are there."""
+        if self.name == "sqlite":
+            there = connection.scalar(sa.text("SELECT count(*) FROM sqlite_master WHERE name LIKE 'ledger%'"))
+            return [] if there == len(_SQLITE) else list(_SQLITE)
+        return [
+            statement
+            for table, statements in (("ledger", _POSTGRES), ("ledger_nodes", _POSTGRES_NODES))
+            if connection.scalar(sa.select(sa.func.to_regclass(table))) is None
+            for statement in statements
+        ]
 
     def __repr__(self) -> str:
         return f"Database({self._where})"
