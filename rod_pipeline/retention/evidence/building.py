@@ -21,6 +21,7 @@ from rod_pipeline.ledger.purges import PLACES, PurgeState, Seen
 from rod_pipeline.ledger.state import CopyState, IntakeState
 from rod_pipeline.retention.evidence import record as r
 from rod_pipeline.retention.evidence.history import History
+from rod_pipeline.retention.evidence.verifieer import is_simulation
 
 _DAY = timedelta(days=1)
 _REASONS: dict[Ground, r.Reason] = {
@@ -59,7 +60,7 @@ def build_record(
         serial=serial,
         previous=None if serial == 1 else f"{purge_id}-{serial - 1}",
         origin=origin,
-        simulation=r.is_simulation(origin),
+        simulation=is_simulation(origin),
         software=software,
         deliveries=deliveries,
         fields=_fields(deliveries, book),

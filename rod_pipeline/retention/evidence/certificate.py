@@ -19,6 +19,7 @@ from rod_pipeline.decree import Decree
 from rod_pipeline.retention.evidence import words
 from rod_pipeline.retention.evidence.attesting import Evidence
 from rod_pipeline.retention.evidence.record import Declared, Record
+from rod_pipeline.retention.evidence.verifieer import PLACES
 
 _TEMPLATE = Path(__file__).with_name("certificate.typ")
 
@@ -89,7 +90,7 @@ def content(evidence: Evidence, decree: Decree, seal: Seal) -> dict[str, Any]:
         "steps": [list(step) for step in _steps(record)],
         "places": [
             [
-                words.PLACES[place.place],
+                PLACES[place.place],
                 words.METHODS[place.method],
                 words.counts(place.erased),
                 words.counts(place.second),
@@ -110,17 +111,16 @@ def content(evidence: Evidence, decree: Decree, seal: Seal) -> dict[str, Any]:
             {"file": fields.file, "contract": fields.contract, "names": ", ".join(fields.fields)}
             for fields in record.fields
         ],
-        "proof": {
-            "log": record.origin,
-            "entry": str(evidence.entry.seq),
-            "size": str(seal.size),
-            "root": seal.root.hex(),
-            "digest": record.digest(),
-            "vkey": seal.vkey,
-            "fingerprint": fingerprint(seal.vkey),
-            "software": record.software or "onbekend",
-            "rules": record.ground.rules or "onbekend",
-        },
+        "proof": [
+            ["Logboek", record.origin],
+            ["Boeking", f"nummer {evidence.entry.seq} van {seal.size}"],
+            ["Wortel van het logboek", seal.root.hex()],
+            ["Vingerafdruk van de verklaring (SHA-256)", record.digest()],
+            ["Openbare sleutel", seal.vkey],
+            ["Vingerafdruk van de sleutel (SHA-256)", fingerprint(seal.vkey)],
+            ["Regels van het besluit als gegevens (SHA-256)", record.ground.rules or "onbekend"],
+            ["Software", f"rod-pipeline {record.software or 'van onbekende versie'}"],
+        ],
     }
 
 
@@ -178,7 +178,7 @@ def _remaining(record: Record) -> Iterator[tuple[str, str, str, str]]:
     alike: dict[tuple[str, str, str], list[str]] = {}
     for left in record.remaining:
         until = words.day(left.until) if left.until else "geen einddatum bekend"
-        alike.setdefault((words.PLACES[left.place], words.counts(left.counts), until), []).append(left.key)
+        alike.setdefault((PLACES[left.place], words.counts(left.counts), until), []).append(left.key)
     for (place, found, until), keys in alike.items():
         yield ", ".join(keys), place, found if len(keys) == 1 else f"elk {found}", until
 

@@ -61,11 +61,6 @@ Limit = Literal[
 """What the record does not prove. Each code has one fixed sentence (``words``)."""
 
 
-def is_simulation(origin: str) -> bool:
-    """Whether a log is that of a simulation: its origin has ``simulatie`` as a part between slashes."""
-    return "simulatie" in origin.split("/")
-
-
 class FileFields(Part):
     """The field categories of one kind of file: our names of its columns, by version of its contract."""
 

@@ -1,31 +1,21 @@
 """What each code of a record is called, in Dutch: one fixed word or sentence per code.
 
-Belongs here: words for the certificate and the summary. Does not belong here: layout (``certificate.typ``), what a code
-means in law (the decree's own words come from ``decree``).
+Belongs here: words for the certificate and the summary; those for places and what is counted stand in ``verifieer``,
+which speaks them too. Does not belong here: layout (``certificate.typ``), what a code means in law (the decree's own
+words come from ``decree``).
 """
 
 from collections.abc import Iterable
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from rod_pipeline.ledger.erasure import OUTSIDE, Counted, Method, Outcome, Place, What
+from rod_pipeline.ledger.erasure import OUTSIDE, Counted, Method, Outcome
 from rod_pipeline.ledger.vocabulary import Channel, MomentBasis
 from rod_pipeline.retention.evidence.record import Category, DeliveryErased, Limit, Reason, Record
+from rod_pipeline.retention.evidence.verifieer import COUNTED
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
-PLACES: dict[Place, str] = {
-    "keys": "Sleutels",
-    "objects": "Objectopslag",
-    "secrets": "Toegangscodes",
-    "mart_database": "Datamart",
-    "scratch": "Werkmappen en tijdelijke bestanden",
-    "reports": "Controlerapporten",
-    "dagster": "Procesbesturing (Dagster)",
-    "packages": "Pakketten bij ontvangers",
-    "processor": "Verwerker",
-    "backups": "Reservekopieën",
-}
 METHODS: dict[Method, str] = {
     "key_destroyed": "sleutel vernietigd",
     "all_versions_deleted": "alle versies verwijderd",
@@ -33,20 +23,6 @@ METHODS: dict[Method, str] = {
     "file_deleted": "verwijderd",
     "asked": "om wissing gevraagd",
     "expires": "verloopt op vaste datum",
-}
-_WHATS: dict[What, tuple[str, str]] = {
-    "versions": ("objectversie", "objectversies"),
-    "markers": ("verwijdermarkering", "verwijdermarkeringen"),
-    "uploads": ("onvoltooide upload", "onvoltooide uploads"),
-    "copies": ("kopie", "kopieën"),
-    "keys": ("sleutel", "sleutels"),
-    "files": ("bestand", "bestanden"),
-    "generations": ("generatie", "generaties"),
-    "runs": ("procesgang", "procesgangen"),
-    "partitions": ("partitie", "partities"),
-    "hand_overs": ("pakket zonder verklaring van wissing", "pakketten zonder verklaring van wissing"),
-    "declarations": ("ontbrekende verklaring van wissing", "ontbrekende verklaringen van wissing"),
-    "backups": ("reservekopie", "reservekopieën"),
 }
 OUTCOMES: dict[Outcome, str] = {"VOLLEDIG": "VOLLEDIG", "ONVOLLEDIG": "ONVOLLEDIG", "TE_LAAT": "TE LAAT"}
 REASONS: dict[Reason, str] = {
@@ -141,7 +117,7 @@ def size(n: int) -> str:
 
 def counts(found: Iterable[Counted]) -> str:
     """``3 objectversies, 1 bestand``; ``geen`` for none."""
-    return ", ".join(f"{number(each.n)}\u00a0{_WHATS[each.what][each.n != 1]}" for each in found if each.n) or "geen"
+    return ", ".join(f"{number(each.n)}\u00a0{COUNTED[each.what][each.n != 1]}" for each in found if each.n) or "geen"
 
 
 def days(n: int) -> str:
@@ -174,7 +150,12 @@ def verdict(record: Record) -> str:
             )
         case "ONVOLLEDIG":
             over = f" De bewaartermijn is {days(late)} overschreden." if late else ""
-            inside = any(left.place not in OUTSIDE for left in record.remaining)
+            if not record.remaining:
+                return (
+                    "De tweede controle vond nog iets. Nu is er niets meer gevonden, maar daarmee staat nog niet vast "
+                    f"dat alle kopieën weg zijn.{over}"
+                )
+            inside = any(found.place not in OUTSIDE for found in record.remaining)
             house = "" if inside else " In eigen huis is niets meer gevonden."
             return (
                 f"Nog niet alle kopieën van deze gegevens zijn aantoonbaar weg; wat rest, staat hieronder.{house}{over}"
