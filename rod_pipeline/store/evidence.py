@@ -8,6 +8,7 @@ The concept is that of two hands: who may erase the data has no rights in this b
 has none in the bucket of the data and may delete nothing. Every object is locked until ``years`` after it was written
 (S3 Object Lock; in mode ``COMPLIANCE`` nobody can shorten that, in ``GOVERNANCE`` only somebody with a special right).
 A lock holds against everybody who comes through the S3 door; on one's own machine it doesn't hold against the owner.
+What is read is always the version of an object that was written first, so that nothing can be put over it.
 
 Keys have a fixed depth, for the reasons given in ``layout``:
 
@@ -22,6 +23,8 @@ Sizes and entry numbers have twelve digits, so that the order of keys is the ord
 
 import base64
 import re
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import TYPE_CHECKING, Literal
@@ -181,9 +184,10 @@ class EvidenceStore:
         return True
 
     def get(self, key: str) -> bytes:
-        """The whole object. Raises ``ObjectMissing``."""
+        """The whole object, as it was first written. Raises ``ObjectMissing``."""
+        version = self._first(key)
         with translated(self.name, "reading evidence"):
-            return self.client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return self.client.get_object(Bucket=self._bucket, Key=key, VersionId=version)["Body"].read()
 
     def find(self, key: str) -> bytes | None:
         """The whole object, or None when there is none, or no bucket yet."""
@@ -194,8 +198,9 @@ class EvidenceStore:
 
     def written_at(self, key: str) -> datetime:
         """When an object was written, by the clock of whoever wrote it. Raises ``ObjectMissing``."""
+        version = self._first(key)
         with translated(self.name, "looking for evidence"):
-            answer = self.client.head_object(Bucket=self._bucket, Key=key)
+            answer = self.client.head_object(Bucket=self._bucket, Key=key, VersionId=version)
         try:
             return datetime.fromisoformat(answer["Metadata"]["at"]).astimezone(UTC)
         except (KeyError, ValueError):
@@ -206,20 +211,11 @@ class EvidenceStore:
 
         Nothing, when there is no bucket yet.
         """
-        found: list[str] = []
-        with translated(self.name, "listing evidence"):
-            pages = self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket,
-                Prefix=prefix,
-                StartAfter=after,
-                PaginationConfig={"MaxItems": limit} if limit else {},
-            )
-            try:
-                for page in pages:
-                    found += (item["Key"] for item in page.get("Contents", ()))
-            except ClientError as error:
-                if answer_code(error) != "NoSuchBucket":
-                    raise
+        found: set[str] = set()
+        for key, _ in self._versions(prefix, after):
+            found.add(key)
+            if limit is not None and len(found) == limit:
+                break
         return sorted(found)
 
     def numbers(self, prefix: str, after: int = 0, limit: int | None = None) -> list[int]:
@@ -229,14 +225,11 @@ class EvidenceStore:
 
     def altered(self) -> list[str]:
         """The keys that were written more than once or have a mark of deletion: nothing here does that."""
-        seen: dict[str, int] = {}
+        counts = Counter(key for key, _ in self._versions(""))
         with translated(self.name, "listing versions of evidence"):
             for page in self.client.get_paginator("list_object_versions").paginate(Bucket=self._bucket):
-                for version in page.get("Versions", ()):
-                    seen[version["Key"]] = seen.get(version["Key"], 0) + 1
-                for marker in page.get("DeleteMarkers", ()):
-                    seen[marker["Key"]] = seen.get(marker["Key"], 0) + 2
-        return sorted(key for key, count in seen.items() if count > 1)
+                counts.update({marker["Key"]: 2 for marker in page.get("DeleteMarkers", ())})
+        return sorted(key for key, count in counts.items() if count > 1)
 
     def approve(self, guard: TerritoryGuard, ledger: Ledger, *, record: bool) -> None:
         """See that evidence may rest in this place today; raises what ``TerritoryGuard.approve`` raises.
@@ -267,6 +260,37 @@ class EvidenceStore:
                     proof=place.proof,
                 )
             )
+
+    def _versions(self, prefix: str, after: str = "") -> Iterator[tuple[str, str]]:
+        """Every version of every object, as (key, version id): keys in order, the newest version of a key first.
+
+        Versions are what the lock keeps. A version that was put over another, or a mark of deletion, takes nothing away
+        from whoever looks here.
+        """
+        more, from_version = True, ""
+        while more:
+            with translated(self.name, "listing evidence"):
+                try:
+                    page = self.client.list_object_versions(
+                        Bucket=self._bucket, Prefix=prefix, KeyMarker=after, VersionIdMarker=from_version
+                    )
+                except ClientError as error:
+                    if answer_code(error) != "NoSuchBucket":
+                        raise
+                    return
+            for version in page.get("Versions", ()):
+                yield version["Key"], version["VersionId"]
+            more, after, from_version = (
+                page["IsTruncated"],
+                page.get("NextKeyMarker", ""),
+                page.get("NextVersionIdMarker", ""),
+            )
+
+    def _first(self, key: str) -> str:
+        versions = [version for found, version in self._versions(key) if found == key]
+        if not versions:
+            raise ObjectMissing(f"Store {self.name} has no such piece of evidence.", "See `rod ledger status`.")
+        return versions[-1]
 
     def _locked(self) -> bool:
         with translated(self.name, "asking whether its bucket locks objects"):

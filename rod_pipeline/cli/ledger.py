@@ -1,0 +1,82 @@
+"""``rod ledger key``, ``publish``, ``status``, ``catch-up``, ``verify``: what is proved of the ledger.
+
+Belongs here: arguments in, words out.
+"""
+
+import typer
+
+from rod_pipeline.settings import Settings
+from rod_pipeline.system import System
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def key() -> None:
+    """Make the signing key when there is none, and show the public key that proofs are checked with."""
+    from rod_pipeline.installation import make_signing_key
+
+    settings = Settings.load()
+    typer.echo(make_signing_key(settings.home, settings.evidence.origin))
+
+
+@app.command()
+def publish() -> None:
+    """Sign how far the ledger is and publish it. Needs only the ledger, the signing key and the evidence bucket."""
+    with System.open(Settings.load()) as system:
+        done = system.notary().publish()
+    if done.added:
+        typer.echo(f"Published: {done.added} entries more, {done.size} in all.")
+    else:
+        typer.echo(f"Nothing new: all {done.size} entries are published.")
+    _tell_outstanding([(one.what, one.size, one.code) for one in done.outstanding])
+
+
+@app.command()
+def status() -> None:
+    """How far the ledger is, how far that is published, and which timestamps and cosignatures are outstanding."""
+    from rod_pipeline.ledger.standing import standing
+
+    with System.open(Settings.load()) as system:
+        now = standing(system)
+    typer.echo(f"The ledger has {now.entries} entries, of which {now.published} are published.")
+    if now.published > now.entries:
+        typer.echo("The ledger is behind: an old copy was put back. Run `rod ledger catch-up`.")
+    elif now.entries > now.published:
+        typer.echo("Publish the others: `rod ledger publish`.")
+    if not now.stamps:
+        typer.echo("No timestamp service is set (evidence.timestamp_url): when a checkpoint was made, only we say.")
+    if not now.witnesses:
+        typer.echo("No witness is set (evidence.witness_url): that there is only one history, only we say.")
+    _tell_outstanding([(what, size, None) for what, sizes in now.outstanding.items() for size in sizes])
+
+
+@app.command(name="catch-up")
+def catch_up() -> None:
+    """Take over from the evidence bucket what the ledger lacks after an old backup was put back."""
+    from rod_pipeline.ledger.catchup import catch_up as catch_up_ledger
+
+    with System.open(Settings.load()) as system:
+        added = catch_up_ledger(system)
+        size = system.ledger.tree_head().size
+    typer.echo(f"{added} entries were taken over; the ledger has {size} entries and continues what was published.")
+
+
+@app.command()
+def verify() -> None:
+    """Recompute everything: the tree, every published checkpoint from its entries, all signatures and timestamps."""
+    from rod_pipeline.ledger.standing import verify as verify_ledger
+
+    with System.open(Settings.load()) as system:
+        for sentence in verify_ledger(system):
+            typer.echo(sentence)
+
+
+def _tell_outstanding(outstanding: list[tuple[str, int, str | None]]) -> None:
+    for what in ("timestamp", "cosignature"):
+        sizes = [size for kind, size, _ in outstanding if kind == what]
+        codes = sorted({code for kind, _, code in outstanding if kind == what and code})
+        if sizes:
+            newest = f"the newest over {max(sizes)} entries"
+            because = f" ({', '.join(codes)})" if codes else ""
+            typer.echo(f"Outstanding: the {what} of {len(sizes)} checkpoints, {newest}{because}. It is asked again.")
