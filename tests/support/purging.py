@@ -1,0 +1,161 @@
+"""Purges: states folded from a few lines, and a real installation whose time the test sets.
+
+``Story`` writes the history of one purge as entries, without a ledger and so without its rules. What works on a whole
+installation stands below it: ``at`` opens it at an instant, ``purged`` takes a delivery to its certificate, ``remains``
+looks for what is left of a delivery anywhere.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from rod_pipeline.ledger.erasure import (
+    OUTSIDE,
+    Attested,
+    Counted,
+    Drained,
+    ErasureDeclared,
+    Ground,
+    Inventoried,
+    Place,
+    PlaceErased,
+    PlaceLeft,
+    PurgePlanned,
+    Subject,
+    Tombstoned,
+)
+from rod_pipeline.ledger.events import Announced, AnyEvent, Entry
+from rod_pipeline.ledger.purges import PLACES, PurgeState
+from rod_pipeline.ledger.state import LedgerState, fold
+from tests.support.ledger import DIGEST, NOON
+
+PURGE = "f" * 16
+
+
+class Story:
+    """A history in the making. ``now`` is the instant of the next entry; ``state`` what it all adds up to."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+        self.state = LedgerState()
+
+    def tell(self, *events: AnyEvent, **later: float) -> "Story":
+        """Events that happen ``later`` (as in ``timedelta``), all at one instant."""
+        self.now += timedelta(**later)
+        for event in events:
+            self.state = fold(self.state, Entry(seq=self.state.seq + 1, at=self.now, event=event))
+        return self
+
+    @property
+    def purge(self) -> PurgeState:
+        """The newest purge."""
+        return list(self.state.purges.values())[-1]
+
+    def announced(self, key: str, moment: datetime | None) -> "Story":
+        """A delivery of which nothing is known but its moment."""
+        n = len(self.state.intakes)
+        basis: Any = None if moment is None else "placed"
+        return self.tell(
+            Announced(delivery_id=f"{n:016x}", key=key, channel="pleio", files=1, moment=moment, moment_basis=basis)
+        )
+
+    def planned(
+        self,
+        *keys: str,
+        ground: Ground = "term",
+        deadline: datetime | None = None,
+        purge_id: str = PURGE,
+        **later: float,
+    ) -> "Story":
+        """The plan of a purge."""
+        subjects = tuple(
+            Subject(key=key, intakes=tuple(i.delivery_id for i in self.state.intakes_of(key)), deadline=deadline)
+            for key in keys
+        )
+        order = "o1" if ground in ("order", "withdrawal") else None
+        return self.tell(
+            PurgePlanned(purge_id=purge_id, ground=ground, subjects=subjects, plan=DIGEST, order=order, actor="a1"),
+            **later,
+        )
+
+    def tombstoned(self, **later: float) -> "Story":
+        """Tombstones on every delivery of the newest purge."""
+        return self.tell(*(Tombstoned(purge_id=self.purge.purge_id, key=key) for key in self.purge.keys), **later)
+
+    def drained(self, **later: float) -> "Story":
+        """Nobody works on them any more."""
+        return self.tell(Drained(purge_id=self.purge.purge_id), **later)
+
+    def erased(self, *places: Place, n: int = 0, **later: float) -> "Story":
+        """Places emptied of every delivery, all of them unless some are named; ``n`` copies were found in each."""
+        counts = (Counted(what="copies", n=n),) if n else ()
+        return self.tell(
+            *(
+                PlaceErased(purge_id=self.purge.purge_id, key=key, place=place, method="file_deleted", counts=counts)
+                for key in self.purge.keys
+                for place in places or PLACES
+            ),
+            **later,
+        )
+
+    def looked(
+        self,
+        round_: str,
+        *keys: str,
+        until: datetime | None = None,
+        left: Mapping[str, int] | None = None,
+        **later: float,
+    ) -> "Story":
+        """Inventories of the named deliveries (all, when none is named). ``until`` is the end of the last backup."""
+        return self.tell(
+            *(
+                Inventoried.model_validate(
+                    {"purge_id": self.purge.purge_id, "key": key, "round": round_, "places": _places(left or {}, until)}
+                )
+                for key in keys or self.purge.keys
+            ),
+            **later,
+        )
+
+    def to_second(self, *keys: str, deadline: datetime | None = None, ground: Ground = "term") -> "Story":
+        """A purge up to a second inventory that found nothing, all at one instant."""
+        return self.planned(*keys, ground=ground, deadline=deadline).tombstoned().drained().erased().looked("second")
+
+    def declared(
+        self, erased_at: datetime, party: str = "processor", package: str | None = None, **later: float
+    ) -> "Story":
+        """Somebody else's word that they erased."""
+        return self.tell(
+            ErasureDeclared.model_validate(
+                {
+                    "purge_id": self.purge.purge_id,
+                    "party": party,
+                    "package_id": package,
+                    "reference": "r1",
+                    "erased_at": erased_at,
+                    "actor": "a1",
+                }
+            ),
+            **later,
+        )
+
+    def attested(self, **later: float) -> "Story":
+        """The certificate that the inventories give."""
+        serial = 1 if self.purge.attested is None else self.purge.attested.serial + 1
+        return self.tell(
+            Attested(purge_id=self.purge.purge_id, serial=serial, outcome=self.purge.outcome, record=DIGEST), **later
+        )
+
+
+def _places(left: Mapping[str, int], until: datetime | None) -> tuple[PlaceLeft, ...]:
+    return tuple(
+        PlaceLeft(
+            place=place,
+            counts=(Counted(what="copies", n=left[place]),) if place in left else (),
+            until=until if place == "backups" else None,
+        )
+        for place in PLACES
+    )
+
+
+IN_HOUSE = tuple(place for place in PLACES if place not in OUTSIDE)
