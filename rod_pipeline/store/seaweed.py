@@ -170,7 +170,7 @@ class LocalStore:
         (self._folder / "data").mkdir(mode=0o700, exist_ok=True)
         # Its own options of an earlier start, which it would read again.
         (self._folder / "data" / "mini.options").unlink(missing_ok=True)
-        identities = seaweed_identities.identities(credentials, self._bucket, self._evidence_bucket)
+        identities = seaweed_identities.identities(credentials, self._evidence_bucket)
         _write_private(self._folder / "s3.json", json.dumps(identities))
         _write_private(self._folder / "security.toml", _security(credentials["jwt"]))
         ports = self._ports()

@@ -3,11 +3,11 @@
 Belongs here: its identities and their rights, in the form that SeaweedFS reads. Does not belong here: making their
 secrets, starting the server (``seaweed``).
 
-There are two. ``rod`` may do everything in the bucket of the data, and nothing elsewhere: who may erase can't touch a
-proof. ``notary`` may make, read and write the evidence bucket, delete nothing there, and nothing elsewhere. That guards
-against the pipeline's mistakes, not against whoever owns the machine: here both secrets lie in one file. In a
-deployment they belong to two accounts. The rights are IAM policy documents, because SeaweedFS' own coarse ones
-(``Write``) would let the holder delete and loosen as well.
+There are two. ``rod`` may do everything except in evidence buckets: who may erase can't touch a proof. ``notary`` may
+make, read and write evidence buckets, delete nothing there, and nothing elsewhere. That guards against the pipeline's
+mistakes, not against whoever owns the machine: here both secrets lie in one file. In a deployment they belong to two
+accounts. The rights are IAM policy documents, because SeaweedFS' own coarse ones (``Write``) would let the holder delete
+and loosen as well.
 """
 
 import json
@@ -33,11 +33,14 @@ _NOTARY_OBJECTS = (
 )
 
 
-def identities(credentials: Mapping[str, Any], data_bucket: str, evidence_bucket: str) -> dict[str, Any]:
-    """The content of ``s3.json``. ``credentials`` as the launcher keeps them: one pair of keys for each identity."""
-    data, evidence = f"arn:aws:s3:::{data_bucket}", f"arn:aws:s3:::{evidence_bucket}"
-    rod = [_allowed(("s3:*",), data, f"{data}/*")]
-    notary = [_allowed(_NOTARY_BUCKET, evidence), _allowed(_NOTARY_OBJECTS, f"{evidence}/*")]
+def identities(credentials: Mapping[str, Any], evidence_bucket: str) -> dict[str, Any]:
+    """The content of ``s3.json``. ``credentials`` as the launcher keeps them: one pair of keys for each identity.
+
+    Evidence buckets are those whose name begins with ``evidence_bucket``.
+    """
+    everything, evidence = "arn:aws:s3:::*", f"arn:aws:s3:::{evidence_bucket}*"
+    rod = [_rule("Allow", ("s3:*",), everything), _rule("Deny", ("s3:*",), evidence, f"{evidence}/*")]
+    notary = [_rule("Allow", _NOTARY_BUCKET, evidence), _rule("Allow", _NOTARY_OBJECTS, f"{evidence}/*")]
     return {
         "identities": [
             _identity("rod", credentials["access_key"], credentials["secret_key"]),
@@ -56,5 +59,5 @@ def _policy(name: str, statements: list[dict[str, Any]]) -> dict[str, str]:
     return {"name": name, "content": json.dumps({"Version": "2012-10-17", "Statement": statements})}
 
 
-def _allowed(actions: tuple[str, ...], *resources: str) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+def _rule(effect: str, actions: tuple[str, ...], *resources: str) -> dict[str, Any]:
+    return {"Effect": effect, "Action": list(actions), "Resource": list(resources)}
