@@ -303,7 +303,7 @@ def discrepancies(bench: Bench) -> list[str]:
         for scope, _ in tuple(kept):
             kept |= {(scope, name) for name in (secret.LINKS, secret.CODE) if system.secrets.exists(scope, name)}
     live = [copy for copy in state.copies.values() if copy.status != "erased"]
-    living = [i for i in state.intakes.values() if i.stage not in ("refused", "superseded")]
+    living = [i for i in state.intakes.values() if i.stage not in ("refused", "superseded", "tombstoned")]
     part = {state.generation.copy_id} if state.generation else set()
     for intake in living:
         part |= {*intake.raw, *intake.tables.values()}

@@ -1,9 +1,23 @@
-"""A purge by hand: the plan, the tombstone, and the places one by one, for tests of the places themselves."""
+"""A purge by hand: the plan, the tombstone, and the places one by one, for tests of the places themselves.
+
+``kill_purge`` does that in a process of its own, which kills itself at a named instant (see ``vault_worker.die_at``).
+"""
+
+import multiprocessing
+import os
+from collections.abc import Mapping, Sequence
 
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.ledger.erasure import Counted, Ground, PlaceLeft, PurgePlanned, Subject, Tombstoned
+from rod_pipeline.retention.places import places
 from rod_pipeline.retention.register import CopyPlace
+from rod_pipeline.settings import Settings
+from rod_pipeline.store import probe
 from rod_pipeline.system import System
+from tests.support.vault_worker import die_at
+
+_STARTER = multiprocessing.get_context("forkserver")
+_STARTER.set_forkserver_preload([__name__])
 
 
 def subject_of(system: System, key: str) -> Subject:
@@ -30,7 +44,30 @@ def counted(found: PlaceLeft | tuple[Counted, ...]) -> dict[str, int]:
     return {one.what: one.n for one in counts if one.n}
 
 
-def purge(system: System, places: tuple[CopyPlace, ...], key: str, purge_id: str) -> dict[str, dict[str, int]]:
+def emptied(register: Sequence[CopyPlace], subject: Subject, purge_id: str) -> dict[str, dict[str, int]]:
     """Erase every place in order; returns what each had."""
-    subject = subject_of(system, key)
-    return {place.place: counted(place.erase(subject, purge_id)) for place in places}
+    return {place.place: counted(place.erase(subject, purge_id)) for place in register}
+
+
+def left(register: Sequence[CopyPlace], subject: Subject) -> dict[str, dict[str, int]]:
+    """What is left in house, by place; empty when nothing is."""
+    found = {place.place: place.verify_absent(subject) for place in register}
+    return {name: counted(there) for name, there in found.items() if there.left and there.in_house}
+
+
+def kill_purge(environment: Mapping[str, str], key: str, purge_id: str, call: str, nth: int, moment: str) -> int:
+    """Empty the places in a process that kills itself; returns how it ended (``-SIGKILL`` when it was killed)."""
+    worker = _STARTER.Process(target=_die, args=(dict(environment), key, purge_id, call, nth, moment))
+    worker.start()
+    worker.join()
+    assert worker.exitcode is not None
+    return worker.exitcode
+
+
+def _die(environment: Mapping[str, str], key: str, purge_id: str, call: str, nth: int, moment: str) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    with System.open(Settings.load()) as system:
+        probe._proved.add((str(system.settings.store.endpoint), system.settings.store.bucket))
+        die_at(system.vault, system.ledger, call, nth, moment)
+        emptied(places(system), subject_of(system, key), purge_id)
