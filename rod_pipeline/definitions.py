@@ -10,10 +10,13 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from assets import eea, landing, marts, validation
-from rod_pipeline.orchestration.jobs import deliver
+from assets import eea, landing, marts, retention, validation
+from rod_pipeline.orchestration.jobs import deliver, purge
+from rod_pipeline.orchestration.publishing import publish_ledger, unpublished_entries
 from rod_pipeline.orchestration.resources import NothingPersonal, Rod
+from rod_pipeline.orchestration.retiring import due_purges
 from rod_pipeline.orchestration.sensors import announced_deliveries
+from rod_pipeline.orchestration.withdrawing import withdraw
 from rod_pipeline.settings import Settings
 
 
@@ -33,11 +36,13 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
         eea.delivery_tables,
         marts.studentaantallen,
         marts.database,
+        retention.erased,
+        retention.certificate,
     ]
     return dg.Definitions(
         assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets),
-        jobs=[deliver],
-        sensors=[announced_deliveries],
+        jobs=[deliver, purge, withdraw, publish_ledger],
+        sensors=[announced_deliveries, due_purges, unpublished_entries],
         resources=resources | overrides,
     )
 

@@ -1,12 +1,16 @@
 """Jobs: what runs together.
 
-Belongs here: the one job that takes a delivery all the way. https://docs.dagster.io/guides/build/jobs/asset-jobs
+Belongs here: the job that takes a delivery all the way, and the one that takes it away. Does not belong here: jobs that
+aren't about one delivery (``withdrawing``, ``publishing``). https://docs.dagster.io/guides/build/jobs/asset-jobs
 """
 
 import dagster as dg
 
 DELIVERED = ("landing", "validation", "eea", "marts")
 """The groups of assets that a delivery goes through; the first part of each asset's key is its group."""
+ERASED, CERTIFICATE = dg.AssetKey(["retention", "erased"]), dg.AssetKey(["retention", "certificate"])
+FIRST = {"dagster/priority": "10"}
+"""Tags of what doesn't wait behind deliveries in the queue."""
 
 deliver = dg.define_asset_job(
     "deliver",
@@ -16,5 +20,16 @@ deliver = dg.define_asset_job(
     description=(
         "Takes one delivery from its link (or from the files that were handed over) to validated, encrypted tables in "
         "the EEA store and to the marts. Every step may be run again: what has been done is found done."
+    ),
+)
+
+purge = dg.define_asset_job(
+    "purge",
+    selection=dg.AssetSelection.assets(ERASED, CERTIFICATE),
+    executor_def=dg.in_process_executor,
+    tags=FIRST,
+    description=(
+        "Erases one delivery whose time has come, looks whether it is gone, and draws up its certificate after a late "
+        "sweep. The sensor due_purges requests it; every step may be run again. What isn't due is refused."
     ),
 )

@@ -13,7 +13,9 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.orchestration.jobs import deliver
 from rod_pipeline.orchestration.partitions import DELIVERY
 from rod_pipeline.orchestration.serving import NotRunning, dagster_home, running
+from rod_pipeline.retention.gate import refuse_purged
 from rod_pipeline.settings import Settings
+from rod_pipeline.system import System
 
 _OVER = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
@@ -21,11 +23,14 @@ _OVER = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 def run_delivery(settings: Settings, key: DeliveryKey) -> list[str]:
     """Queue a run of one delivery, wait for its end, and return what went wrong: empty when all went well.
 
-    Raises ``NotRunning`` when Dagster isn't up on this machine.
+    Raises ``NotRunning`` when Dagster isn't up on this machine, ``DeliveryPurged`` when there is a tombstone.
     """
     at = running(settings)
     if at is None:
         raise NotRunning("Dagster isn't running here.", "Start it with `rod up`, or use the UI of your deployment.")
+    with System.open(settings) as system:
+        # Before its partition is there again.
+        refuse_purged(system.ledger.state().tombstones.get(str(key)))
     with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
         if not instance.has_dynamic_partition(DELIVERY, str(key)):
             instance.add_dynamic_partitions(DELIVERY, [str(key)])

@@ -1,7 +1,8 @@
-"""The partitions: one per delivery.
+"""The partitions: one per delivery, and one per delivery that was erased.
 
-Belongs here: the partitions definition of deliveries. Keys follow ``rod_pipeline.deliveries``; the ledger, not Dagster,
-says which deliveries exist. https://docs.dagster.io/guides/build/partitions-and-backfills
+Belongs here: the two partitions definitions. Keys follow ``rod_pipeline.deliveries``; the ledger, not Dagster, says
+which deliveries exist. A delivery that is erased leaves ``delivery`` and enters ``purged_delivery`` under the same key,
+so that evidence outlives data. https://docs.dagster.io/guides/build/partitions-and-backfills
 """
 
 import warnings
@@ -14,5 +15,7 @@ warnings.filterwarnings("ignore", "Specifying a partitions_def on an AssetCheckS
 
 DELIVERY = "delivery"
 deliveries = dg.DynamicPartitionsDefinition(name=DELIVERY)
+PURGED = "purged_delivery"
+purged_deliveries = dg.DynamicPartitionsDefinition(name=PURGED)
 # One run per delivery: a run is one thing that can be rerun, and one thing that can be erased.
 one_run_per_delivery = dg.BackfillPolicy.multi_run(1)

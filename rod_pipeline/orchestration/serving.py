@@ -23,8 +23,12 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from rod_pipeline.errors import PermanentError, TransientError
+from rod_pipeline.ledger.catchup import refuse_if_behind
+from rod_pipeline.orchestration.register import copy_register
+from rod_pipeline.retention.restoring import recover
 from rod_pipeline.settings import Settings
 from rod_pipeline.store.seaweed import LocalStore
+from rod_pipeline.system import System
 
 _ROOT = Path(__file__).parents[2]
 _READY_SECONDS = 120
@@ -76,8 +80,9 @@ def dagster_home(settings: Settings) -> Path:
 def serving(settings: Settings, port: int | None = None) -> Iterator[Serving]:
     """Run the embedded store and Dagster for as long as the block lasts.
 
+    Before Dagster starts, the ledger is held against what was published of it, and its tombstones are replayed.
     ``port`` 0 or None takes 3000 when it is free, else any free port. SIGTERM leaves the block as Ctrl-C does. Raises
-    ``DagsterDidNotStart``.
+    ``DagsterDidNotStart``, and what ``refuse_if_behind`` and ``recover`` raise.
     """
     with _leaving_on_sigterm():
         yield from _serving(settings, port)
@@ -85,13 +90,15 @@ def serving(settings: Settings, port: int | None = None) -> Iterator[Serving]:
 
 def _serving(settings: Settings, port: int | None) -> Iterator[Serving]:
     own_store = settings.store.endpoint is None
-    store = LocalStore(settings.home / "store")
+    # The server has to know by name which bucket the pipeline itself may not touch.
+    store = LocalStore(settings.home / "store", bucket=settings.store.bucket, evidence_bucket=settings.evidence.bucket)
     if own_store:
         store.start()
     at = Serving(port or _free_port(3000))
     log = settings.home / "dagster" / "dev.log"
     env = environment(settings)
     try:
+        _recover(settings)
         with log.open("ab") as output:
             command = [sys.executable, "-m", "dagster_dg_cli.cli.entrypoint"]
             dagster = subprocess.Popen(
@@ -116,6 +123,13 @@ def _serving(settings: Settings, port: int | None) -> Iterator[Serving]:
     finally:
         if own_store:
             store.stop()
+
+
+def _recover(settings: Settings) -> None:
+    """Replay the tombstones before anything may run: what a backup brought back goes, and interrupted purges go on."""
+    with System.open(settings) as system:
+        refuse_if_behind(system)
+        recover(system, copy_register(system))
 
 
 @contextmanager
