@@ -6,8 +6,8 @@ secrets, starting the server (``seaweed``).
 There are two. ``rod`` may do everything except in evidence buckets: who may erase can't touch a proof. ``notary`` may
 make, read and write evidence buckets, delete nothing there, and nothing elsewhere. That guards against the pipeline's
 mistakes, not against whoever owns the machine: here both secrets lie in one file. In a deployment they belong to two
-accounts. The rights are IAM policy documents, because SeaweedFS' own coarse ones (``Write``) would let the holder delete
-and loosen as well.
+accounts. The rights are IAM policy documents, because SeaweedFS' own coarse ones (``Write``) would let the holder
+delete and loosen as well.
 """
 
 import json

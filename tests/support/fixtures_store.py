@@ -1,18 +1,17 @@
 """Fixtures around the store: one SeaweedFS for the whole test run, and a vault with a ledger, keyring and scope."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
 from rod_pipeline.ledger.log import Ledger
-from rod_pipeline.store import seaweed_identities
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.objects import ObjectStore
 from rod_pipeline.store.seaweed import LocalStore
 from rod_pipeline.store.vault import Vault
 from tests.support.ledger import SetClock
+from tests.support.notary import Office
 from tests.support.seaweed import new_scope, vault_of
 
 
@@ -27,15 +26,23 @@ def seaweed_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
 def seaweed(seaweed_folder: Path) -> Iterator[StoreSettings]:
     """A running SeaweedFS, its bucket made. Tests share the bucket; every scope is a test's own."""
     server = LocalStore(seaweed_folder)
-    with mock.patch.object(seaweed_identities, "identities", _for_every_bucket(seaweed_identities.identities)):
-        settings = server.start()
+    settings = server.start()
     yield settings
     server.stop()
 
 
-def _for_every_bucket(real: Callable[..., object]) -> Callable[..., object]:
-    """The identities of an installation, with their rights on all buckets: here many installations share a server."""
-    return lambda credentials, data, evidence: real(credentials, "*", "*")
+@pytest.fixture(scope="session")
+def seaweed_notary(seaweed: StoreSettings, seaweed_folder: Path) -> Iterator[StoreSettings]:
+    """The notary's settings of that server. The bucket that they name isn't there: every test makes one of its own."""
+    server = LocalStore(seaweed_folder)
+    yield server.evidence()
+    server.stop()
+
+
+@pytest.fixture
+def office(tmp_path: Path, seaweed: StoreSettings, seaweed_notary: StoreSettings, set_clock: SetClock) -> Office:
+    """An installation with a notary, an empty ledger and an evidence bucket of its own, on ``set_clock``."""
+    return Office(tmp_path / "office", seaweed, seaweed_notary, set_clock)
 
 
 @pytest.fixture

@@ -1,0 +1,133 @@
+"""An installation with a notary, in real buckets: ``Office``. Its process that publishes can be killed at an instant.
+
+Run as ``python -m tests.support.notary`` with an order (JSON) on standard input, it publishes once and kills itself at
+the ``moment`` of the ``nth`` ``call``: an S3 operation, or ``keep``, the writing of the last checkpoint to disk.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from rod_pipeline.installation import make_installation
+from rod_pipeline.ledger import notary as notary_module
+from rod_pipeline.ledger.events import Entry
+from rod_pipeline.settings import EvidenceSection, Settings, StoreSection
+from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.system import System
+from tests.support.ledger import SetClock, announced
+
+_ROOT = Path(__file__).parents[2]
+
+
+class Office:
+    """One installation in ``home``; ``bucket`` is its own evidence bucket, which isn't made yet."""
+
+    def __init__(self, home: Path, data: StoreSettings, notary: StoreSettings, clock: SetClock) -> None:
+        self.home = home
+        self.clock = clock
+        self.data = data
+        self.notary = notary.model_copy(update={"bucket": f"rod-evidence-{secrets.token_hex(6)}"})
+        self.evidence: dict[str, object] = {}
+        self.ledger_url: str | None = None
+        make_installation(home, clock, country="NL", site="test bench", declared_by="tester")
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            home=self.home,
+            ledger_url=None if self.ledger_url is None else SecretStr(self.ledger_url),
+            store=StoreSection(
+                endpoint=self.data.endpoint, access_key=self.data.access_key, secret_key=self.data.secret_key
+            ),
+            evidence=EvidenceSection.model_validate(
+                {
+                    "endpoint": self.notary.endpoint,
+                    "bucket": self.notary.bucket,
+                    "access_key": self.notary.access_key,
+                    "secret_key": self.notary.secret_key,
+                    **self.evidence,
+                }
+            ),
+        )
+
+    def open(self) -> System:
+        """The installation as a new process would open it; nothing has to be closed."""
+        return System.open(self.settings, self.clock)
+
+    def happen(self, times: int = 1) -> tuple[Entry, ...]:
+        """So many things happen, and stand in the ledger."""
+        ledger = self.open().ledger
+        first = ledger.state().seq
+        keys = [f"20{10 + (first + number) // 12}-{(first + number) % 12 + 1:02}" for number in range(times)]
+        return ledger.append(*map(announced, keys))
+
+    def publish_and_die(self, call: str, nth: int, moment: str) -> int:
+        """Publish in a process that kills itself at an instant; returns how it ended."""
+        order = {
+            "home": str(self.home),
+            "now": self.clock.now().isoformat(),
+            "evidence": {
+                "endpoint": self.notary.endpoint,
+                "bucket": self.notary.bucket,
+                "access_key": self.notary.access_key.get_secret_value(),
+                "secret_key": self.notary.secret_key.get_secret_value(),
+                **{name: str(value) for name, value in self.evidence.items()},
+            },
+            "instant": [call, nth, moment],
+        }
+        worker = subprocess.run(
+            [sys.executable, "-m", "tests.support.notary"],
+            input=json.dumps(order),
+            cwd=_ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert worker.returncode in (0, -signal.SIGKILL), worker.stderr
+        return worker.returncode
+
+
+def main() -> None:
+    """Publish once, as the order on standard input says, up to the instant at which this process dies."""
+    from datetime import datetime
+
+    order = json.loads(sys.stdin.read())
+    settings = Settings(home=Path(order["home"]), evidence=EvidenceSection.model_validate(order["evidence"]))
+    system = System.open(settings, SetClock(datetime.fromisoformat(order["now"])))
+    _arm(system, *order["instant"])
+    system.notary().publish()
+
+
+def _arm(system: System, call: str, nth: int, moment: str) -> None:
+    count = 0
+
+    def step(when: str) -> None:
+        nonlocal count
+        count += when == moment
+        if count == nth and when == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if call == "keep":
+        keep = notary_module._keep
+
+        def kept(file: Path, content: bytes) -> None:
+            step("before")
+            keep(file, content)
+            step("after")
+
+        notary_module._keep = kept
+    else:
+        events: Any = system.evidence.client.meta.events
+        events.register(f"before-call.s3.{call}", lambda **_: step("before"))
+        events.register(f"after-call.s3.{call}", lambda **_: step("after"))
+
+
+if __name__ == "__main__":
+    main()
