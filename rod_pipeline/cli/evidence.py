@@ -3,8 +3,6 @@
 Belongs here: arguments in, words out. Does not belong here: drawing evidence up (``retention.evidence``).
 """
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -56,5 +54,4 @@ def verify(
     from rod_pipeline.retention.evidence import verifieer
 
     key = key or str(Settings.load().home / KEYS_FILE)
-    done = subprocess.run([sys.executable, "-I", verifieer.__file__, str(file), "--sleutel", key], check=False)
-    raise typer.Exit(done.returncode)
+    raise typer.Exit(verifieer.main([str(file), "--sleutel", key]))

@@ -4,14 +4,18 @@
 instants are fixed, so that a record comes out the same each time.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
+from zipfile import ZipFile
 
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.decree import Decree, load_decree
+from rod_pipeline.ledger.checkpoint import Checkpoint, sign_checkpoint
 from rod_pipeline.ledger.erasure import (
     OUTSIDE,
     Counted,
@@ -45,8 +49,14 @@ from rod_pipeline.ledger.events import (
     Zone,
 )
 from rod_pipeline.ledger.log import Ledger
+from rod_pipeline.ledger.notary import Proof
+from rod_pipeline.ledger.note import SigningKey, sign_note
+from rod_pipeline.ledger.proof import write_proof
 from rod_pipeline.ledger.purges import PLACES
 from rod_pipeline.retention.deadline import deadline
+from rod_pipeline.retention.evidence import find
+from rod_pipeline.retention.evidence.bundle import make_bundle
+from rod_pipeline.retention.evidence.verifieer import CONTENTS, CONTENTS_TITLE, zipped
 from rod_pipeline.settings import EvidenceSection, Settings
 from tests.support.ledger import DIGEST, SetClock
 
@@ -272,3 +282,41 @@ def _copy(scope: str, zone: Zone, name: str, n: int, size: int) -> tuple[str, tu
 
 def _keys(plan: PurgePlanned) -> tuple[str, ...]:
     return tuple(subject.key for subject in plan.subjects)
+
+
+def signing_key(origin: str, seed: int = 7) -> SigningKey:
+    """The same key each time: nothing that it signs is worth anything."""
+    return SigningKey.from_bytes(origin, bytes([seed]) * 32)
+
+
+def proved(installation: Installation, seq: int, key: SigningKey, *lines: str) -> Proof:
+    """What the notary would say of an entry; ``lines`` are cosignatures under the checkpoint."""
+    head = installation.ledger.tree_head()
+    note = sign_checkpoint(Checkpoint(key.name, head.size, head.root), key)
+    path = installation.ledger.inclusion(seq, head.size)
+    return Proof(seq, head.size, note, write_proof(seq - 1, path, note + "".join(lines).encode()), None)
+
+
+def bundled(installation: Installation, plan: PurgePlanned, key: SigningKey | None = None) -> tuple[bytes, str]:
+    """The bundle of the newest evidence of a purge, and the key to check it with."""
+    evidence = find(installation, plan.purge_id)  # type: ignore[arg-type]
+    key = key or signing_key(installation.origin)
+    proof = proved(installation, evidence.entry.seq, key)
+    return (
+        make_bundle(evidence, installation.decree, proof, [key.verifier], lambda text: sign_note(text, key)),
+        str(key.verifier),
+    )
+
+
+def members(bundle: bytes) -> dict[str, bytes]:
+    """The files of a bundle, read by another zip than ours."""
+    with ZipFile(io.BytesIO(bundle)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def repacked(files: Mapping[str, bytes], key: SigningKey | None = None) -> bytes:
+    """A canonical bundle of ``files``; its contents signed anew when there is a key."""
+    rest = {name: content for name, content in files.items() if name != CONTENTS}
+    lines = [f"{sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in rest.items()]
+    signed = sign_note(f"{CONTENTS_TITLE}\n{''.join(lines)}", key) if key else files[CONTENTS]
+    return zipped([*rest.items(), (CONTENTS, signed)])
