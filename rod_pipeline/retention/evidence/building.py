@@ -206,7 +206,8 @@ def _keys(purge: PurgeState, history: History) -> tuple[r.ScopeKey, ...]:
             destroyed_at=history.key_destroyed.get(scope) if state.keys[scope] == "destroyed" else None,
         )
         for scope in _scopes(purge, history)
-        if scope in state.keys
+        # An intake of which nothing was ever fetched never had a key, though it can't get one any more either.
+        if scope in history.key_created
     )
 
 
