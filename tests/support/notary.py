@@ -10,6 +10,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +21,30 @@ from rod_pipeline.ledger import notary as notary_module
 from rod_pipeline.ledger.events import Entry
 from rod_pipeline.settings import EvidenceSection, Settings, StoreSection
 from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.store.evidence import EvidenceStore
 from rod_pipeline.system import System
 from tests.support.ledger import SetClock, announced
 
 _ROOT = Path(__file__).parents[2]
 
 
+def fresh_bucket(notary: StoreSettings) -> StoreSettings:
+    """The notary's settings for an evidence bucket that nobody else uses, and that isn't there yet."""
+    return notary.model_copy(update={"bucket": f"rod-evidence-{secrets.token_hex(6)}"})
+
+
 class Office:
-    """One installation in ``home``; ``bucket`` is its own evidence bucket, which isn't made yet."""
+    """One installation in ``home``, with an evidence bucket of its own; ``evidence`` holds further settings of it."""
 
     def __init__(self, home: Path, data: StoreSettings, notary: StoreSettings, clock: SetClock) -> None:
         self.home = home
         self.clock = clock
         self.data = data
-        self.notary = notary.model_copy(update={"bucket": f"rod-evidence-{secrets.token_hex(6)}"})
+        self.notary = fresh_bucket(notary)
         self.evidence: dict[str, object] = {}
         self.ledger_url: str | None = None
         make_installation(home, clock, country="NL", site="test bench", declared_by="tester")
+        EvidenceStore(self.notary, clock, years=1, lock="GOVERNANCE", embedded=True).ensure()
 
     @property
     def settings(self) -> Settings:
@@ -96,8 +104,6 @@ class Office:
 
 def main() -> None:
     """Publish once, as the order on standard input says, up to the instant at which this process dies."""
-    from datetime import datetime
-
     order = json.loads(sys.stdin.read())
     settings = Settings(home=Path(order["home"]), evidence=EvidenceSection.model_validate(order["evidence"]))
     system = System.open(settings, SetClock(datetime.fromisoformat(order["now"])))
