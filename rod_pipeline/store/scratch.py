@@ -15,13 +15,13 @@ The folder goes when its process ends. A killed one leaves it, in memory, until 
 purge looks for it.
 """
 
-import atexit
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from pathlib import Path
 from threading import Lock
 
@@ -66,7 +66,8 @@ def claim() -> Path:
             folder = ROOT / f"{_PREFIX}{os.getpid()}-{_started(os.getpid())}-{os.urandom(4).hex()}"
             folder.mkdir(mode=0o700)
             _claimed = _Claim(os.getpid(), folder)
-            atexit.register(_release, _claimed)
+            # After multiprocessing has removed its own temporary folder (-100), which may lie in here; not in a fork.
+            Finalize(None, shutil.rmtree, (folder, True), exitpriority=-200)
             for name in ("polars", "temp"):
                 (folder / name).mkdir(mode=0o700)
             os.environ["POLARS_OOC_SPILL_DIR"] = str(folder / "polars")
@@ -134,11 +135,6 @@ def _ours(folder: Path) -> bool:
         return folder.lstat().st_uid == os.geteuid()
     except FileNotFoundError:
         return False
-
-
-def _release(claimed: _Claim) -> None:
-    if claimed.pid == os.getpid():
-        shutil.rmtree(claimed.folder, ignore_errors=True)
 
 
 def _started(pid: int) -> str:
