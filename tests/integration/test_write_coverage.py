@@ -1,4 +1,4 @@
-"""Every file that a delivery makes anything write is claimed by a place of the copy register, or named here with why not.
+"""Every file that a delivery makes anything write is claimed by a place of the copy register, or named here with why.
 
 A new kind of copy that no purge would find fails this test with the path of its first file.
 """

@@ -1,9 +1,9 @@
 """What a purge of many object versions costs, beside the bare boto3 loop, in the same run.
 
 ``python -m tests.performance.purge_objects [--versions N]`` fills a versioned bucket of a real SeaweedFS with N
-versions for us and as many for the loop, a quarter at a time. One half of each quarter is erased as the place
-``objects`` does it (erase, record every copy, verify over a second connection, ask for each object by name), the other
-with ``list_object_versions``, ``delete_objects`` by the thousand, and ``list_object_versions`` once more. Who goes first
+versions for us and as many for the loop, a quarter at a time. Ours are erased as the place ``objects`` does it (erase,
+record every copy, verify over a second connection, ask for each object by name), the others with
+``list_object_versions``, ``delete_objects`` by the thousand, and ``list_object_versions`` once more. Who goes first
 alternates. Each erasure runs in a process of its own, whose peak memory is its own; copies stand in a real ledger.
 """
 
