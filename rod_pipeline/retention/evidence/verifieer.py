@@ -246,11 +246,13 @@ def node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def root_of(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
-    """The root that an inclusion proof leads to (RFC 9162, 2.1.3.2)."""
+def root_of(hashed: bytes, index: int, size: int, path: list[bytes]) -> bytes:
+    """The root that an inclusion proof of the leaf with this hash leads to (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
         raise Wrong("de boeking ligt buiten het logboek van dit controlepunt")
-    last, hashed = size - 1, hashlib.sha256(b"\x00" + leaf).digest()
+    if any(len(step) != 32 for step in (hashed, *path)):
+        raise Wrong("het bewijs is misvormd")
+    last = size - 1
     for step in path:
         if last == 0:
             raise Wrong("het bewijs is te lang")
@@ -270,6 +272,8 @@ def grown(old: int, old_root: bytes, new: int, new_root: bytes, path: list[bytes
     """Whether the log under ``new_root`` begins with the one under ``old_root`` (RFC 9162, 2.1.4.2)."""
     if not 0 < old <= new:
         raise Wrong("het andere controlepunt is ouder dan dat in de bundel")
+    if any(len(step) != 32 for step in path):
+        raise Wrong("het bewijs is misvormd")
     if old == new:
         if path or old_root != new_root:
             raise Wrong("er bestaan twee verschillende logboeken van deze lengte")
@@ -365,7 +369,7 @@ def _stamp(token: bytes, stamped: bytes, extra: Certificates, roots: Certificate
         raise Wrong("het tijdstempel heeft niet precies één ondertekenaar")
     held = [x509.load_der_x509_certificate(each[1]) for each in der(signed[3][2])] if signed[3][0] == 0xA0 else []
     signer = _signed(der(signers[0][2]), content, held + extra)
-    _chained(signer, when, held + extra, roots)
+    _chained(signer, when, held, extra, roots)
     return when
 
 
@@ -408,19 +412,29 @@ def _named(certificate: x509.Certificate, attributes: dict[bytes, tuple[int, byt
     return first[0][2] == hashlib.sha1(raw).digest()  # noqa: S324 - that is how RFC 3161 names a certificate
 
 
-def _chained(signer: x509.Certificate, when: datetime.datetime, pool: Certificates, roots: Certificates) -> None:
-    """Every certificate up to a root was valid at ``when``; without roots only the signer's own dates are looked at."""
-    current = signer
-    for _ in range(8):
-        if not current.not_valid_before_utc <= when <= current.not_valid_after_utc:
-            raise Wrong("een certificaat van de tijdstempeldienst was toen niet geldig")
-        if not roots or current in roots:
-            return
-        issuer = next((each for each in roots + pool if _issued(current, each)), None)
+def _chained(
+    signer: x509.Certificate,
+    when: datetime.datetime,
+    held: Certificates,
+    extra: Certificates,
+    roots: Certificates,
+) -> None:
+    """The certificates above the signer held then, lead to one of ``roots`` if there are any, and no other came along.
+
+    What else a token holds isn't signed by anybody, so it has no business there.
+    """
+    path = [signer]
+    while len(path) < 8 and path[-1].issuer != path[-1].subject:
+        issuer = next((each for each in roots + held + extra if _issued(path[-1], each)), None)
         if issuer is None:
             break
-        current = issuer
-    raise Wrong("de tijdstempeldienst hoort niet bij de opgegeven wortel")
+        path.append(issuer)
+    if not all(each.not_valid_before_utc <= when <= each.not_valid_after_utc for each in path):
+        raise Wrong("een certificaat van de tijdstempeldienst was toen niet geldig")
+    if roots and not any(each in roots for each in path):
+        raise Wrong("de tijdstempeldienst hoort niet bij de opgegeven wortel")
+    if not all(each in path for each in held):
+        raise Wrong("er zijn vreemde certificaten aan het tijdstempel toegevoegd")
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -521,7 +535,8 @@ class Examination:
         if title != "c2sp.org/tlog-proof@v1" or match is None or checkpoint(note, self.keys) != (self.size, self.root):
             raise Wrong("het bewijs is misvormd of hoort bij een ander controlepunt")
         self.cosigned = note
-        root = root_of(self.members["boeking.json"], int(match[1]), self.size, [unbase64(step) for step in path])
+        leaf = hashlib.sha256(b"\x00" + self.members["boeking.json"]).digest()
+        root = root_of(leaf, int(match[1]), self.size, [unbase64(step) for step in path])
         if int(match[1]) + 1 != self.entry["seq"] or root != self.root:
             raise Wrong("de boeking staat niet op die plaats in het logboek")
         return f"nummer {int(self.entry['seq'])}, van {self.entry['at']}"
