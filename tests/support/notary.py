@@ -1,16 +1,9 @@
-"""An installation with a notary, in real buckets: ``Office``. Its process that publishes can be killed at an instant.
+"""An installation with a notary, in real buckets: ``Office``. A process of it can be killed while it publishes."""
 
-Run as ``python -m tests.support.notary`` with an order (JSON) on standard input, it publishes once and kills itself at
-the ``moment`` of the ``nth`` ``call``: an S3 operation, or ``keep``, the writing of the last checkpoint to disk.
-"""
-
-import json
+import multiprocessing
 import os
 import secrets
 import signal
-import subprocess
-import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +18,9 @@ from rod_pipeline.store.evidence import EvidenceStore
 from rod_pipeline.system import System
 from tests.support.ledger import SetClock, announced
 
-_ROOT = Path(__file__).parents[2]
+# Forked from a process that has imported everything and done nothing: importing costs more than publishing.
+_STARTER = multiprocessing.get_context("forkserver")
+_STARTER.set_forkserver_preload([__name__])
 
 
 def fresh_bucket(notary: StoreSettings) -> StoreSettings:
@@ -77,37 +72,20 @@ class Office:
         return ledger.append(*map(announced, keys))
 
     def publish_and_die(self, call: str, nth: int, moment: str) -> int:
-        """Publish in a process that kills itself at an instant; returns how it ended."""
-        order = {
-            "home": str(self.home),
-            "now": self.clock.now().isoformat(),
-            "evidence": {
-                "endpoint": self.notary.endpoint,
-                "bucket": self.notary.bucket,
-                "access_key": self.notary.access_key.get_secret_value(),
-                "secret_key": self.notary.secret_key.get_secret_value(),
-                **{name: str(value) for name, value in self.evidence.items()},
-            },
-            "instant": [call, nth, moment],
-        }
-        worker = subprocess.run(
-            [sys.executable, "-m", "tests.support.notary"],
-            input=json.dumps(order),
-            cwd=_ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert worker.returncode in (0, -signal.SIGKILL), worker.stderr
-        return worker.returncode
+        """Publish in a process that kills itself at an instant: ``moment`` of the ``nth`` ``call``.
+
+        A call is an S3 operation, or ``keep``, the writing of the last checkpoint to disk. Returns how it ended.
+        """
+        worker = _STARTER.Process(target=_publish, args=(self.settings, self.clock, call, nth, moment))
+        worker.start()
+        worker.join()
+        assert worker.exitcode is not None
+        return worker.exitcode
 
 
-def main() -> None:
-    """Publish once, as the order on standard input says, up to the instant at which this process dies."""
-    order = json.loads(sys.stdin.read())
-    settings = Settings(home=Path(order["home"]), evidence=EvidenceSection.model_validate(order["evidence"]))
-    system = System.open(settings, SetClock(datetime.fromisoformat(order["now"])))
-    _arm(system, *order["instant"])
+def _publish(settings: Settings, clock: SetClock, call: str, nth: int, moment: str) -> None:
+    system = System.open(settings, clock)
+    _arm(system, call, nth, moment)
     system.notary().publish()
 
 
@@ -133,7 +111,3 @@ def _arm(system: System, call: str, nth: int, moment: str) -> None:
         events: Any = system.evidence.client.meta.events
         events.register(f"before-call.s3.{call}", lambda **_: step("before"))
         events.register(f"after-call.s3.{call}", lambda **_: step("after"))
-
-
-if __name__ == "__main__":
-    main()
