@@ -55,12 +55,18 @@ def erase(system: System, key: str, stop_work: StopWork) -> PurgeState:
 
 
 def conclude(system: System, key: str) -> PurgeState:
-    """Sweep late and attest, unless that has been done; returns the purge. Raises what ``certify`` raises."""
+    """Sweep late and attest, unless that has been done; returns the newest purge. Raises what ``certify`` raises.
+
+    A delivery that came back from a backup has an older purge too, whose certificate may have more to say as well.
+    """
     state = system.ledger.state()
     purge = newest(state, key)
     todo = agenda(state, system.clock.now(), system.decree, system.settings.retention)
     if purge is None:
         raise NothingToPurge(f"There is no purge of delivery {key}.", "See `rod retention status` for those there are.")
+    for older in todo.conclude:
+        if key in older.keys and older.purge_id != purge.purge_id:
+            hand_over(system, certify(system, copy_register(system), older.purge_id))
     if purge.attested is not None and purge not in todo.conclude:
         return purge
     return certify(system, copy_register(system), purge.purge_id)
