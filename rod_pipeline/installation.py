@@ -1,6 +1,7 @@
 """Making a new installation.
 
-Belongs here: the first-time set-up of a folder. Does not belong here: running it (``orchestration.serving``).
+Belongs here: the first-time set-up of a folder, and its signing key. Does not belong here: running it
+(``orchestration.serving``).
 """
 
 import os
@@ -10,8 +11,8 @@ from pathlib import Path
 
 from rod_pipeline.clock import Clock
 from rod_pipeline.errors import PermanentError
-from rod_pipeline.ledger.note import SigningKey
-from rod_pipeline.ledger.published import KEYS_FILE
+from rod_pipeline.ledger.note import SigningKey, sign_note
+from rod_pipeline.ledger.published import KEYS_FILE, read_keys
 from rod_pipeline.settings import EvidenceSection
 from rod_pipeline.store.declaration import Declaration
 
@@ -76,6 +77,28 @@ def make_signing_key(home: Path, origin: str) -> str:
     if not public.exists():
         public.write_text(vkey + "\n", "ascii")
     return vkey
+
+
+def replace_signing_key(home: Path, origin: str) -> bytes:
+    """Give the log a new signing key; returns a note that names it, signed by the old one, for whoever trusts that.
+
+    The old secret is destroyed. Its public half stays in ``notary.vkey``, after the new one, because what it signed has
+    to be verified for years. Killed halfway, nothing can be signed until this is run again, which finishes it. Raises
+    ``BadKey``.
+    """
+    file, coming, public = home / "secrets" / "signing.pem", home / "secrets" / "signing.next.pem", home / KEYS_FILE
+    old = SigningKey.from_file(origin, file)
+    if not coming.exists():
+        _write_secret(coming, SigningKey.generate(origin).to_pem())
+    vkey = str(SigningKey.from_file(origin, coming).verifier)
+    succession = sign_note(f"{origin}\n{vkey}\n", old)
+    (home / "notary").mkdir(mode=0o700, exist_ok=True)
+    (home / "notary" / "succession").write_bytes(succession)
+    draft = public.with_name(f".{KEYS_FILE}.next")
+    draft.write_text("\n".join([vkey, *(key for key in map(str, read_keys(home)) if key != vkey)]) + "\n", "ascii")
+    draft.replace(public)
+    coming.replace(file)
+    return succession
 
 
 def _write_secret(file: Path, secret: bytes) -> None:

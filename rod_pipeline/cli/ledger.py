@@ -1,4 +1,4 @@
-"""``rod ledger key``, ``publish``, ``status``, ``catch-up``, ``verify``: what is proved of the ledger.
+"""``rod ledger key``, ``replace-key``, ``publish``, ``status``, ``catch-up``, ``verify``: what is proved of the ledger.
 
 Belongs here: arguments in, words out.
 """
@@ -18,6 +18,15 @@ def key() -> None:
 
     settings = Settings.load()
     typer.echo(make_signing_key(settings.home, settings.evidence.origin))
+
+
+@app.command(name="replace-key")
+def replace_key() -> None:
+    """Make a new signing key and destroy the old one; shows a note about it, signed by the old key, to hand out."""
+    from rod_pipeline.installation import replace_signing_key
+
+    settings = Settings.load()
+    typer.echo(replace_signing_key(settings.home, settings.evidence.origin).decode(), nl=False)
 
 
 @app.command()
