@@ -60,7 +60,7 @@ def erased(purge: PurgeState, key: str, state: LedgerState, sweep: timedelta) ->
             "delivery": key,
             PURGE: purge.purge_id,
             "ground": _GROUNDS[purge.plan.ground] + ("" if purge.plan.order is None else f": {purge.plan.order}"),
-            "in time": _punctual(_subject(purge, key), purge.gone_at(key)),
+            "in time": _punctual(_subject(purge, key), purge.first_clean[key], "out of the house"),
             "tombstone": f"since {instant(stone.at)}, purge {stone.purge_id}",
             "second inventory": f"{instant(purge.second[key].at)}: {_found(purge.second[key])}",
             "what comes next": (
@@ -85,7 +85,7 @@ def certificate(purge: PurgeState, key: str, entry: Entry, bundle: str) -> _Show
             "delivery": key,
             CERTIFIED: certificate_id(purge),
             "outcome": _OUTCOMES[purge.attested.outcome],
-            "in time": _punctual(_subject(purge, key), None if purge.late[key].left else purge.gone_at(key)),
+            "in time": _punctual(_subject(purge, key), None if purge.late[key].left else purge.gone_at(key), "gone"),
             "late sweep": f"{instant(purge.late[key].at)}: {_found(purge.late[key])}",
             "outstanding": "; ".join(outstanding) or "nothing",
             "sha-256 of the record": " ".join(digest[at : at + 16] for at in range(0, len(digest), 16)),
@@ -119,7 +119,7 @@ def _subject(purge: PurgeState, key: str) -> Subject:
     return next(subject for subject in purge.plan.subjects if subject.key == key)
 
 
-def _punctual(subject: Subject, gone: datetime | None) -> str:
+def _punctual(subject: Subject, gone: datetime | None, how: str) -> str:
     if subject.deadline is None:
         return "nothing had come in, so no term ran"
     until = instant(subject.deadline)
@@ -127,8 +127,8 @@ def _punctual(subject: Subject, gone: datetime | None) -> str:
         return f"deadline {until}; something is left"
     if gone > subject.deadline:
         # A day that has begun counts.
-        return f"TE LAAT: {-((subject.deadline - gone) // timedelta(days=1))} days after the deadline, {until}"
-    return f"yes: {(subject.deadline - gone).days} days before the deadline, {until}"
+        return f"TE LAAT: {how} {-((subject.deadline - gone) // timedelta(days=1))} days after the deadline, {until}"
+    return f"yes: {how} {(subject.deadline - gone).days} days before the deadline, {until}"
 
 
 def _found(seen: Seen) -> str:

@@ -57,7 +57,7 @@ def due_purges(context: dg.SensorEvaluationContext, rod: Rod) -> dg.SensorResult
         state, now = system.ledger.state(), system.clock.now()
         todo = agenda(state, now, system.decree, system.settings.retention)
         wanted = _wanted(system, state, todo, context.instance)
-        wanted.waiting += _held(todo)
+        wanted.waiting += [*_held(todo), *_standing(state)]
     busy = _busy(context.instance)
     if None in busy:
         return dg.SkipReason("A withdrawal is being carried out: it erases everything.")
@@ -65,7 +65,7 @@ def due_purges(context: dg.SensorEvaluationContext, rod: Rod) -> dg.SensorResult
         wanted.waiting.append(f"{key}: its purge is queued or running.")
         del wanted.assets[key]
     if not wanted.assets:
-        return dg.SkipReason(" ".join([_quiet(todo, bool(wanted.waiting)), *wanted.waiting]))
+        return dg.SkipReason(" ".join([_quiet(todo), *wanted.waiting]))
     for waits in wanted.waiting:
         context.log.info(waits)
     known = set(context.instance.get_dynamic_partitions(PURGED))
@@ -131,8 +131,12 @@ def _held(todo: Agenda) -> Iterator[str]:
             yield f"{term.key}: held on order {hold.order} until {instant(hold.until)}.{late}"
 
 
-def _quiet(todo: Agenda, waiting: bool) -> str:
-    said = "Nothing can be done now." if waiting else "Nothing is due."
-    if todo.next_at is None:
-        return said + (" No delivery has a term." if not waiting else "")
-    return f"{said} Next: {instant(todo.next_at)}."
+def _standing(state: LedgerState) -> Iterator[str]:
+    if state.standing is not None and state.standing.until is not None:
+        until = instant(state.standing.until)
+        yield f"The decree is suspended (order {state.standing.order}) until {until}: nothing comes in, terms go on."
+
+
+def _quiet(todo: Agenda) -> str:
+    said = "Something is due, and can't be done now." if todo else "Nothing is due."
+    return said if todo.next_at is None else f"{said} Next: {instant(todo.next_at)}."

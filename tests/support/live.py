@@ -43,15 +43,18 @@ class Live:
         self._pleio = pleio
         self._population = Population(seed=1, scale=0.0005)
 
-    def announce(self, key: str, *, fault: str | None = None) -> str:
-        """Put a synthetic delivery in PLEIO and announce it; returns the id of the intake. The sensor does the rest."""
+    def announce(self, key: str, *, fault: str | None = None, moment: datetime | None = None) -> str:
+        """Put a synthetic delivery in PLEIO and announce it; returns the id of the intake. The sensor does the rest.
+
+        ``moment`` is when DUO placed it, if not at the planned one.
+        """
         archive = io.BytesIO()
         delivery = DeliveryKey.parse(key)
         write_delivery(
             archive, delivery, population=self._population, book=self.system.book, archive="zip", fault=fault
         )
         link = self._pleio.publish(archive.getvalue(), CODE)
-        return announce(self.system, delivery, [link], CODE, moment=PLACED[delivery.moment])
+        return announce(self.system, delivery, [link], CODE, moment=moment or PLACED[delivery.moment])
 
     def stage(self, key: str) -> str:
         """How far the ledger says that a delivery is."""
@@ -73,23 +76,24 @@ class Live:
 
 
 @contextmanager
-def live(home: Path, announced: Mapping[str, str | None]) -> Iterator[Live]:
+def live(home: Path, announced: Mapping[str, str | None], settings: str = "") -> Iterator[Live]:
     """An installation made anew in ``home`` that runs for as long as the block lasts.
 
     ``announced``: deliveries and their faults (None: a good one); their runs are over when the block begins.
+    ``settings`` are added to its settings file.
     """
     make_installation(home, SystemClock(), country="NL", site="test bench", declared_by="tester")
-    (home / "rod.toml").write_text('[pleio]\nhosts = ["127.0.0.1"]\nallow_loopback_http = true\n')
-    settings = Settings.load(home)
+    (home / "rod.toml").write_text(f'[pleio]\nhosts = ["127.0.0.1"]\nallow_loopback_http = true\n{settings}')
+    loaded = Settings.load(home)
     with (
-        System.open(settings) as system,
+        System.open(loaded) as system,
         StandIn() as pleio,
-        dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance,
+        dg.DagsterInstance.from_config(str(dagster_home(loaded))) as instance,
     ):
         running = Live(system, instance, pleio)
         for key, fault in announced.items():
             running.announce(key, fault=fault)
-        with serving(settings) as at:
+        with serving(loaded) as at:
             running.url = at.url
             for key in announced:
                 running.finished(key)
