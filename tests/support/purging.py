@@ -1,14 +1,19 @@
 """Purges: states folded from a few lines, and a real installation whose time the test sets.
 
 ``Story`` writes the history of one purge as entries, without a ledger and so without its rules. What works on a whole
-installation stands below it: ``at`` opens it at an instant, ``purged`` takes a delivery to its certificate, ``remains``
-looks for what is left of a delivery anywhere.
+installation stands below it: ``on_clock`` opens it on a clock that can be moved, ``deliver`` takes a delivery all the
+way, ``remains`` looks for what is left of one anywhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from rod_pipeline.clock import Clock, SystemClock
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.intake.announcing import announce
 from rod_pipeline.ledger.erasure import (
     OUTSIDE,
     Attested,
@@ -27,7 +32,10 @@ from rod_pipeline.ledger.erasure import (
 from rod_pipeline.ledger.events import Announced, AnyEvent, Entry
 from rod_pipeline.ledger.purges import PLACES, PurgeState
 from rod_pipeline.ledger.state import LedgerState, fold
+from rod_pipeline.marts.database import open_database
+from rod_pipeline.system import System
 from tests.support.ledger import DIGEST, NOON
+from tests.support.pipeline import CODE, Bench
 
 PURGE = "f" * 16
 
@@ -159,3 +167,72 @@ def _places(left: Mapping[str, int], until: datetime | None) -> tuple[PlaceLeft,
 
 
 IN_HOUSE = tuple(place for place in PLACES if place not in OUTSIDE)
+
+
+class Shifted:
+    """This machine's clock, as far ahead as the test wants it."""
+
+    def __init__(self) -> None:
+        self.by = timedelta(0)
+
+    def now(self) -> datetime:
+        return SystemClock().now() + self.by
+
+    def move(self, **by: float) -> None:
+        self.by += timedelta(**by)
+
+
+@contextmanager
+def on_clock(bench: Bench, clock: Clock) -> Iterator[System]:
+    """The installation, kept open on a clock of the test's own."""
+    with System.open(bench.settings, clock) as system:
+        bench._kept_open = system
+        try:
+            yield system
+        finally:
+            bench._kept_open = None
+
+
+def seven_years_ago(clock: Clock, **later: float) -> datetime:
+    """A moment whose term ends ``later`` than now (as in ``timedelta``)."""
+    now = clock.now()
+    return now.replace(year=now.year - 7, day=min(now.day, 28)) + timedelta(days=max(0, now.day - 28), **later)
+
+
+def deliver(bench: Bench, key: str, content: bytes, moment: datetime | None = None) -> str:
+    """Take a delivery all the way; returns the id of its intake."""
+    announced(bench, key, content, moment)
+    assert bench.walk(key) == []
+    return bench.intake(key).delivery_id
+
+
+def announced(bench: Bench, key: str, content: bytes, moment: datetime | None = None) -> str:
+    """Announce a delivery that lies in PLEIO; returns the id of its intake."""
+    link = bench.pleio.publish(content, CODE)
+    with bench.system() as system:
+        return announce(system, DeliveryKey.parse(key), [link], CODE, moment=moment)
+
+
+def remains(bench: Bench, *scopes: str) -> list[str]:
+    """Where something of these intakes or generations can still be found by name: bucket, home folder, memory.
+
+    The ledger and what it says (marks of destroyed keys, letters, notices) is no copy.
+    """
+    found = [f"object {key}" for key in bench.objects() if any(scope in key for scope in scopes)]
+    for path in sorted((*bench.home.rglob("*"), *Path("/dev/shm").glob("rod-*/**/*"))):
+        lawful = path.suffix == ".gone" or path.parent.name == "ledger.db.leases"
+        if not lawful and any(scope in path.name for scope in scopes):
+            found.append(f"file {path.name}")
+    return found
+
+
+def generations_of(system: System, scope: str) -> list[str]:
+    """The mart databases that ever held an intake."""
+    return [g.generation for g in system.ledger.state().generations.values() if scope in g.deliveries]
+
+
+def database_content(system: System) -> dict[str, list[Any]]:
+    """Every row of the mart database in force, by table, in order; without the tables' own ids."""
+    with open_database(system, "tester", "beheer") as connection:
+        names = [name for (name,) in connection.execute("select table_name from duckdb_tables() order by 1").fetchall()]
+        return {name: connection.execute(f"select * from {name} order by all").fetchall() for name in names}
