@@ -10,25 +10,30 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from rod_pipeline.ledger.erasure import ErasureAsked, ErasureDeclared, HandedOver, PlaceLeft, Withdrawn
-from rod_pipeline.ledger.events import Entry, KeyCreated
+from rod_pipeline.ledger.erasure import ErasureAsked, ErasureDeclared, HandedOver, HoldSet, PlaceLeft, Withdrawn
+from rod_pipeline.ledger.events import Accessed, CopyRegistered, Entry, KeyCreated
 from rod_pipeline.retention.deadline import deadline
-from rod_pipeline.retention.evidence import Record, schema
+from rod_pipeline.retention.evidence import Record, attest, schema
 from rod_pipeline.retention.evidence.building import build_record
 from rod_pipeline.retention.evidence.history import History
+from rod_pipeline.system import System
 from tests.support.evidence import (
     MOMENT,
     Installation,
     at_the_end_of_the_term,
+    bundled,
     counted,
     erased,
+    members,
+    number,
     six_deliveries,
 )
 from tests.support.ledger import SetClock
+from tests.support.pdf import streams_of, text_of
 
 GOLDEN = Path(__file__).with_name("vectors") / "evidence" / "record.json"
 
@@ -101,6 +106,44 @@ def test_no_person_is_in_it_but_roles(installation: Installation) -> None:
     record = built(installation, plan.purge_id)
     assert plan.actor not in json.dumps(json.loads(record.canonical())).split('"')
     assert len({record.check.eraser, record.check.verifier, record.check.signer}) == 3
+
+
+def test_what_is_planted_in_the_ledger_comes_out_nowhere(installation: Installation) -> None:
+    """Who acted, who received, what a copy is called and digests: none of it in any file of the bundle, the PDF's
+    streams unpacked. What a record has to name, such as the reference of an order, does come out: the control."""
+    at_the_end_of_the_term(installation)
+    ledger, marker = installation.ledger, "MERKTEKENx51c0"
+    hold = HoldSet(
+        hold_id="00000000000000bb",
+        key="2025-12",
+        order="KENMERKx77",
+        until=installation.clock.now() + timedelta(hours=1),
+        beyond_term=False,
+        set_by=f"{marker}-1",
+        approved_by=f"{marker}-2",
+    )
+    package = HandedOver(
+        package_id="00000000000000aa",
+        keys=("2025-12",),
+        recipient=marker,
+        purpose="onderzoek",
+        until=datetime(2034, 1, 1, tzinfo=UTC),
+        actor=marker,
+    )
+    scope = ledger.state().deliveries["2025-12"].delivery_id
+    copy = CopyRegistered(
+        copy_id="00000000000000cc", scope=scope, zone="marts", name=marker, store="hoofd", object_key="marts/merkteken"
+    )
+    ledger.append(hold, package, copy, Accessed(actor=marker, purpose="beheer", copy_id=number(0x101)))
+    installation.clock.move(hours=2)
+    plan = erased(installation, ["2025-12"], order="KENMERKx78", actor=marker)
+    attest(cast(System, installation), plan.purge_id)
+    files = members(bundled(installation, plan)[0])
+    everything = b"\n".join(files.values()) + streams_of(files["certificaat.pdf"])
+    printed = text_of(files["certificaat.pdf"])
+    assert b"KENMERKx77" in everything and "KENMERKx78" in printed, "the search finds what is there"
+    for planted in (marker, "merkteken", "5e" * 32, "object_key", number(0x101), "00000000000000cc"):
+        assert planted.encode() not in everything and planted not in printed, planted
 
 
 def test_it_says_on_which_ground_and_when(installation: Installation) -> None:

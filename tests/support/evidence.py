@@ -165,6 +165,7 @@ def planned(
     *,
     ground: Ground = "term",
     order: str | None = None,
+    actor: str = "a1",
 ) -> PurgePlanned:
     """The plan of a purge, appended."""
     state = ledger.state()
@@ -187,7 +188,7 @@ def planned(
         plan="ab" * 32,
         order=order,
         clock_offset=0,
-        actor="a1",
+        actor=actor,
     )
     ledger.append(plan)
     return plan
@@ -237,11 +238,12 @@ def erased(
     *,
     ground: Ground = "term",
     order: str | None = None,
+    actor: str = "a1",
     left: Mapping[tuple[str, Place], PlaceLeft] | None = None,
 ) -> PurgePlanned:
     """A whole purge of ``keys``, up to its late sweep; what is ``left`` outside the house is left in both rounds."""
     ledger, clock = installation.ledger, installation.clock
-    plan = planned(ledger, keys, purge_id, ground=ground, order=order)
+    plan = planned(ledger, keys, purge_id, ground=ground, order=order, actor=actor)
     clock.move(minutes=1)
     carried_out(ledger, plan, clock)
     clock.move(minutes=5)
