@@ -4,7 +4,8 @@ Belongs here: the shape of the state and how each event changes it. Does not bel
 (``rules``), storage (``log``). There is no second source of truth: whatever another part wants to know about a
 delivery, it asks this state.
 
-States are never changed in place: ``fold`` returns a new one, and the mappings are read-only views.
+States are never changed in place: ``fold`` returns a new one, which shares with the old what stayed the same, so that
+an entry costs the same however long the ledger is. Mappings are read-only, in the order in which their keys came up.
 """
 
 from collections.abc import Mapping
@@ -52,6 +53,7 @@ from rod_pipeline.ledger.events import (
     TerritoryApproved,
     Validated,
 )
+from rod_pipeline.ledger.growing import GrowingMap
 from rod_pipeline.ledger.purges import HandoverState, HoldState, PurgeState, Standing, Tombstone, advanced
 from rod_pipeline.ledger.vocabulary import Channel, MomentBasis, Zone
 
@@ -167,32 +169,38 @@ class PlaceState:
 class LedgerState:
     """Everything the ledger knows after entry ``seq``.
 
-    ``deliveries`` maps a delivery's key to its current (newest) intake, ``intakes`` an id to any intake, ``keys`` a
-    scope to the state of its key, ``keyrings`` a scope to where its key was made, ``territory`` a store to its newest
-    approval. ``generation`` is the mart database in force, or None when there is none or its data is gone or going;
-    ``generations`` are all that ever were. ``tombstones`` maps a delivery's key to its tombstone, ``purges``, ``holds``
-    and ``handovers`` an id to what became of it; ``standing`` is None while the decree stands.
+    ``deliveries`` maps a delivery's key to its current (newest) intake, ``intakes`` an id to any intake, ``scopes`` a
+    scope to the ids of its copies, ``keys`` a scope to the state of its key, ``keyrings`` a scope to where its key was
+    made, ``territory`` a store to its newest approval. ``generation`` is the mart database in force, or None when there
+    is none or its data is gone or going; ``generations`` are all that ever were. ``tombstones`` maps a delivery's key
+    to its tombstone, ``purges``, ``holds`` and ``handovers`` an id to what became of it; ``standing`` is None while the
+    decree stands.
     """
 
     seq: int = 0
     at: datetime | None = None
-    deliveries: Mapping[str, IntakeState] = field(default_factory=_empty)
-    intakes: Mapping[str, IntakeState] = field(default_factory=_empty)
-    copies: Mapping[str, CopyState] = field(default_factory=_empty)
-    keys: Mapping[str, Literal["live", "destroyed"]] = field(default_factory=_empty)
-    keyrings: Mapping[str, str] = field(default_factory=_empty)
+    deliveries: GrowingMap[IntakeState] = field(default_factory=GrowingMap)
+    intakes: GrowingMap[IntakeState] = field(default_factory=GrowingMap)
+    copies: GrowingMap[CopyState] = field(default_factory=GrowingMap)
+    scopes: GrowingMap[tuple[str, ...]] = field(default_factory=GrowingMap)
+    keys: GrowingMap[Literal["live", "destroyed"]] = field(default_factory=GrowingMap)
+    keyrings: GrowingMap[str] = field(default_factory=GrowingMap)
     generation: GenerationState | None = None
-    generations: Mapping[str, GenerationState] = field(default_factory=_empty)
-    territory: Mapping[str, PlaceState] = field(default_factory=_empty)
-    tombstones: Mapping[str, Tombstone] = field(default_factory=_empty)
-    purges: Mapping[str, PurgeState] = field(default_factory=_empty)
-    holds: Mapping[str, HoldState] = field(default_factory=_empty)
-    handovers: Mapping[str, HandoverState] = field(default_factory=_empty)
+    generations: GrowingMap[GenerationState] = field(default_factory=GrowingMap)
+    territory: GrowingMap[PlaceState] = field(default_factory=GrowingMap)
+    tombstones: GrowingMap[Tombstone] = field(default_factory=GrowingMap)
+    purges: GrowingMap[PurgeState] = field(default_factory=GrowingMap)
+    holds: GrowingMap[HoldState] = field(default_factory=GrowingMap)
+    handovers: GrowingMap[HandoverState] = field(default_factory=GrowingMap)
     standing: Standing | None = None
 
     def live_copies(self, scope: str) -> tuple[CopyState, ...]:
         """The copies of a scope that are not known to be erased, in the order of their registration."""
-        return tuple(copy for copy in self.copies.values() if copy.scope == scope and copy.status != "erased")
+        return tuple(copy for copy in self.copies_of(scope) if copy.status != "erased")
+
+    def copies_of(self, scope: str) -> tuple[CopyState, ...]:
+        """All copies of a scope, the erased ones too, in the order of their registration."""
+        return tuple(self.copies[copy_id] for copy_id in self.scopes.get(scope, ()))
 
     def intakes_of(self, key: str) -> tuple[IntakeState, ...]:
         """Every intake of a delivery, the refused and replaced ones too, in the order of their announcement."""
@@ -211,8 +219,6 @@ class LedgerState:
 
 def fold(state: LedgerState, *entries: Entry) -> LedgerState:
     """The state after ``entries``, which follow ``state`` in the log. Trusts that ``rules`` let them in."""
-    if not entries:
-        return state
     draft = _Draft(state)
     for entry in entries:
         draft.apply(entry)
@@ -220,43 +226,23 @@ def fold(state: LedgerState, *entries: Entry) -> LedgerState:
 
 
 class _Draft:
-    """A state in the making: mappings are copied once per fold, not once per entry."""
+    """A state in the making; its attributes are those of ``LedgerState``."""
 
     def __init__(self, state: LedgerState) -> None:
-        self.base = state
         self.seq, self.at = state.seq, state.at
-        self.current = {key: intake.delivery_id for key, intake in state.deliveries.items()}
-        self.intakes = dict(state.intakes)
-        self.copies = dict(state.copies)
-        self.keys = dict(state.keys)
-        self.keyrings = dict(state.keyrings)
-        self.generation = state.generation
-        self.generations = dict(state.generations)
-        self.territory = dict(state.territory)
-        self.tombstones = dict(state.tombstones)
-        self.purges = dict(state.purges)
-        self.holds = dict(state.holds)
-        self.handovers = dict(state.handovers)
+        self.deliveries, self.intakes = state.deliveries, state.intakes
+        self.copies, self.scopes = state.copies, state.scopes
+        self.keys, self.keyrings = state.keys, state.keyrings
+        self.generation, self.generations = state.generation, state.generations
+        self.territory = state.territory
+        self.tombstones = state.tombstones
+        self.purges = state.purges
+        self.holds = state.holds
+        self.handovers = state.handovers
         self.standing = state.standing
 
     def finished(self) -> LedgerState:
-        return LedgerState(
-            seq=self.seq,
-            at=self.at,
-            deliveries=MappingProxyType({key: self.intakes[intake] for key, intake in self.current.items()}),
-            intakes=MappingProxyType(self.intakes),
-            copies=MappingProxyType(self.copies),
-            keys=MappingProxyType(self.keys),
-            keyrings=MappingProxyType(self.keyrings),
-            generation=self.generation,
-            generations=MappingProxyType(self.generations),
-            territory=MappingProxyType(self.territory),
-            tombstones=MappingProxyType(self.tombstones),
-            purges=MappingProxyType(self.purges),
-            holds=MappingProxyType(self.holds),
-            handovers=MappingProxyType(self.handovers),
-            standing=self.standing,
-        )
+        return LedgerState(**vars(self))
 
     def apply(self, entry: Entry) -> None:
         self.seq, self.at = entry.seq, entry.at
@@ -264,33 +250,32 @@ class _Draft:
             case Announced() as event:
                 self._announced(event, entry.at)
             case TerritoryApproved() as event:
-                self.territory[event.store] = PlaceState(event, entry.at)
+                self.territory = self.territory.with_(event.store, PlaceState(event, entry.at))
             case KeyCreated() as event:
-                self.keys[event.scope] = "live"
-                self.keyrings[event.scope] = event.keyring
+                self.keys = self.keys.with_(event.scope, "live")
+                self.keyrings = self.keyrings.with_(event.scope, event.keyring)
             case KeyDestroyed() as event:
-                self.keys[event.scope] = "destroyed"
+                self.keys = self.keys.with_(event.scope, "destroyed")
                 self._drop_lost_generation()
             case CopyRegistered() | CopyVerified() | CopyErased() as event:
                 self._copy(event, entry.at)
             case DatabaseBuilt() as event:
                 self.generation = GenerationState(event.generation, event.copy_id, event.deliveries, entry.at)
-                self.generations[event.generation] = self.generation
+                self.generations = self.generations.with_(event.generation, self.generation)
             case Accessed():
                 pass
             case Accepted() as event:
-                earlier = self.current[event.supersedes]
-                self.intakes[earlier] = replace(self.intakes[earlier], corrected_by=event.key)
+                self._keep(replace(self.deliveries[event.supersedes], corrected_by=event.key))
             case HoldSet() as event:
-                self.holds[event.hold_id] = HoldState(event, entry.at)
+                self.holds = self.holds.with_(event.hold_id, HoldState(event, entry.at))
             case HoldLifted() as event:
-                self.holds[event.hold_id] = replace(self.holds[event.hold_id], lifted_at=entry.at)
+                self.holds = self.holds.with_(event.hold_id, replace(self.holds[event.hold_id], lifted_at=entry.at))
             case HandedOver() as event:
-                self.handovers[event.package_id] = HandoverState(event, entry.at)
+                self.handovers = self.handovers.with_(event.package_id, HandoverState(event, entry.at))
             case Suspended() | SuspensionLifted() | Withdrawn() as event:
                 self._stand(event, entry.at)
             case PurgePlanned() as event:
-                self.purges[event.purge_id] = PurgeState(event, entry.at)
+                self.purges = self.purges.with_(event.purge_id, PurgeState(event, entry.at))
             case (
                 Tombstoned()
                 | Drained()
@@ -300,17 +285,23 @@ class _Draft:
                 | ErasureAsked()
                 | ErasureDeclared()
             ) as event:
-                self.purges[event.purge_id] = advanced(self.purges[event.purge_id], event, entry.at)
+                self.purges = self.purges.with_(event.purge_id, advanced(self.purges[event.purge_id], event, entry.at))
                 if isinstance(event, Tombstoned):
                     self._tombstone(event, entry.at)
             case event:
-                self.intakes[event.delivery_id] = _advanced(self.intakes[event.delivery_id], event, entry.at, self)
+                self._keep(_advanced(self.intakes[event.delivery_id], event, entry.at, self.copies))
+
+    def _keep(self, intake: IntakeState) -> None:
+        """Another state of an intake, which may be the newest of its delivery."""
+        self.intakes = self.intakes.with_(intake.delivery_id, intake)
+        newest = self.deliveries.get(intake.key)
+        if newest is not None and newest.delivery_id == intake.delivery_id:
+            self.deliveries = self.deliveries.with_(intake.key, intake)
 
     def _announced(self, event: Announced, at: datetime) -> None:
-        if (earlier := self.current.get(event.key)) is not None:
-            self.intakes[earlier] = replace(self.intakes[earlier], superseded=True)
-        self.current[event.key] = event.delivery_id
-        self.intakes[event.delivery_id] = IntakeState(
+        if (earlier := self.deliveries.get(event.key)) is not None:
+            self._keep(replace(earlier, superseded=True))
+        intake = IntakeState(
             delivery_id=event.delivery_id,
             key=event.key,
             channel=event.channel,
@@ -320,14 +311,17 @@ class _Draft:
             moment_basis=event.moment_basis,
             code="awaiting" if event.channel == "pleio" else "none",
         )
+        self.intakes = self.intakes.with_(intake.delivery_id, intake)
+        self.deliveries = self.deliveries.with_(intake.key, intake)
 
     def _tombstone(self, event: Tombstoned, at: datetime) -> None:
         """The first one stands; a purge after a restore finds it there."""
         ground = self.purges[event.purge_id].plan.ground
-        stone = self.tombstones.setdefault(event.key, Tombstone(event.key, event.purge_id, at, ground))
+        stone = self.tombstones.get(event.key) or Tombstone(event.key, event.purge_id, at, ground)
+        self.tombstones = self.tombstones.with_(event.key, stone)
         for intake in self.intakes.values():
             if intake.key == event.key and intake.tombstone is None:
-                self.intakes[intake.delivery_id] = replace(intake, tombstone=stone)
+                self._keep(replace(intake, tombstone=stone))
         self._drop_lost_generation()
 
     def _stand(self, event: Suspended | SuspensionLifted | Withdrawn, at: datetime) -> None:
@@ -344,14 +338,15 @@ class _Draft:
     def _copy(self, event: CopyRegistered | CopyVerified | CopyErased, at: datetime) -> None:
         match event:
             case CopyRegistered():
-                self.copies[event.copy_id] = CopyState(
-                    event.copy_id, event.scope, event.zone, event.name, event.store, event.object_key, at
-                )
+                copy = CopyState(event.copy_id, event.scope, event.zone, event.name, event.store, event.object_key, at)
+                self.copies = self.copies.with_(copy.copy_id, copy)
+                self.scopes = self.scopes.with_(copy.scope, (*self.scopes.get(copy.scope, ()), copy.copy_id))
             case CopyVerified():
-                known = self.copies[event.copy_id]
-                self.copies[event.copy_id] = replace(known, status="verified", size=event.size, sha256=event.sha256)
+                copy = replace(self.copies[event.copy_id], status="verified", size=event.size, sha256=event.sha256)
+                self.copies = self.copies.with_(copy.copy_id, copy)
             case CopyErased():
-                self.copies[event.copy_id] = replace(self.copies[event.copy_id], status="erased")
+                copy = replace(self.copies[event.copy_id], status="erased")
+                self.copies = self.copies.with_(copy.copy_id, copy)
                 self._drop_lost_generation()
             case _:
                 assert_never(event)
@@ -370,7 +365,7 @@ _OfIntake = (
 )
 
 
-def _advanced(intake: IntakeState, event: _OfIntake, at: datetime, draft: _Draft) -> IntakeState:
+def _advanced(intake: IntakeState, event: _OfIntake, at: datetime, copies: GrowingMap[CopyState]) -> IntakeState:
     """``intake`` after an event of its own."""
     match event:
         case MomentMoved():
@@ -396,7 +391,7 @@ def _advanced(intake: IntakeState, event: _OfIntake, at: datetime, draft: _Draft
         case QualityNotified():
             return replace(intake, notified_at=intake.notified_at or at)
         case Stored():
-            names = [draft.copies[copy].name for copy in event.copies]
+            names = [copies[copy].name for copy in event.copies]
             tables = MappingProxyType(dict(zip(names, event.copies, strict=True)))
             return replace(intake, tables=tables, rows=MappingProxyType(dict(zip(names, event.rows, strict=True))))
         case MartBuilt():

@@ -133,7 +133,7 @@ class Vault(Eraser):
         if known is None:
             # First on the record, so that no key exists that an erasure would pass by.
             self._ledger.append(KeyCreated(scope=scope, keyring=self._keyring.name))
-        if any(copy.scope == scope for copy in self._ledger.state().copies.values()):
+        if self._ledger.state().copies_of(scope):
             self._keyring.get(scope)
         else:
             self._keyring.create(scope)
