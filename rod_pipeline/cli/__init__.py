@@ -12,7 +12,7 @@ from rod_pipeline.errors import RodError
 
 def application() -> typer.Typer:
     """All commands of ``rod``."""
-    from rod_pipeline.cli import contract, decisions, decree, delivery, installation, retention, synthetic
+    from rod_pipeline.cli import contract, decisions, decree, delivery, installation, retention, simulate, synthetic
 
     app = typer.Typer(
         name="rod",
@@ -28,6 +28,7 @@ def application() -> typer.Typer:
     installation.register(app)
     retention.register(app)
     decisions.register(app)
+    simulate.register(app)
     return app
 
 
