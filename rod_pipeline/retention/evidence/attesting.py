@@ -69,7 +69,7 @@ def attest(system: "System", purge_id: str) -> Attested:
         if purge is None or set(purge.late) != set(purge.keys):
             raise NotAttested(
                 f"There is no late inventory of every delivery of purge {purge_id[:16]}.",
-                "Let the purge engine go on (`rod purge --due`); the evidence is drawn up after the late sweep.",
+                "Let the purge engine go on (`rod retention run`); the evidence is drawn up after the late sweep.",
             )
         record = _built(system, history, purge_id, version("rod-pipeline"), decree_digest(system.settings.decree))
         if purge.attested is not None:

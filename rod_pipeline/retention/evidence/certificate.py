@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import typst
 
 from rod_pipeline.decree import Decree
+from rod_pipeline.ledger.erasure import OUTSIDE
 from rod_pipeline.retention.evidence import words
 from rod_pipeline.retention.evidence.attesting import Evidence
 from rod_pipeline.retention.evidence.record import Declared, Record
@@ -92,7 +93,8 @@ def content(evidence: Evidence, decree: Decree, seal: Seal) -> dict[str, Any]:
             [
                 PLACES[place.place],
                 words.METHODS[place.method],
-                words.counts(place.erased),
+                # What others hold isn't ours to erase: there it says what was found, not what is gone.
+                "–" if place.place in OUTSIDE else words.counts(place.erased),
                 words.counts(place.second),
                 words.counts(place.late),
             ]
@@ -155,7 +157,7 @@ def _steps(record: Record) -> Iterator[tuple[str, str]]:
     yield "Lopend werk beëindigd", words.instant(time.drained_at)
     yield "Laatste plaats gewist", words.instant(time.erased_at)
     yield "Volledige controle: in eigen huis niets meer gevonden", words.instant(time.verified_at)
-    yield "Late controle, ten minste een dag later", words.instant(time.swept_at)
+    yield "Late controle", words.instant(time.swept_at)
     if time.clock_offset is not None:
         yield "Verschil tussen onze klok en die van de opslag", f"{words.number(abs(time.clock_offset))} s"
 

@@ -154,7 +154,11 @@ class StoreSeen(Part):
 
 
 class PlaceRecord(Part):
-    """One place of the copy register: how it was emptied of all deliveries together, and what two inventories found."""
+    """One place of the copy register: how it was emptied of all deliveries together, and what two inventories found.
+
+    ``erased`` is what had been found there; of a place that others look after, that is all it says. Each delivery
+    counts by itself, so what is shared by two counts twice.
+    """
 
     place: Place
     method: Method

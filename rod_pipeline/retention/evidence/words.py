@@ -40,8 +40,8 @@ BASES: dict[MomentBasis, str] = {
 }
 SOURCES: dict[Channel, str] = {"pleio": "PLEIO", "drop": "handmatige overdracht"}
 CATEGORIES: dict[Category, str] = {
-    "purge-CE": "Alle gegevens waren vanaf de eerste byte versleuteld en alle sleutels zijn vernietigd; daarna is ook "
-    "de versleutelde inhoud verwijderd. Volgens NIST SP 800-88: purge (cryptographic erase).",
+    "purge-CE": "In de eigen opslag waren alle gegevens vanaf de eerste byte versleuteld, en alle sleutels zijn "
+    "vernietigd; daarna is ook de versleutelde inhoud verwijderd. Volgens NIST SP 800-88: purge (cryptographic erase).",
     "clear": "De gegevens zijn verwijderd. Volgens NIST SP 800-88: clear. De hogere categorie (purge) wordt niet "
     "geclaimd, omdat niet alle sleutels aantoonbaar en overal zijn vernietigd.",
 }
