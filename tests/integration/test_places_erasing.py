@@ -8,19 +8,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import duckdb
 import pytest
 
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.errors import RodError
-from rod_pipeline.ledger.erasure import ErasureDeclared, HandedOver, Subject
+from rod_pipeline.ledger.erasure import Counted, ErasureDeclared, HandedOver, Method, Place, PlaceLeft, Subject
 from rod_pipeline.marts.database import FILE, NoDatabaseYet, build_database, open_database
 from rod_pipeline.retention.places import ClaimingPlace, places, revived
 from rod_pipeline.retention.places.mart_database import StillRead
 from rod_pipeline.retention.places.objects import OtherStore
+from rod_pipeline.retention.register import CopyRegister
+from rod_pipeline.retention.restoring import recover
 from rod_pipeline.settings import BackupSection, RetentionSection
 from rod_pipeline.store import scratch
+from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.objects import EraseIncomplete, ObjectStore
 from rod_pipeline.store.vault import ErasedCameBack, TombstonedScope
 from rod_pipeline.synthetic.population import Population
@@ -494,3 +498,60 @@ def test_a_store_of_the_same_name_is_asked_over_a_connection_of_its_own(purged: 
         assert counted(objects.verify_absent(purged.subject)) == {"versions": 1}
     assert isinstance(purged.system.objects, ObjectStore)
     purged.place("objects").erase(purged.subject, purged.purge_id)
+
+
+def test_an_object_that_no_listing_shows_is_found_by_its_name(purged: Purged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers were seen to lose keys in listings of more than a page."""
+
+    def forgetful(settings: StoreSettings) -> ObjectStore:
+        store = ObjectStore(settings)
+        nothing = answer(200, "<ListVersionsResult></ListVersionsResult>")
+        intercept(store.client, lambda method, path, query: nothing if "versions" in query else None)
+        return store
+
+    monkeypatch.setattr("rod_pipeline.retention.places.objects.ObjectStore", forgetful)
+    objects = purged.place("objects")
+    assert objects.verify_absent(purged.subject).left == 0
+    known_object(purged)
+    assert counted(objects.verify_absent(purged.subject)) == {"versions": 1}
+    objects.erase(purged.subject, purged.purge_id)
+    assert objects.verify_absent(purged.subject).left == 0
+
+
+class NoDagster:
+    """An installation that no Dagster ever ran on."""
+
+    place: ClassVar[Place] = "dagster"
+    method: ClassVar[Method] = "file_deleted"
+
+    def inventory(self, subject: Subject) -> PlaceLeft:
+        return PlaceLeft(place="dagster")
+
+    def erase(self, subject: Subject, purge_id: str) -> tuple[Counted, ...]:
+        return ()
+
+    verify_absent = inventory
+
+
+def test_what_was_erased_without_a_purge_and_came_back_is_erased_by_recovery(workshop: Bench, good: bytes) -> None:
+    """A refused intake has no tombstone, and neither has a mart database that was rebuilt."""
+    key = "2025-12-r8"
+    workshop.announce(key, delivery(key, "bsn_in_sectornummer", population=SMALL))
+    assert workshop.walk(key) != []
+    refused = workshop.intake(key)
+    assert refused.stage == "refused"
+    with workshop.system() as system:
+        state = system.ledger.state()
+        keep = {copy.object_key for copy in state.copies.values() if copy.status != "erased"}
+        rebuilt = [copy for copy in state.copies.values() if copy.zone == "database" and copy.status == "erased"]
+        came_back = [refused.delivery_id]
+        for copy in (next(c for c in state.copies.values() if c.scope == refused.delivery_id), *rebuilt[:1]):
+            system.objects.client.put_object(
+                Bucket=system.objects.settings.bucket, Key=copy.object_key, Body=b"from a backup"
+            )
+            came_back.append(copy.scope)
+        assert set(system.vault.revived()) == set(came_back)
+        assert key in revived(system)
+        recover(system, CopyRegister((*places(system), NoDagster())))
+        assert system.vault.revived() == ()
+        assert set(workshop.objects()) == keep
