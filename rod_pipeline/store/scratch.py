@@ -11,8 +11,8 @@ pid and the moment it started; Polars and Python's ``tempfile`` are pointed ther
 first spill, so claiming after its import is early enough. ``TMPDIR`` stays as it is: a child that touches data opens a
 vault and claims a folder of its own, and other programs (a database, a browser) may run under another account.
 
-The folder goes when its process ends. A killed one leaves it, in memory, until the next process claims its own or a
-purge looks for it.
+The folder goes when its process ends. A killed one leaves it, in memory, until another process claims its own or builds
+a database, or a purge looks for it.
 """
 
 import os
@@ -80,6 +80,7 @@ def claim() -> Path:
 def memory_folder() -> Iterator[Path]:
     """A folder within that of this process, gone when the block ends; raises ``NoMemoryFolder``."""
     folder = claim() / os.urandom(4).hex()
+    sweep()
     folder.mkdir(mode=0o700)
     try:
         yield folder
