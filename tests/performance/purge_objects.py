@@ -62,6 +62,7 @@ def compare(home: Path, versions: int) -> None:
             order = [("ours", ours), ("loop", bare)]
             for how, scope in order if number % 2 == 0 else reversed(order):
                 told[how].append(run(home, how, scope))
+                print(f"round {number + 1}, {how}: {told[how][-1]}", file=sys.stderr, flush=True)  # noqa: T201
     for how, rounds in told.items():
         total = {name: sum(one[name] for one in rounds) for name in ("seconds", "requests", "events")}
         peak, grown = (max(one[name] for one in rounds) for name in ("peak_mib", "grown_mib"))
