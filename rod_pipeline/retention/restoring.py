@@ -13,6 +13,7 @@ from rod_pipeline.ledger.purges import PurgeState
 from rod_pipeline.retention.engine import StopWork, begin, carry_out, plan
 from rod_pipeline.retention.register import CopyRegister
 from rod_pipeline.store import scratch
+from rod_pipeline.store.erasing import Ground
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -39,6 +40,7 @@ def recover(system: System, register: CopyRegister, stop_work: StopWork = lambda
     for purge in system.ledger.state().purges.values():
         if purge.verified_at is None:
             go_on(purge.purge_id)
+    _erase_without_tombstone(system)
     for key in came_back(system, register):
         go_on(begin(system, plan(system, [key], "restored"), "recovery"))
     # Intakes that were refused or replaced, and mart databases that were rebuilt, were erased without a purge.
@@ -47,6 +49,15 @@ def recover(system: System, register: CopyRegister, stop_work: StopWork = lambda
     if failures:
         raise failures[0]
     return tuple(purges)
+
+
+def _erase_without_tombstone(system: System) -> None:
+    """Mart databases that were replaced and intakes that were refused came back too; there is no purge of those."""
+    state = system.ledger.state()
+    for scope in system.vault.revived():
+        if state.tombstone_of(scope) is None:
+            ground: Ground = "refused" if scope in state.intakes else "rebuilt"
+            system.vault.erase_scope(scope, ground)
 
 
 def came_back(system: System, register: CopyRegister) -> tuple[str, ...]:

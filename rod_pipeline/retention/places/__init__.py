@@ -50,7 +50,7 @@ def revived(system: System) -> tuple[str, ...]:
     """The deliveries (keys) of which a key, an object or an open upload is there again after they were erased for good.
 
     A quick look at what a restored backup brings back first; ``inventory`` of every place is the thorough one. A mart
-    database that came back stands for each delivery in it. Raises the errors of the store.
+    database that came back stands for each erased delivery in it. Raises the errors of the store.
     """
     state = system.ledger.state()
     keys: set[str] = set()
@@ -58,4 +58,5 @@ def revived(system: System) -> tuple[str, ...]:
         generation = state.generations.get(scope)
         intakes = generation.deliveries if generation else (scope,)
         keys |= {state.intakes[intake].key for intake in intakes if intake in state.intakes}
-    return tuple(sorted(keys))
+    # A mart database came back with its living deliveries too; those were never erased.
+    return tuple(sorted(keys & state.tombstones.keys()))
