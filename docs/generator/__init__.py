@@ -13,6 +13,7 @@ from pathlib import Path
 from docs.generator import data, typed, wiring
 from docs.generator.errors import errors
 from docs.generator.markdown import ROOT
+from docs.generator.purge import purge
 
 _MADE = "<!-- Made from the code by `make docs`. Change the code, not this page. -->\n\n"
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -26,6 +27,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "events": data.ledger_events,
     "faults": data.faults,
     "expectations": data.rules,
+    "purge": purge,
 }
 PARTS: Mapping[str, Callable[[], str]] = {
     "stages": data.stages,
