@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from rod_pipeline.ledger.purges import PurgeState
+from rod_pipeline.retention.deadline import AMSTERDAM
 from rod_pipeline.retention.due import Term
 
 _KEPT, _ERASED, _LATE, _TEXT, _NOW = "#1f4e79", "#9fb6cc", "#c0392b", "#2b2b2b", "#e07b39"
 _BANDS = {"outage": "#f3d0cb", "stop": "#f2e6c4", "end": "#dddddd"}
 _ROOMY = timedelta(days=1300)
+_NEAR = timedelta(days=300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,10 @@ def _panel(axes: Any, panel: Panel, now: datetime) -> None:
     day: Any = date2num
     for span in panel.spans:
         axes.axvspan(day(span.since), day(span.until), color=_BANDS[span.kind], zorder=0, linewidth=0)
-        axes.text(day(span.since), -0.72, span.about, fontsize=7.5, color=_TEXT, ha="left", va="bottom")
+        # Its name stands left of its end where another begins, or the two would stand in each other's way.
+        followed = any(span.since < other.since <= span.until + _NEAR for other in panel.spans)
+        side, at = ("right", span.until) if followed else ("left", span.since)
+        axes.text(day(at), -0.72, f" {span.about} ", fontsize=7.5, color=_TEXT, ha=side, va="bottom")
     for row, bar in enumerate(panel.bars):
         end = bar.gone or max(now, bar.moment)
         kept = min(end, bar.deadline) if bar.gone else bar.deadline
@@ -158,10 +163,16 @@ def _late(bar: Bar, now: datetime) -> bool:
     return (bar.gone or now) > bar.deadline
 
 
+def _day(instant: datetime) -> str:
+    return f"{instant.astimezone(AMSTERDAM):%Y-%m-%d}"
+
+
 def _about(term: Term, purges: Sequence[PurgeState]) -> str:
-    if not purges or purges[0].verified_at is None:
-        held = f", held until {term.holds[0].until:%Y-%m-%d}" if term.holds else ""
-        return f"to be gone before {term.deadline:%Y-%m-%d}{held}"
+    assert term.deadline is not None
+    gone = purges[0].verified_at if purges else None
+    if gone is None:
+        held = f", held until {_day(term.holds[0].until)}" if term.holds else ""
+        return f"to be gone before {_day(term.deadline)}{held}"
     first = purges[0]
     outcome = "" if first.attested is None else f", {first.attested.outcome.replace('_', ' ')}"
-    return f"erased {first.verified_at:%Y-%m-%d}: {first.plan.ground}{outcome}"
+    return f"erased {_day(gone)}: {first.plan.ground}{outcome}"

@@ -159,7 +159,7 @@ def _verdict(bundle: Path, key: str) -> int:
 
 def _name(purge: PurgeState) -> str:
     serial = 0 if purge.attested is None else purge.attested.serial
-    keys = purge.keys[0] if len(purge.keys) == 1 else f"{purge.keys[0]}-and-{len(purge.keys) - 1}-more"
+    keys = purge.keys[0] if len(purge.keys) == 1 else f"{len(purge.keys)}-deliveries"
     return f"{keys}-{purge.plan.ground}-{serial}"
 
 

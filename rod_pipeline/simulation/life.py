@@ -26,6 +26,7 @@ from rich.console import Console
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.announcing import announce
+from rod_pipeline.retention.deadline import AMSTERDAM
 from rod_pipeline.retention.due import Agenda, Term, agenda
 from rod_pipeline.retention.timeline import Span
 from rod_pipeline.retention.watch import watch
@@ -111,14 +112,12 @@ class Life:
         self.wrong += wrong
         self.expect(not nothing or len(self.system.ledger.state().purges) == before, "something was erased too early")
         self.expect(not self.agenda(), "not everything that was due was done")
-        if runs:
-            self.wrong += self.daemon.publish()
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
         """Tell what happens now."""
-        self.console.print(f"  {self.clock.now():%Y-%m-%d}  {text}", soft_wrap=True)
+        self.console.print(f"  {self.clock.now().astimezone(AMSTERDAM):%Y-%m-%d}  {text}", soft_wrap=True)
 
     def expect(self, holds: bool, otherwise: str) -> None:
         """Note that something isn't as the story says."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from rod_pipeline.retention.deadline import AMSTERDAM
 from rod_pipeline.retention.timeline import draw
 from rod_pipeline.simulation.aftermath import Aftermath, Row
 
@@ -45,7 +46,7 @@ def save_picture(lives: Sequence[Aftermath], now: datetime, folder: Path) -> Non
 def _table(rows: Sequence[Row]) -> Table:
     table = Table(
         "delivery", "provided", "deadline", "all gone", Column("days early", justify="right"), "ground", "outcome",
-        "certificate", box=None, pad_edge=False,
+        Column("certificate", no_wrap=True), box=None, pad_edge=False,
     )  # fmt: skip
     for row in rows:
         table.add_row(
@@ -63,4 +64,4 @@ def _table(rows: Sequence[Row]) -> Table:
 
 
 def _day(instant: datetime | None) -> str:
-    return "" if instant is None else f"{instant:%Y-%m-%d}"
+    return "" if instant is None else f"{instant.astimezone(AMSTERDAM):%Y-%m-%d}"

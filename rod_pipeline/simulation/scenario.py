@@ -123,7 +123,7 @@ def _taken_in(life: Life) -> None:
 def _control(life: Life) -> None:
     """That what is there is found, or finding nothing at the end would mean nothing."""
     found, living, wrong = look_around(life)
-    life.wrong += wrong
+    life.wrong += [*wrong, *life.daemon.publish()]
     life.expect(bool(living) and found == living, "the canary doesn't find exactly what is there")
     life.say(f"Looked through: of each of the {len(living)} objects that are kept something is found, and of no other.")
 

@@ -25,6 +25,7 @@ from rod_pipeline.installation import LOOPBACK, make_installation
 from rod_pipeline.settings import BackupSection, EvidenceSection, PleioSection, RetentionSection, Settings
 from rod_pipeline.simulation.canary import Canary, RememberingStore
 from rod_pipeline.simulation.clock import SimulatedClock
+from rod_pipeline.store import scratch
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.declaration import Declaration
 from rod_pipeline.store.territory import Place, Policy, TerritoryGuard
@@ -74,9 +75,14 @@ def alone(home: Path) -> Iterator[None]:
         del os.environ[name]
     # Where a purge looks for Dagster, and code of it that loads settings for that of an installation.
     os.environ |= {"ROD_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
+    # What other processes of this user left in memory is no business of a simulation, nor the other way round.
+    prefix, spill = scratch._PREFIX, scratch._DEFAULT_SPILL
+    scratch._PREFIX = "rod-simulation-"
+    scratch._DEFAULT_SPILL = ()  # type: ignore[assignment]
     try:
         yield
     finally:
+        scratch._PREFIX, scratch._DEFAULT_SPILL = prefix, spill
         del os.environ["ROD_HOME"], os.environ["DAGSTER_HOME"]
         os.environ |= kept
 
