@@ -119,6 +119,11 @@ class Ui:
             again.click()
         self.sees("Requested runs")
 
+    def commit_tick(self) -> None:
+        """On the preview of a tick: let what it asks for happen."""
+        self.page.get_by_role("button", name="Apply requests & commit tick result").click()
+        expect(self.page.get_by_text("Preview tick result for")).to_be_hidden(timeout=_HANGS)
+
     def re_execute_from_failure(self) -> str:
         """On the page of a failed run: run again what failed and what follows; returns the id of the new run."""
         before = self.page.url
