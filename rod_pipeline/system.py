@@ -22,6 +22,7 @@ from rod_pipeline.decree import Decree, load_decree
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError, TransientError
 from rod_pipeline.intake.pleio import PleioClient, PleioSettings
+from rod_pipeline.ledger.catchup import refuse_old_copy
 from rod_pipeline.ledger.log import Ledger
 from rod_pipeline.ledger.notary import Notary, Services
 from rod_pipeline.ledger.note import VerifyingKey
@@ -88,6 +89,13 @@ class System:
 
     @cached_property
     def ledger(self) -> Ledger:
+        """The ledger, once it is known to be no old copy. Raises ``LedgerBehind`` or ``LedgerForked`` otherwise."""
+        refuse_old_copy(self.settings.home, self.ledger_as_found)
+        return self.ledger_as_found
+
+    @cached_property
+    def ledger_as_found(self) -> Ledger:
+        """The ledger as it lies there, for whoever finds out what is wrong with it, or has it catch up."""
         self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Ledger(self.settings.ledger(), self.clock)
 
@@ -134,7 +142,7 @@ class System:
             witness = Witness(section.witness_url, VerifyingKey.parse(section.witness_key or ""))
         return Notary(
             self.settings.home,
-            self.ledger,
+            self.ledger_as_found,
             self.evidence,
             self.clock,
             origin=section.origin,

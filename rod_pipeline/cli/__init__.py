@@ -12,7 +12,18 @@ from rod_pipeline.errors import RodError
 
 def application() -> typer.Typer:
     """All commands of ``rod``."""
-    from rod_pipeline.cli import contract, decisions, decree, delivery, installation, retention, simulate, synthetic
+    from rod_pipeline.cli import (
+        contract,
+        decisions,
+        decree,
+        delivery,
+        evidence,
+        installation,
+        ledger,
+        retention,
+        simulate,
+        synthetic,
+    )
 
     app = typer.Typer(
         name="rod",
@@ -24,6 +35,8 @@ def application() -> typer.Typer:
     app.add_typer(decree.app, name="decree", help="The decree as data: moments, duties, the 94 rubrieken.")
     app.add_typer(contract.app, name="contract", help="How files should look: check what came, draft a next version.")
     app.add_typer(synthetic.app, name="synthetic", help="Synthetic deliveries, whole and broken.")
+    app.add_typer(evidence.app, name="evidence", help="The evidence of erasures: list it, hand it over, check it.")
+    app.add_typer(ledger.app, name="ledger", help="Sign and publish the ledger, verify it, have an old copy catch up.")
     delivery.register(app)
     installation.register(app)
     retention.register(app)

@@ -67,7 +67,7 @@ def catch_up() -> None:
 
     with System.open(Settings.load()) as system:
         added = catch_up_ledger(system)
-        size = system.ledger.tree_head().size
+        size = system.ledger_as_found.tree_head().size
     typer.echo(f"{added} entries were taken over; the ledger has {size} entries and continues what was published.")
 
 

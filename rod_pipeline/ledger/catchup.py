@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rod_pipeline.errors import BlockedError, TransientError
-from rod_pipeline.ledger.checkpoint import Checkpoint
+from rod_pipeline.ledger.checkpoint import Checkpoint, open_checkpoint
 from rod_pipeline.ledger.log import Ledger, TreeHead, forked
 from rod_pipeline.ledger.merkle import ProofRejected, verify_consistency
 from rod_pipeline.ledger.published import Published, PublishedLog, read_keys
@@ -67,6 +67,16 @@ def check_not_behind(ledger: Ledger, published: Iterable[Checkpoint]) -> None:
             raise forked(checkpoint.size) from None
 
 
+def refuse_old_copy(home: Path, ledger: Ledger) -> None:
+    """Raise unless ``ledger`` continues the checkpoint that was last signed here; every process asks that at its start.
+
+    Where the notary is another machine nothing was signed here, and ``refuse_if_behind`` is what asks.
+    """
+    keys = read_keys(home)
+    if keys and local_file(home).exists():
+        check_not_behind(ledger, [open_checkpoint(local_file(home).read_bytes(), keys).checkpoint])
+
+
 def refuse_if_behind(system: "System") -> None:
     """Raise ``LedgerBehind`` or ``LedgerForked`` when the ledger isn't what was published of it.
 
@@ -77,14 +87,14 @@ def refuse_if_behind(system: "System") -> None:
     log = PublishedLog(system.evidence, keys)
     known = last_signed(home, log) if keys else None
     if known is not None:
-        check_not_behind(system.ledger, [known.checkpoint])
+        check_not_behind(system.ledger_as_found, [known.checkpoint])
     try:
         newest = log.newest(known.checkpoint.size if known else 0)
     except (TransientError, AccessRefused, BucketMissing) as error:
         _log.warning("The published checkpoints can't be asked now (%s).", error.code)
         return
     if newest is not None:
-        check_not_behind(system.ledger, [newest.checkpoint])
+        check_not_behind(system.ledger_as_found, [newest.checkpoint])
 
 
 def catch_up(system: "System") -> int:
@@ -94,14 +104,15 @@ def catch_up(system: "System") -> int:
     something else than was published, ``EntriesDamaged``, and the errors of the store and the ledger; in each case
     nothing was written.
     """
-    size = system.ledger.tree_head().size
+    ledger = system.ledger_as_found
+    size = ledger.tree_head().size
     newest: Checkpoint | None = None
     rows: list[Row] = []
     for published, added in PublishedLog(system.evidence, read_keys(system.settings.home)).rebuilt():
         newest = published.checkpoint
         rows += [row for row in added if row.seq > size]
     if newest is not None and rows:
-        system.ledger.restore(rows, TreeHead(newest.size, newest.root))
+        ledger.restore(rows, TreeHead(newest.size, newest.root))
     elif newest is not None:
-        check_not_behind(system.ledger, [newest])
+        check_not_behind(ledger, [newest])
     return len(rows)

@@ -49,7 +49,7 @@ def standing(system: "System") -> Standing:
     if section.witness_url is not None:
         outstanding["cosignature"] = log.missing(evidence.COSIGNED, sizes[-1:])
     return Standing(
-        system.ledger.tree_head().size,
+        system.ledger_as_found.tree_head().size,
         sizes[-1] if sizes else 0,
         section.timestamp_url is not None,
         section.witness_url is not None,
@@ -65,13 +65,13 @@ def verify(system: "System") -> Iterator[str]:
     """
     section, keys = system.settings.evidence, read_keys(system.settings.home)
     log = PublishedLog(system.evidence, keys)
-    system.ledger.verify_tree()
-    yield f"The tree over the {system.ledger.tree_head().size} entries of the ledger is right."
+    system.ledger_as_found.verify_tree()
+    yield f"The tree over the {system.ledger_as_found.tree_head().size} entries of the ledger is right."
     if keys and (signed := last_signed(system.settings.home, log)) is not None:
-        check_not_behind(system.ledger, [signed.checkpoint])
+        check_not_behind(system.ledger_as_found, [signed.checkpoint])
     notes: dict[int, bytes] = {}
     for published, _ in log.rebuilt():
-        check_not_behind(system.ledger, [published.checkpoint])
+        check_not_behind(system.ledger_as_found, [published.checkpoint])
         notes[published.checkpoint.size] = published.note
     yield f"{len(notes)} checkpoints are published: signed, right by their entries, and continued by the ledger."
     roots = load_certificates(section.timestamp_roots) if section.timestamp_roots is not None else ()
