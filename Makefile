@@ -1,4 +1,5 @@
-# `make demo` runs the main job on synthetic data; `make test` proves the promises. Both set up all that they need.
+# `make demo` runs the main job on synthetic data (SIMULATE=1: and then lives through the decree up to its last
+# erasure); `make test` proves the promises. Both set up all that they need.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,8 @@ INSTALLED := $(VENV)/.installed
 .PHONY: demo test check install system docs clean lock
 
 demo: install
-	$(BIN)/rod demo $(if $(ONCE),--once)
+	$(BIN)/rod demo $(if $(ONCE)$(SIMULATE),--once)
+	$(if $(SIMULATE),$(BIN)/rod simulate --home .rod/simulation)
 
 test: check
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)

@@ -12,6 +12,7 @@ import dagster as dg
 # Known, and held by the snapshot of the asset graph; without this every command prints them a dozen times.
 warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
 warnings.filterwarnings("ignore", "Specifying a partitions_def on an AssetCheckSpec", dg.PreviewWarning)
+warnings.filterwarnings("ignore", "Parameter `owners` of initializer `SensorDefinition", dg.BetaWarning)
 
 DELIVERY = "delivery"
 deliveries = dg.DynamicPartitionsDefinition(name=DELIVERY)
