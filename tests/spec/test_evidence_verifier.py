@@ -8,6 +8,7 @@ import json
 import random
 import struct
 import zipfile
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ import pytest
 
 from rod_pipeline.ledger.checkpoint import Checkpoint, sign_checkpoint
 from rod_pipeline.ledger.erasure import PlaceLeft
+from rod_pipeline.ledger.merkle import leaf_hash
 from rod_pipeline.ledger.note import SigningKey, sign_note, to_base64
 from rod_pipeline.ledger.proof import write_proof
 from rod_pipeline.retention.evidence import Evidence, attest, find
@@ -353,6 +355,43 @@ def test_the_proof_has_to_lead_to_the_checkpoint_beside_it(
     files["boeking.tlog-proof"] = write_proof(evidence.entry.seq - 1, path, note)
     code, said = checked(repacked(files, signing_key(ORIGIN)), vkey)
     assert code == 1 and "hoort bij een ander controlepunt" in said
+
+
+def test_an_entry_that_stands_elsewhere_than_it_says_is_refused(evidence_bundle: Bundle, checked: Checked) -> None:
+    """A log that holds the entry alone, first, though it says that it is another one: a second history."""
+    bundle, vkey = evidence_bundle
+    files = members(bundle)
+    root = leaf_hash(files["boeking.json"])
+    files["controlepunt.note"] = sign_checkpoint(Checkpoint(ORIGIN, 1, root), signing_key(ORIGIN))
+    files["boeking.tlog-proof"] = write_proof(0, [], files["controlepunt.note"])
+    code, said = checked(repacked(files, signing_key(ORIGIN)), vkey)
+    assert code == 1 and "staat niet op die plaats" in said
+
+
+@pytest.mark.parametrize("name", [CONTENTS, "controlepunt.note"])
+def test_not_even_an_idle_bit_of_a_signature_can_change(evidence_bundle: Bundle, checked: Checked, name: str) -> None:
+    """The last character of base64 with padding has bits that mean nothing; another one there reads the same."""
+    bundle, vkey = evidence_bundle
+    files = members(bundle)
+    assert files[name].endswith(b"=\n")
+    last = files[name][-3:-2]
+    other = next(
+        char
+        for char in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+        if bytes([char]) != last and b64decode(b"AA" + bytes([char]) + b"=") == b64decode(b"AA" + last + b"=")
+    )
+    files[name] = files[name][:-3] + bytes([other]) + files[name][-2:]
+    code, said = checked(repacked(files, None if name == CONTENTS else signing_key(ORIGIN)), vkey)
+    assert code == 1 and "base64 in die niet is zoals zij is gemaakt" in said
+
+
+def test_a_checkpoint_that_speaks_of_another_log_is_refused(evidence_bundle: Bundle, checked: Checked) -> None:
+    bundle, vkey = evidence_bundle
+    files = members(bundle)
+    text = files["controlepunt.note"].decode().rpartition("\n\n")[0] + "\n"
+    files["controlepunt.note"] = sign_note(text.replace(ORIGIN, "elders.example/log"), signing_key(ORIGIN))
+    code, said = checked(repacked(files, signing_key(ORIGIN)), vkey)
+    assert code == 1 and "van een ander logboek" in said
 
 
 def test_a_plain_signature_is_no_cosignature(evidence_bundle: Bundle, checked: Checked) -> None:
