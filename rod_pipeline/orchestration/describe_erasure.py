@@ -124,7 +124,7 @@ def _punctual(subject: Subject, gone: datetime | None, how: str) -> str:
         return "nothing had come in, so no term ran"
     until = instant(subject.deadline)
     if gone is None:
-        return f"deadline {until}; something is left"
+        return f"not known yet, because of what is outstanding; deadline {until}"
     if gone > subject.deadline:
         # A day that has begun counts.
         return f"TE LAAT: {how} {-((subject.deadline - gone) // timedelta(days=1))} days after the deadline, {until}"

@@ -40,8 +40,13 @@ from rod_pipeline.orchestration.jobs import DELIVERED, deliver
 from rod_pipeline.orchestration.partitions import DELIVERY
 from rod_pipeline.settings import Settings
 
-_TAGS = ("dagster/partition", f"dagster/partition/{DELIVERY}")
-_PAGE = 200
+# A backfill gives its runs a range, also where each run takes one partition.
+_TAGS = (
+    "dagster/partition",
+    f"dagster/partition/{DELIVERY}",
+    "dagster/asset_partition_range_start",
+    "dagster/asset_partition_range_end",
+)
 _PATIENCE = 60.0
 
 
@@ -176,7 +181,7 @@ def _traces(instance: dg.DagsterInstance, key: str) -> _Traces:
     """All that is known of a delivery, by the indexes of Dagster's tables."""
     found = _Traces(
         runs={run.run_id for run in _tagged(instance, key)} | set(_by_partition(instance, key)),
-        backfills={backfill.backfill_id for backfill in _backfills(instance) if _names(backfill) == {key}},
+        backfills={backfill.backfill_id for backfill in instance.get_backfills() if _names(backfill) == {key}},
         partitions=int(instance.has_dynamic_partition(DELIVERY, key)),
     )
     for run_id in found.runs:
@@ -248,13 +253,6 @@ def _of_deliveries(stored: str | None) -> bool:
 
 def _assets(instance: dg.DagsterInstance) -> list[dg.AssetKey]:
     return [asset for asset in instance.all_asset_keys() if asset.path[0] in DELIVERED]
-
-
-def _backfills(instance: dg.DagsterInstance) -> Iterator[PartitionBackfill]:
-    cursor = None
-    while page := instance.get_backfills(cursor=cursor, limit=_PAGE):
-        yield from page
-        cursor = page[-1].backfill_id
 
 
 def _names(backfill: PartitionBackfill) -> set[str]:

@@ -63,6 +63,11 @@ def add_run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], **a
     return instance.add_run(dg.DagsterRun(job, tags=dict(tags), remote_job_origin=origin, **about)).run_id
 
 
+def ranged(key: str) -> dict[str, str]:
+    """How a backfill tags its runs."""
+    return {f"dagster/asset_partition_range_{end}": key for end in ("start", "end")}
+
+
 def runs(instance: dg.DagsterInstance) -> set[str]:
     return {run.run_id for run in instance.get_runs()}
 
@@ -143,11 +148,13 @@ def test_every_kind_of_run_of_the_delivery_goes_and_no_other(
         attempt(instance, settings, KEY),
         add_run(instance, "deliver", partition | {"dagster/backfill": "abcdefgh"}),
         add_run(instance, "deliver", {f"dagster/partition/{DELIVERY}": KEY}),
+        add_run(instance, "deliver", ranged(KEY), status=DagsterRunStatus.QUEUED),
         add_run(instance, "deliver", partition, status=DagsterRunStatus.QUEUED),
         add_run(instance, "__ASSET_JOB", partition, asset_selection=frozenset({dg.AssetKey(["marts", "counts"])})),
     }
     others = {
         attempt(instance, settings, NEIGHBOUR),
+        add_run(instance, "deliver", ranged(NEIGHBOUR)),
         add_run(instance, "purge", partition),
         add_run(instance, "monthly_report_of_somebody_else", partition),
         add_run(instance, "__ASSET_JOB", {}, asset_selection=frozenset({dg.AssetKey(["marts", "database"])})),
@@ -244,7 +251,7 @@ def test_an_erasure_that_is_killed_is_done_by_the_next(
 def test_work_on_a_delivery_is_cancelled_and_what_does_not_stop_is_named(settings: Settings) -> None:
     with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
         partition = {"dagster/partition": KEY}
-        queued = add_run(instance, "deliver", partition, status=DagsterRunStatus.QUEUED)
+        queued = add_run(instance, "deliver", ranged(KEY), status=DagsterRunStatus.QUEUED)
         dead = add_run(instance, "deliver", partition, status=DagsterRunStatus.STARTED)
         others = [
             add_run(instance, "purge", partition, status=DagsterRunStatus.STARTED),

@@ -12,16 +12,20 @@ from rod_pipeline.clock import SystemClock
 from rod_pipeline.definitions import build_defs
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.announcing import announce, drop
+from rod_pipeline.ledger.erasure import Tombstoned
 from rod_pipeline.ledger.purges import PurgeState
 from rod_pipeline.orchestration.jobs import CERTIFICATE, ERASED
 from rod_pipeline.orchestration.launching import failures
 from rod_pipeline.orchestration.partitions import DELIVERY, PURGED
+from rod_pipeline.orchestration.publishing import unpublished_entries
 from rod_pipeline.orchestration.purging import newest
 from rod_pipeline.orchestration.register import copy_register
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.orchestration.retiring import due_purges
 from rod_pipeline.orchestration.sensors import announced_deliveries
+from rod_pipeline.orchestration.serving import serving
 from rod_pipeline.retention.decisions import hold, suspend
+from rod_pipeline.retention.engine import begin, plan
 from rod_pipeline.retention.gate import DeliveryPurged
 from rod_pipeline.retention.rounds import make_round
 from rod_pipeline.settings import Settings
@@ -37,6 +41,8 @@ def tick(bench: Bench, sensor: dg.SensorDefinition = due_purges) -> Told:
     """What a tick of the sensor would do now."""
     context = dg.build_sensor_context(instance=bench.instance, resources={"rod": Rod(home=str(bench.home))})
     result = sensor(context)
+    if isinstance(result, dg.RunRequest):
+        result = dg.SensorResult(run_requests=[result])
     assert isinstance(result, Told)
     return result
 
@@ -336,3 +342,32 @@ def test_a_withdrawal_erases_everything_once_it_is_confirmed(bench: Bench, monke
     assert "the decree was withdrawn (section 5): BRF-2026-9" in evidence(bench, ERASED)["ground"]
     assert reason(tick(bench)).startswith("Nothing is due.")
     assert withdrawn(bench, order="BRF-2026-9", confirmation=reference) == [], "it can be run twice"
+
+
+def test_tombstones_are_replayed_before_dagster_starts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed purge left and a backup brought back is gone before anything may run."""
+    remember(monkeypatch)
+    take_in(bench, KEY, LONG_AGO)
+    with bench.system() as system:
+        purge_id = begin(system, plan(system, [KEY], "term"), "schedule")
+        system.ledger.append(Tombstoned(purge_id=purge_id, key=KEY))
+    # Dagster can't start: where its log belongs is a folder.
+    (bench.home / "dagster" / "dev.log").mkdir()
+    with pytest.raises(IsADirectoryError), serving(bench.settings):
+        raise AssertionError("it started")
+    assert purge_of(bench).verified_at is not None
+    assert not [key for key in bench.objects() if "parsed" in key]
+
+
+def test_what_is_new_in_the_ledger_is_published_and_nothing_else_is_asked(bench: Bench) -> None:
+    come(bench, KEY, LATELY)
+    first = tick(bench, unpublished_entries)
+    assert isinstance(first, dg.SensorResult)
+    assert len(first.run_requests or ()) == 1
+    job = build_defs(bench.settings).resolve_job_def("publish_ledger")
+    done = job.execute_in_process(instance=bench.instance, raise_on_error=False)
+    assert failures(bench.instance, done.run_id) == []  # type: ignore[arg-type]
+    assert reason(tick(bench, unpublished_entries)).startswith("Nothing is new: all ")
+    (bench.home / "secrets" / "signing.pem").unlink()
+    come(bench, NEIGHBOUR, LATELY)
+    assert "no signing key here" in reason(tick(bench, unpublished_entries))
