@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,11 @@ from rod_pipeline.retention.evidence import NotAttested, attest, find
 from rod_pipeline.retention.gate import DeliveryPurged
 from rod_pipeline.retention.rounds import Round, make_round
 from rod_pipeline.retention.watch import watch
-from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.keyring import KeyGone
 from rod_pipeline.store.vault import TombstonedScope
-from rod_pipeline.synthetic.pleio_server import StandIn
 from rod_pipeline.synthetic.population import Population
 from rod_pipeline.system import System
-from tests.support.pipeline import CODE, PLACED, Bench, delivery, discrepancies, remember, store_environment
+from tests.support.pipeline import CODE, PLACED, Bench, delivery, discrepancies
 from tests.support.pipeline import stored_tables as tables_of
 from tests.support.purging import (
     Shifted,
@@ -67,16 +64,6 @@ class House:
     @property
     def tombstone(self) -> str:
         return self.system.ledger.state().tombstones[KEY].purge_id
-
-
-@pytest.fixture(scope="module")
-def benches(tmp_path_factory: pytest.TempPathFactory, seaweed: StoreSettings) -> Iterator[Iterator[Bench]]:
-    """New installations, as many as are wanted."""
-    with StandIn() as pleio, pytest.MonkeyPatch.context() as patch:
-        for name, value in store_environment(seaweed).items():
-            patch.setenv(name, value)
-        remember(patch)
-        yield (Bench(tmp_path_factory.mktemp("house") / "home", seaweed, pleio) for _ in count())
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import polars as pl
+
 from rod_pipeline.clock import Clock, SystemClock
-from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.deliveries import DeliveryKey, new_id
+from rod_pipeline.installation import make_installation
 from rod_pipeline.intake.announcing import announce
 from rod_pipeline.ledger.erasure import (
     OUTSIDE,
@@ -29,13 +33,28 @@ from rod_pipeline.ledger.erasure import (
     Subject,
     Tombstoned,
 )
-from rod_pipeline.ledger.events import Announced, AnyEvent, Entry
+from rod_pipeline.ledger.events import (
+    Announced,
+    AnyEvent,
+    Checked,
+    Entry,
+    MartBuilt,
+    Parsed,
+    Received,
+    Stored,
+    Validated,
+)
 from rod_pipeline.ledger.purges import PLACES, PurgeState
 from rod_pipeline.ledger.state import LedgerState, fold
-from rod_pipeline.marts.database import open_database
+from rod_pipeline.marts import studentaantallen
+from rod_pipeline.marts.database import build_database, open_database
+from rod_pipeline.settings import Settings
+from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.store.objects import ObjectStore
 from rod_pipeline.system import System
-from tests.support.ledger import DIGEST, NOON
+from tests.support.ledger import DIGEST, NOON, SetClock
 from tests.support.pipeline import CODE, Bench
+from tests.support.seaweed import declared
 
 PURGE = "f" * 16
 
@@ -214,14 +233,14 @@ def announced(bench: Bench, key: str, content: bytes, moment: datetime | None = 
 
 
 def remains(bench: Bench, *scopes: str) -> list[str]:
-    """Where something of these intakes or generations can still be found by name: bucket, home folder, memory.
+    """Where something of these intakes or generations can still be found by name: in the bucket or the home folder.
 
-    The ledger and what it says (marks of destroyed keys, letters, notices) is no copy.
+    The ledger, marks of destroyed keys, letters and notices are about them; they are no copies.
     """
     found = [f"object {key}" for key in bench.objects() if any(scope in key for scope in scopes)]
-    for path in sorted((*bench.home.rglob("*"), *Path("/dev/shm").glob("rod-*/**/*"))):
-        lawful = path.suffix == ".gone" or path.parent.name == "ledger.db.leases"
-        if not lawful and any(scope in path.name for scope in scopes):
+    for path in sorted(bench.home.rglob("*")):
+        about = path.suffix == ".gone" or path.parent.name in ("ledger.db.leases", "letters", "notices")
+        if not about and any(scope in path.name for scope in scopes):
             found.append(f"file {path.name}")
     return found
 
@@ -236,3 +255,76 @@ def database_content(system: System) -> dict[str, list[Any]]:
     with open_database(system, "tester", "beheer") as connection:
         names = [name for (name,) in connection.execute("select table_name from duckdb_tables() order by 1").fetchall()]
         return {name: connection.execute(f"select * from {name} order by all").fetchall() for name in names}
+
+
+def cheaply(system: System, key: str, moment: datetime, upto: str = "database") -> str:
+    """A delivery of a few bytes, sealed and on record as a real one, taken as far as ``upto``; returns its intake.
+
+    The stages are those of a delivery: announced, received, parsed, stored, database. No file is read and no rule
+    judges: what is erased doesn't depend on it.
+    """
+    stages = ("announced", "received", "parsed", "stored", "database")
+    far, scope, vault = stages.index(upto), new_id(), system.vault
+    system.secrets.put(scope, "links", b"[]")
+    system.secrets.put(scope, "code", b"code")
+    system.ledger.append(
+        Announced(delivery_id=scope, key=key, channel="pleio", files=1, moment=moment, moment_basis="placed")
+    )
+    if far < 1:
+        return scope
+    vault.create_key(scope)
+    with vault.write_raw(scope, "landing", "raw") as writer:
+        writer.write(b"synthetic")
+    system.ledger.append(
+        Received(delivery_id=scope, copies=(writer.copy.copy_id,), moment=moment, moment_basis="placed")
+    )
+    docs = system.settings.home / "data_docs" / f"{key}-{scope}"
+    docs.mkdir(parents=True)
+    (docs / "index.html").write_text("counts", "utf-8")
+    if far < 2:
+        return scope
+    frame = pl.LazyFrame({"a": ["synthetic"] * 3})
+    copy = vault.write_table(scope, "parsed", "diplomas", frame)
+    system.ledger.append(Parsed(delivery_id=scope, file="diplomas", contract=1, rows=3, copy_id=copy.copy_id))
+    if far < 3:
+        return scope
+    typed = vault.write_table(scope, "validated", "diplomas", frame)
+    system.ledger.append(
+        Checked(delivery_id=scope, file="diplomas", copy_id=copy.copy_id, outcome="passed", rules=3),
+        Validated(delivery_id=scope, outcome="passed", copies=(copy.copy_id,)),
+        Stored(delivery_id=scope, copies=(typed.copy_id,), rows=(3,)),
+    )
+    system.secrets.forget(scope)
+    mart = vault.write_table(scope, "marts", studentaantallen.NAME, pl.LazyFrame(_ROW, schema=_SCHEMA))
+    system.ledger.append(MartBuilt(delivery_id=scope, mart=studentaantallen.NAME, copy_id=mart.copy_id, rows=1))
+    if far < 4:
+        return scope
+    with duckdb.connect(":memory:", config={"temp_directory": ""}) as connection:
+        build_database(system, connection)
+    return scope
+
+
+_SCHEMA = {column.name: column.dtype for column in studentaantallen.COLUMNS}
+_ROW = {name: [None] for name in _SCHEMA}
+
+
+class Simulated(System):
+    """An installation on a clock of its own that the store agrees with: years can pass."""
+
+    clock: SetClock
+
+    def store_time(self) -> datetime | None:
+        return self.clock.now()
+
+
+def installation(home: Path, store: StoreSettings) -> Simulated:
+    """A new installation with a bucket of its own on a server that runs, at noon of 15 December 2025."""
+    bucket = f"t{new_id()}"
+    ObjectStore(store.model_copy(update={"bucket": bucket})).ensure_bucket()
+    make_installation(home, SetClock(), country="NL", site="test bench", declared_by="tester")
+    declaration = declared(home, kek=bytes.fromhex((home / "secrets" / "kek").read_text("ascii")))
+    (home / "rod.toml").write_text(
+        f'[store]\nendpoint = "{store.endpoint}"\nbucket = "{bucket}"\ndeclaration = "{declaration}"\n'
+        "[retention]\ndrain_minutes = 0\n"
+    )
+    return Simulated(Settings.load(home), SetClock())

@@ -1,0 +1,543 @@
+"""A purge meets stores that fail, lie or answer too late, clocks that jump, a full disk, another engine, and gaps.
+
+Each case: it goes wrong once, is run again, and ends verified or truthfully incomplete; and never is there a
+certificate before every place was looked through twice.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from threading import Thread
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+
+from rod_pipeline.deliveries import new_id
+from rod_pipeline.errors import RodError
+from rod_pipeline.ledger.erasure import Place, PlaceLeft, Subject
+from rod_pipeline.ledger.lease import Busy
+from rod_pipeline.ledger.log import LedgerClock
+from rod_pipeline.ledger.purges import PurgeState
+from rod_pipeline.marts import database
+from rod_pipeline.orchestration.register import copy_register
+from rod_pipeline.retention.engine import StillThere, TooEarly, begin, carry_out, conclude, plan
+from rod_pipeline.retention.evidence import NotAttested, attest
+from rod_pipeline.retention.places.keys import Keys
+from rod_pipeline.retention.register import CopyPlace, CopyRegister, IncompleteRegister
+from rod_pipeline.retention.rounds import make_round
+from rod_pipeline.store import client as client_module
+from rod_pipeline.store import keyring as keyring_module
+from rod_pipeline.store import objects as objects_module
+from rod_pipeline.store import scratch
+from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.store.keyring import LocalKeyring
+from rod_pipeline.system import System
+from tests.support.canned import answer, error
+from tests.support.pipeline import PLACED, Bench
+from tests.support.purging import Shifted, Simulated, cheaply, installation, on_clock, remains
+
+KEPT = "2026-08"
+_numbers = count(2)
+Fault = Callable[[Any, AWSPreparedRequest], AWSResponse | None]
+
+
+@pytest.fixture(scope="module")
+def bench(benches: Iterator[Bench]) -> Bench:
+    """One installation for all, in which one delivery lives on."""
+    made = next(benches)
+    with on_clock(made, Shifted()) as system:
+        cheaply(system, KEPT, PLACED[KEPT])
+    return made
+
+
+@pytest.fixture
+def clock() -> Shifted:
+    return Shifted()
+
+
+@pytest.fixture
+def system(bench: Bench, clock: Shifted, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    monkeypatch.setenv("ROD_RETENTION__LATE_SWEEP_HOURS", "0")
+    monkeypatch.setenv("ROD_RETENTION__DRAIN_MINUTES", "0")
+    with on_clock(bench, clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def key() -> str:
+    return f"2025-12-r{next(_numbers)}"
+
+
+@pytest.fixture
+def intake(system: System, key: str) -> str:
+    """A delivery of this test's own, with an open upload and an object that the ledger doesn't know."""
+    scope = cheaply(system, key, PLACED[KEPT])
+    client, bucket = system.objects.client, system.objects.settings.bucket
+    client.create_multipart_upload(Bucket=bucket, Key=f"parsed/{scope}/open_{new_id()}")
+    client.put_object(Bucket=bucket, Key=f"marts/{scope}/stray_{new_id()}", Body=b"unknown")
+    return scope
+
+
+def begun(system: System, key: str) -> str:
+    return begin(system, plan(system, [key], "order", "o1"), "a1")
+
+
+def state_of(system: System, purge_id: str) -> PurgeState:
+    return system.ledger.state().purges[purge_id]
+
+
+def no_evidence_yet(system: System, purge_id: str) -> None:
+    with pytest.raises(NotAttested):
+        attest(system, purge_id)
+    assert state_of(system, purge_id).attested is None
+
+
+def left_in(purge: PurgeState) -> set[Place]:
+    """The places in which the late sweep found something."""
+    return {place.place for seen in purge.late.values() for place in seen.inventory.places if place.left}
+
+
+def ends_well(system: System, bench: Bench, purge_id: str, intake: str) -> None:
+    """Run again until nothing is due: swept, attested, nothing left but the processor's word."""
+    for _ in range(3):
+        make_round(system, copy_register(system))
+    purge = state_of(system, purge_id)
+    assert purge.attested is not None and purge.attested.outcome == purge.outcome == "ONVOLLEDIG"
+    assert left_in(purge) == {"processor"}
+    assert remains(bench, intake) == []
+    assert system.ledger.state().deliveries[KEPT].stage == "stored"
+
+
+# The store
+
+
+def listens(operation: str, fault: Fault, patch: pytest.MonkeyPatch, times: int = 1, after: int = 0) -> list[str]:
+    """Every connection that is made from now on lets ``fault`` answer some requests; returns those it answered.
+
+    ``fault`` gets the client and the request. Nothing is tried a second time by botocore.
+    """
+    hits: list[str] = []
+    passed = [after]
+    real = objects_module.connect
+
+    def connect(settings: StoreSettings) -> Any:
+        client = real(settings)
+
+        def before_send(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+            if _operation(request) != operation or len(hits) >= times:
+                return None
+            if passed[0]:
+                passed[0] -= 1
+                return None
+            hits.append(request.url)
+            return fault(client, request)
+
+        client.meta.events.register("before-send.s3", before_send)
+        return client
+
+    patch.setattr(client_module, "Config", lambda **more: Config(**{**more, "retries": {"total_max_attempts": 1}}))
+    patch.setattr(objects_module, "connect", connect)
+    return hits
+
+
+def _operation(request: AWSPreparedRequest) -> str:
+    query = {name for name, _ in parse_qsl(urlsplit(request.url).query, keep_blank_values=True)}
+    if request.method == "POST" and "delete" in query:
+        return "DeleteObjects"
+    if request.method == "DELETE" and "uploadId" in query:
+        return "AbortMultipartUpload"
+    if request.method == "GET" and "versions" in query:
+        return "ListObjectVersions"
+    if request.method == "GET" and "uploads" in query:
+        return "ListMultipartUploads"
+    return str(request.method)
+
+
+def refused(client: Any, request: AWSPreparedRequest) -> AWSResponse:
+    return error(503, "SlowDown")
+
+
+def lost(client: Any, request: AWSPreparedRequest) -> AWSResponse:
+    """It is done, and nobody hears of it."""
+    client._endpoint.http_session.send(request)
+    return error(500, "InternalError")
+
+
+def in_part(client: Any, request: AWSPreparedRequest) -> AWSResponse:
+    """200, and an error for each key in the body: nothing was deleted."""
+    return answer(
+        200, "<DeleteResult><Error><Key>k</Key><Code>AccessDenied</Code><Message>m</Message></Error></DeleteResult>"
+    )
+
+
+@pytest.mark.parametrize("fault", [refused, lost], ids=["5xx", "lost answer"])
+@pytest.mark.parametrize(
+    ("operation", "after"),
+    [
+        ("DeleteObjects", 0),
+        ("DeleteObjects", 3),
+        ("AbortMultipartUpload", 0),
+        ("ListObjectVersions", 1),
+        ("ListObjectVersions", 40),
+        ("ListMultipartUploads", 1),
+    ],
+)
+def test_a_store_that_fails_once_is_asked_again(
+    system: System, bench: Bench, key: str, intake: str, operation: str, after: int, fault: Fault
+) -> None:
+    purge_id = begun(system, key)
+    with pytest.MonkeyPatch.context() as patch:
+        # Two keys at a time, so that an erasure has several pages.
+        patch.setattr(objects_module, "_BATCH", 2)
+        hits = listens(operation, fault, patch, after=after)
+        with System.open(system.settings, system.clock) as failing:
+            try:
+                carry_out(failing, copy_register(failing), purge_id)
+            except RodError as caught:
+                assert caught.kind == "transient", caught
+                no_evidence_yet(system, purge_id)
+                assert state_of(system, purge_id).second == {}, "unknown is not zero"
+        assert len(hits) == 1
+    assert key in system.ledger.state().tombstones
+    assert not system.keyring.exists(intake), "keys don't wait for the store"
+    ends_well(system, bench, purge_id, intake)
+
+
+def test_a_store_that_says_yes_and_deletes_nothing_is_not_believed(
+    system: System, bench: Bench, key: str, intake: str
+) -> None:
+    purge_id = begun(system, key)
+    with pytest.MonkeyPatch.context() as patch:
+        listens("DeleteObjects", in_part, patch, times=10**6)
+        with System.open(system.settings, system.clock) as failing:
+            with pytest.raises(RodError, match="AccessDenied"):
+                carry_out(failing, copy_register(failing), purge_id)
+            no_evidence_yet(system, purge_id)
+    assert remains(bench, intake) != []
+    ends_well(system, bench, purge_id, intake)
+
+
+def test_one_page_that_was_deleted_in_part_is_deleted_again(
+    system: System, bench: Bench, key: str, intake: str
+) -> None:
+    purge_id = begun(system, key)
+    with pytest.MonkeyPatch.context() as patch:
+        hits = listens("DeleteObjects", in_part, patch, after=1)
+        with System.open(system.settings, system.clock) as failing:
+            carry_out(failing, copy_register(failing), purge_id)
+        assert len(hits) == 1
+    ends_well(system, bench, purge_id, intake)
+
+
+# Keys, disk
+
+
+def test_a_key_that_cannot_be_destroyed_keeps_the_rest_from_nothing(
+    system: System, bench: Bench, key: str, intake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purge_id = begun(system, key)
+    with monkeypatch.context() as patch:
+
+        def stuck(self: LocalKeyring, scope: str) -> None:
+            raise keyring_module.KeyStillThere("It is still there.", "Look who writes there.")
+
+        patch.setattr(LocalKeyring, "destroy", stuck)
+        with pytest.raises(keyring_module.KeyStillThere):
+            carry_out(system, copy_register(system), purge_id)
+        assert [name for name in remains(bench, intake) if name.startswith("object")] == []
+        no_evidence_yet(system, purge_id)
+    ends_well(system, bench, purge_id, intake)
+
+
+def test_a_mart_database_that_cannot_be_built_keeps_no_erasure_from_its_end(
+    system: System, bench: Bench, key: str, intake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The memory in which it is built is full: there is none for now, and the delivery is gone."""
+    purge_id = begun(system, key)
+    with monkeypatch.context() as patch:
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(database, "_save", full)
+        assert carry_out(system, copy_register(system), purge_id).phase == "verified"
+    assert system.ledger.state().generation is None
+    ends_well(system, bench, purge_id, intake)
+
+
+def test_a_ledger_that_is_full_stops_the_purge_where_it_is(
+    system: System, bench: Bench, key: str, intake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite may not grow by a page more, as on a full disk; later there is room again."""
+    import sqlalchemy as sa
+
+    purge_id = begun(system, key)
+    engine = system.ledger._database.engine
+
+    with engine.connect() as connection:
+        pages = connection.execute(sa.text("pragma page_count")).scalar_one()
+
+    def no_room(connection: Any, *_: object) -> None:
+        connection.execute(f"pragma max_page_count = {pages + 2}")
+
+    engine.dispose()
+    sa.event.listen(engine, "connect", no_room)
+    try:
+        with pytest.raises(RodError) as caught:
+            carry_out(system, copy_register(system), purge_id)
+        assert caught.value.code.startswith("ROD-LEDGER")
+    finally:
+        sa.event.remove(engine, "connect", no_room)
+        engine.dispose()
+    entries = list(system.ledger.entries())
+    assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+    system.ledger.verify_tree()
+    assert state_of(system, purge_id).attested is None
+    with System.open(system.settings, system.clock) as later:
+        ends_well(later, bench, purge_id, intake)
+
+
+# Clocks
+
+
+@pytest.fixture
+def years(seaweed: StoreSettings, tmp_path: Path, bench: Bench) -> Simulated:
+    """An installation on a clock that may jump, with one delivery whose term ends in a day and a half."""
+    made = installation(tmp_path / "home", seaweed)
+    cheaply(made, "2025-12", made.clock.now().replace(year=2018, hour=1) + timedelta(days=2), "stored")
+    return made
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=2), timedelta(days=-2), timedelta(hours=-1)], ids=str)
+@pytest.mark.parametrize("step", ["begin", "carry_out", "conclude", "attest"])
+def test_a_clock_that_jumps_keeps_nothing_from_being_erased_and_certifies_nothing(
+    years: Simulated, jump: timedelta, step: str
+) -> None:
+    """What is erased stays on record with instants that never run back; a clock that ran back certifies nothing."""
+    register, steps = copy_register(years), ["begin", "carry_out", "conclude", "attest"]
+    done: dict[str, Any] = {}
+
+    def do(what: str) -> None:
+        if what == "begin":
+            done["id"] = begin(years, plan(years, ["2025-12"], "term"), "a1")
+        elif what == "carry_out":
+            carry_out(years, register, done["id"])
+        elif what == "conclude":
+            conclude(years, register, done["id"])
+        else:
+            attest(years, done["id"])
+
+    for what in steps[: steps.index(step)]:
+        do(what)
+        years.clock.move(hours=25 if what == "carry_out" else 0)
+    right = years.clock.time
+    # The store's clock goes with it: that it disagrees is another test.
+    years.clock.time += jump
+    # An hour back after a wait of 25 is still after everything on record.
+    if jump < timedelta(0) and (step, jump) != ("conclude", timedelta(hours=-1)):
+        with pytest.raises((LedgerClock, TooEarly)):
+            do(step)
+        if "id" in done:
+            assert state_of(years, done["id"]).attested is None
+        if step == "carry_out":
+            assert not years.keyring.exists(years.ledger.state().deliveries["2025-12"].delivery_id)
+            assert "2025-12" in years.ledger.state().tombstones
+    else:
+        do(step)
+    years.clock.time = max(right, right + jump)
+    for _ in range(4):
+        make_round(years, register)
+        years.clock.move(hours=25)
+    (purge,) = years.ledger.state().purges.values()
+    assert purge.attested is not None and purge.attested.outcome == "ONVOLLEDIG"
+    entries = list(years.ledger.entries())
+    assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
+
+
+# Another engine
+
+
+def test_two_engines_at_once_make_one_purge(system: System, bench: Bench, key: str, intake: str) -> None:
+    said: list[object] = []
+
+    def work() -> None:
+        with System.open(bench.settings, system.clock) as other:
+            try:
+                purge_id = begun(other, key)
+                said.append(carry_out(other, copy_register(other), purge_id).phase)
+            except RodError as caught:
+                said.append(type(caught))
+
+    threads = [Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert "verified" in said and len(said) == 2
+    purges = [purge for purge in system.ledger.state().purges.values() if key in purge.keys]
+    assert len(purges) == 1
+    ends_well(system, bench, purges[0].purge_id, intake)
+
+
+def test_who_holds_a_purge_keeps_the_other_engine_out(system: System, bench: Bench, key: str, intake: str) -> None:
+    purge_id = begun(system, key)
+    with system.ledger.exclusive(purge_id), System.open(bench.settings, system.clock) as other:
+        for step in (carry_out, conclude):
+            with pytest.raises(Busy):
+                step(other, copy_register(other), purge_id)
+    assert state_of(system, purge_id).phase == "planned"
+    ends_well(system, bench, purge_id, intake)
+
+
+# Mutations: one thing is left, by a place that doesn't do its work
+
+
+class Idle:
+    """A place that says it erased, and did nothing."""
+
+    def __init__(self, place: CopyPlace) -> None:
+        self.real, self.place, self.method = place, place.place, place.method
+
+    def inventory(self, subject: Subject) -> PlaceLeft:
+        return self.real.inventory(subject)
+
+    def erase(self, subject: Subject, purge_id: str) -> tuple[()]:
+        return ()
+
+    def verify_absent(self, subject: Subject) -> PlaceLeft:
+        return self.real.verify_absent(subject)
+
+
+def with_idle(system: System, idle: Place) -> CopyRegister:
+    return CopyRegister(cast(CopyPlace, Idle(p)) if p.place == idle else p for p in copy_register(system))
+
+
+@pytest.mark.parametrize("idle", ["keys", "objects", "secrets", "mart_database", "reports", "scratch"])
+def test_a_place_that_does_nothing_gets_no_certificate(
+    system: System, bench: Bench, key: str, intake: str, idle: Place
+) -> None:
+    system.secrets.put(intake, "archive_password", b"password")
+    if idle == "scratch":
+        (scratch.claim() / "left.wal").write_bytes(b"left")
+    purge_id, register = begun(system, key), with_idle(system, idle)
+    with pytest.raises(StillThere, match=f"in {idle}"):
+        carry_out(system, register, purge_id)
+    purge = state_of(system, purge_id)
+    assert (purge.phase, purge.verified_at) == ("erased", None)
+    no_evidence_yet(system, purge_id)
+    conclude(system, register, purge_id)
+    assert attest(system, purge_id).outcome == "ONVOLLEDIG"
+    found = {
+        place.place
+        for seen in state_of(system, purge_id).late.values()
+        for place in seen.inventory.places
+        if place.left
+    }
+    assert found == {idle, "processor"}
+    ends_well(system, bench, purge_id, intake)
+
+
+@pytest.mark.parametrize("missing", range(10))
+def test_a_register_that_lacks_a_place_purges_nothing(system: System, missing: int) -> None:
+    places = list(copy_register(system))
+    with pytest.raises(IncompleteRegister):
+        CopyRegister(places[:missing] + places[missing + 1 :])
+    with pytest.raises(IncompleteRegister):
+        CopyRegister([*places, places[missing]])
+
+
+def plant_version(system: System, intake: str) -> Path | None:
+    system.objects.client.put_object(
+        Bucket=system.objects.settings.bucket, Key=f"landing/{intake}/raw_{new_id()}", Body=b"left"
+    )
+    return None
+
+
+def plant_upload(system: System, intake: str) -> Path | None:
+    system.objects.client.create_multipart_upload(
+        Bucket=system.objects.settings.bucket, Key=f"landing/{intake}/raw_{new_id()}"
+    )
+    return None
+
+
+def plant_draft(system: System, intake: str) -> Path:
+    return _written(system.settings.home / "keys" / f".{intake}.key.0011aabb")
+
+
+def plant_key(system: System, intake: str) -> Path:
+    return _written(system.settings.home / "keys" / f"{intake}.key")
+
+
+def plant_wal(system: System, intake: str) -> Path:
+    folder = scratch.claim() / os.urandom(4).hex()
+    folder.mkdir()
+    return _written(folder / f"{database.FILE}.wal")
+
+
+def plant_spill(system: System, intake: str) -> Path:
+    """Of a process that is gone: its pid runs, but since another moment."""
+    folder = scratch.ROOT / f"rod-{os.getpid()}-1-{os.urandom(4).hex()}" / "polars"
+    folder.mkdir(parents=True)
+    return _written(folder / "spill-0.ipc")
+
+
+def plant_secret(system: System, intake: str) -> Path:
+    return _written(system.settings.home / "secrets" / "codes" / f".{intake}.code.sealed.0011.draft")
+
+
+def plant_report(system: System, intake: str) -> Path:
+    return _written(system.settings.home / "data_docs" / f"2025-12-{intake}.html")
+
+
+def _written(path: Path) -> Path:
+    path.write_bytes(b"left")
+    return path
+
+
+PLANTS = [plant_version, plant_upload, plant_draft, plant_key, plant_wal, plant_spill, plant_secret, plant_report]
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("when", ["before the second inventory", "before the late sweep"])
+def test_one_thing_left_is_found_by_either_inventory(
+    system: System, bench: Bench, key: str, intake: str, monkeypatch: pytest.MonkeyPatch, plant: Any, when: str
+) -> None:
+    """It appears after the erasure, and every place refuses to erase it: no certificate says that all is gone."""
+    purge_id, idle = begun(system, key), [False]
+    real = {type(place): type(place).erase for place in copy_register(system)}
+    with monkeypatch.context() as patch:
+        for cls, erase in real.items():
+            patch.setattr(
+                cls, "erase", lambda self, *what, erase=erase: () if idle[0] else erase(self, *what), raising=True
+            )
+        left: Path | None = None
+        if when == "before the second inventory":
+            first = Keys.verify_absent
+
+            def looked(self: Keys, subject: Subject) -> PlaceLeft:
+                nonlocal left
+                if not idle[0]:
+                    idle[0], left = True, plant(system, intake)
+                return first(self, subject)
+
+            # Keys are looked through before every other place.
+            patch.setattr(Keys, "verify_absent", looked)
+            with pytest.raises(StillThere):
+                carry_out(system, copy_register(system), purge_id)
+            no_evidence_yet(system, purge_id)
+        else:
+            carry_out(system, copy_register(system), purge_id)
+            idle[0], left = True, plant(system, intake)
+        conclude(system, copy_register(system), purge_id)
+        assert attest(system, purge_id).outcome == "ONVOLLEDIG"
+    purge = state_of(system, purge_id)
+    assert sum(seen.left_in_house for seen in purge.late.values()) >= 1
+    if left is not None and plant in (plant_report,):
+        # By its name it is of the delivery, but of no shape that is ever written: a person has to look.
+        left.unlink()
+    ends_well(system, bench, purge_id, intake)
