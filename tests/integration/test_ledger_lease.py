@@ -57,3 +57,14 @@ def test_a_lease_is_given_back_by_an_exception_too(ledger_url: str, set_clock: S
         raise KeyError
     with ledger.exclusive("a" * 16), pytest.raises(Busy), ledger.exclusive("a" * 16):
         pass
+
+
+def test_readers_share_a_lease_and_keep_out_whoever_wants_it_alone(ledger_url: str, set_clock: SetClock) -> None:
+    ledger = Ledger(ledger_url, set_clock)
+    with ledger.shared("a" * 16):
+        with ledger.shared("a" * 16), ledger.shared("b" * 16), pytest.raises(Busy), ledger.exclusive("a" * 16):
+            pass
+        with pytest.raises(Busy), ledger.exclusive("a" * 16):
+            pass
+    with ledger.exclusive("a" * 16), pytest.raises(Busy), ledger.shared("a" * 16):
+        pass
