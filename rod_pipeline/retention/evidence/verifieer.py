@@ -6,7 +6,8 @@ Nodig: Python 3.9 of nieuwer en het pakket ``cryptography`` (42 of nieuwer). Uit
 niet; 2: er kon niet worden gecontroleerd. LEESMIJ.txt legt uit wat de uitkomst betekent.
 
 Belongs here: everything that an outsider needs to check a bundle, in one file that imports nothing of the project; and
-the canonical zip, which ``bundle`` writes with this very code. Does not belong here: making bundles.
+the canonical zip, which ``bundle`` writes with this very code. Does not belong here: making bundles. It is longer than
+other files of the project, because it has to be one.
 
 What is checked follows C2SP (signed-note, tlog-checkpoint, tlog-cosignature, tlog-proof), RFC 9162 section 2.1.3 for
 proofs, and RFC 3161 with RFC 5652 and 5816 for timestamps. Nothing of a bundle is believed before its signature holds
