@@ -1,7 +1,10 @@
-"""``rod ledger key``, ``replace-key``, ``publish``, ``status``, ``catch-up``, ``verify``: what is proved of the ledger.
+"""``rod ledger …``: sign and publish the ledger, verify it, replace its key, have an old copy catch up.
 
 Belongs here: arguments in, words out.
 """
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -69,6 +72,29 @@ def catch_up() -> None:
         added = catch_up_ledger(system)
         size = system.ledger_as_found.tree_head().size
     typer.echo(f"{added} entries were taken over; the ledger has {size} entries and continues what was published.")
+
+
+@app.command()
+def newer(
+    size: Annotated[int, typer.Argument(help="the size of the checkpoint that an outsider has", min=1)],
+    out: Annotated[Path, typer.Option(help="folder to write checkpoint.note and consistency.txt to")],
+) -> None:
+    """Write the newest published checkpoint, and the proof that it continues one that an outsider has."""
+    from base64 import b64encode
+
+    from rod_pipeline.ledger.published import NotPublished, PublishedLog, read_keys
+
+    with System.open(Settings.load()) as system:
+        newest = PublishedLog(system.evidence, read_keys(system.settings.home)).newest(size)
+        if newest is None:
+            raise NotPublished(
+                f"No checkpoint over more than {size} entries is published.", "Publish: `rod ledger publish`."
+            )
+        proof = system.ledger.consistency(size, newest.checkpoint.size)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "checkpoint.note").write_bytes(newest.note)
+    (out / "consistency.txt").write_text("".join(b64encode(step).decode() + "\n" for step in proof), "ascii")
+    typer.echo(f"The checkpoint over {newest.checkpoint.size} entries and its proof are in {out}.")
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """An old copy of the ledger that is put back does nothing until it has caught up with what was published."""
 
 import shutil
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from typer.testing import CliRunner
 
 from rod_pipeline.cli.ledger import app
 from rod_pipeline.ledger.catchup import LedgerBehind, catch_up, local_file, refuse_if_behind
+from rod_pipeline.ledger.checkpoint import open_checkpoint
 from rod_pipeline.ledger.log import Ledger, LedgerForked
+from rod_pipeline.ledger.merkle import verify_consistency
 from rod_pipeline.ledger.note import NoteRejected, SigningKey
-from rod_pipeline.ledger.published import EntriesDamaged, KeysMissing
+from rod_pipeline.ledger.published import EntriesDamaged, KeysMissing, PublishedLog, read_keys
 from rod_pipeline.ledger.standing import standing
 from rod_pipeline.settings import Settings
 from rod_pipeline.store import evidence
@@ -227,6 +230,15 @@ def test_the_commands_say_what_is_the_case(office: Office, old: Path, monkeypatc
     assert rod_ledger("catch-up") == (
         "2 entries were taken over; the ledger has 5 entries and continues what was published.\n"
     )
+    out = office.home / "newer"
+    assert CliRunner().invoke(app, ["newer", "3", "--out", str(out)]).exit_code == 0
+    keys = read_keys(office.home)
+    old_one, new_one = (
+        PublishedLog(office.open().evidence, keys).at(3).checkpoint,
+        open_checkpoint((out / "checkpoint.note").read_bytes(), keys).checkpoint,
+    )
+    proof = [b64decode(line) for line in (out / "consistency.txt").read_text().split()]
+    verify_consistency(old_one.size, new_one.size, proof, old_one.root, new_one.root)
     assert rod_ledger("verify") == (
         "The tree over the 5 entries of the ledger is right.\n"
         "2 checkpoints are published: signed, right by their entries, and continued by the ledger.\n"
