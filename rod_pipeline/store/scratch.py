@@ -89,7 +89,10 @@ def memory_folder() -> Iterator[Path]:
 
 
 def leftovers() -> tuple[Path, ...]:
-    """The files that dead processes of this user left, here or where Polars spills by default; empty folders too."""
+    """The files that dead processes of this user left, here or where Polars spills by default.
+
+    A folder without a file is no copy: each process makes one, and one that was killed before it spilled leaves that.
+    """
     return tuple(path for folder in _abandoned() for path in _content(folder))
 
 
@@ -128,7 +131,7 @@ def _abandoned() -> Iterator[Path]:
 
 
 def _content(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if not path.is_dir()] or [folder]
+    return [path for path in folder.rglob("*") if not path.is_dir()]
 
 
 def _ours(folder: Path) -> bool:

@@ -25,7 +25,10 @@ from rod_pipeline.intake.storing import store
 from rod_pipeline.marts import database
 from rod_pipeline.marts.build import build_studentaantallen
 from rod_pipeline.marts.database import build_database
+from rod_pipeline.orchestration.register import copy_register
 from rod_pipeline.quality import verdict
+from rod_pipeline.retention.engine import begin, carry_out, conclude, plan
+from rod_pipeline.retention.evidence import attest
 from rod_pipeline.settings import Settings
 from rod_pipeline.store import objects, probe
 from rod_pipeline.store.keyring import LocalKeyring
@@ -53,6 +56,15 @@ def _database(system: System, key: DeliveryKey) -> None:
         build_database(system, connection)
 
 
+def purge(system: System, key: DeliveryKey) -> None:
+    """Erase a delivery on an order, with no wait before its late sweep, up to its certificate."""
+    register = copy_register(system)
+    purge_id = begin(system, plan(system, [str(key)], "order", "o1"), "a1")
+    carry_out(system, register, purge_id)
+    conclude(system, register, purge_id)
+    attest(system, purge_id)
+
+
 STAGES: Mapping[str, Stage] = {
     "land": land,
     "stock": take_stock,
@@ -63,6 +75,7 @@ STAGES: Mapping[str, Stage] = {
     "mart": build_studentaantallen,
     "database": _database,
     "mart again": build_studentaantallen,
+    "purge": purge,
 }
 FUNCTIONS: Mapping[str, tuple[Any, str]] = {
     # Bytes on their way into a sealed raw copy.
@@ -94,6 +107,9 @@ def kill_in(environment: Mapping[str, str], **what: object) -> int:
 
 def _arm(system: System, call: str, nth: int, moment: str) -> None:
     if call not in FUNCTIONS:
+        if call == "DeleteObjects":
+            # So that a small delivery is erased in several pages.
+            objects._BATCH = 3
         if call == "UploadPart":
             # So that a small delivery goes up in parts as well.
             objects.PART_BYTES = 2**17
