@@ -94,8 +94,9 @@ def look_back(life: Life, story: Story, finished: bool) -> Aftermath:
     _, living, left = look_around(life)
     canary = system.canary
     found = [
+        f"Time: {life.ticks} ticks of the sensor asked for {life.runs} runs of the job that erases.",
         f"Raw bytes of all files: {len(canary.sealed)} objects were ever stored, {len(living)} live on; of the others "
-        + ("nothing was found, and no pseudonym or access code." if not left else "SOMETHING WAS FOUND.")
+        + ("nothing was found, and no pseudonym or access code." if not left else "SOMETHING WAS FOUND."),
     ]
     purges = list(state.purges.values())
     verified, refused = _check_bundles(system, [purge for purge in purges if purge.attested is not None])
