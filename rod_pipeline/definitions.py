@@ -16,6 +16,7 @@ from rod_pipeline.orchestration.publishing import publish_ledger, unpublished_en
 from rod_pipeline.orchestration.resources import NothingPersonal, Rod
 from rod_pipeline.orchestration.retiring import due_purges
 from rod_pipeline.orchestration.sensors import announced_deliveries
+from rod_pipeline.orchestration.tidying import tidy_daily, tidy_up
 from rod_pipeline.orchestration.withdrawing import withdraw
 from rod_pipeline.settings import Settings
 
@@ -41,7 +42,8 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets),
-        jobs=[deliver, purge, withdraw, publish_ledger],
+        jobs=[deliver, purge, withdraw, publish_ledger, tidy_up],
+        schedules=[tidy_daily],
         sensors=[announced_deliveries, due_purges, unpublished_entries],
         resources=resources | overrides,
     )

@@ -1,0 +1,48 @@
+"""What goes by itself, once a day: rests of refused and replaced intakes, expired codes, what nobody decided about.
+
+Belongs here: the job and its schedule. Does not belong here: what is tidied away (``intake.tidying``), when a delivery
+that failed has waited long enough (``intake.refusing``).
+"""
+
+import dagster as dg
+
+from rod_pipeline.intake.refusing import refuse_undecided
+from rod_pipeline.intake.tidying import tidy
+from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.resources import Rod
+
+
+@dg.op(
+    name="tidy",
+    retry_policy=retry_transient,
+    description=(
+        "Erases what refused and replaced intakes left and codes past their time, and refuses deliveries that failed "
+        "and waited for a decision longer than retention.decision_days."
+    ),
+)
+def _tidy(context: dg.OpExecutionContext, rod: Rod) -> None:
+    with told_plainly(), rod.open() as system:
+        rests = tidy(system)
+        refused = refuse_undecided(system)
+    context.log.info(f"{rests} intakes had a rest that was erased; refused for want of a decision: {len(refused)}.")
+    for key in refused:
+        context.log.warning(f"Delivery {key} was refused: nobody decided in time. Its notice is in the folder notices.")
+
+
+@dg.job(
+    name="tidy_up",
+    executor_def=dg.in_process_executor,
+    description="Removes what must not stay: rests of intakes, expired codes, failures that nobody decides on.",
+)
+def tidy_up() -> None:
+    _tidy()
+
+
+tidy_daily = dg.ScheduleDefinition(
+    name="tidy_daily",
+    job=tidy_up,
+    cron_schedule="30 3 * * *",
+    execution_timezone="Europe/Amsterdam",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Each night, when nobody announces anything.",
+)
