@@ -42,9 +42,7 @@ def accept(
         raise typer.Exit(1)
     with System.open(Settings.load()) as system:
         superseded = decide(system, DeliveryKey.parse(key), system.actor())
-    typer.echo(
-        f"{key} takes the place of {superseded}, which is due for erasure now; the sensor or `rod purge` does it."
-    )
+    typer.echo(f"{key} takes the place of {', '.join(superseded)}: due for erasure now, by the sensor or `rod purge`.")
 
 
 @holds.command("set")

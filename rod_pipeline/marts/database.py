@@ -37,6 +37,17 @@ class NoDatabaseYet(PermanentError):
     code = "ROD-MART-01"
 
 
+def _none(system: System) -> NoDatabaseYet:
+    state = system.ledger.state()
+    if state.tombstones and state.generations:
+        stone = max(state.tombstones.values(), key=lambda stone: stone.at)
+        return NoDatabaseYet(
+            f"The mart database went with {stone.key}, which is erased (tombstone {stone.purge_id}).",
+            "When other deliveries are kept it is being rebuilt without it: try again in a minute.",
+        )
+    return NoDatabaseYet("There is no mart database yet.", "Wait until the first delivery has gone through.")
+
+
 class BuiltMeanwhile(TransientError):
     """Two builds ran at the same time; this one rests on deliveries that have changed since."""
 
@@ -182,7 +193,7 @@ def _opened(system: System, actor: str, purpose: str, stack: ExitStack) -> DuckD
     for _ in range(_TRIES):
         current = system.ledger.state().generation
         if current is None:
-            raise NoDatabaseYet("There is no mart database yet.", "Wait until the first delivery has gone through.")
+            raise _none(system)
         event = Accessed.model_validate({"actor": actor, "purpose": purpose, "copy_id": current.copy_id})
         with ExitStack() as attempt:
             try:

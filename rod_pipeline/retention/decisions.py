@@ -36,8 +36,8 @@ class NoCorrection(PermanentError):
     code = "ROD-DECISION-01"
 
 
-def accept(system: System, key: DeliveryKey, actor: str) -> str:
-    """Accept a stored correction; returns the key of the delivery whose place it takes, which is erased at once.
+def accept(system: System, key: DeliveryKey, actor: str) -> tuple[str, ...]:
+    """Accept a stored correction; returns the keys of those whose place it takes, which are erased at once.
 
     A correction is a complete set: anything less was refused by validation. Its own term runs from its own moment.
     Raises ``NoCorrection``.
@@ -58,8 +58,8 @@ def accept(system: System, key: DeliveryKey, actor: str) -> str:
             ),
             "See `rod status`. A correction has the key of its moment with -r2, -r3 …, and has gone all the way.",
         )
-    superseded = str(max(before))
-    system.ledger.append(Accepted(key=str(key), supersedes=superseded, actor=actor))
+    superseded = tuple(map(str, sorted(before)))
+    system.ledger.append(*(Accepted(key=str(key), supersedes=old, actor=actor) for old in superseded))
     return superseded
 
 

@@ -85,6 +85,8 @@ def _of_purge(purge: PurgeState, now: datetime, sweep: timedelta) -> list[Findin
         )
     elif purge.attested is None and ripe is not None and ripe + _STUCK <= now:
         found.append(Finding("alarm", f"The late sweep of {names} was due on {ripe:%Y-%m-%d %H:%M}."))
+    if purge.attested is not None and any(seen.left_in_house for seen in purge.late.values()):
+        found.append(Finding("alarm", f"Something of {names} can't be erased; its certificate says ONVOLLEDIG."))
     for asked in purge.asked:
         if not purge.declared_by(asked.party, asked.package_id) and purge.planned_at + _ANSWER <= now:
             who = "the processor" if asked.package_id is None else f"the recipient of package {asked.package_id}"

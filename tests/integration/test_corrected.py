@@ -29,7 +29,7 @@ def test_an_accepted_correction_has_the_earlier_delivery_erased_with_evidence(be
         old = deliver(bench, FIRST, good, PLACED[FIRST])
         new = deliver(bench, SECOND, good, later)
         assert not make_round(system, copy_register(system)).purges, "nobody accepted it"
-        assert accept(system, DeliveryKey.parse(SECOND), "a1") == FIRST
+        assert accept(system, DeliveryKey.parse(SECOND), "a1") == (FIRST,)
         done = make_round(system, copy_register(system))
         assert done.errors == ()
         (purge,) = done.purges

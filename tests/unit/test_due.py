@@ -8,7 +8,7 @@ import pytest
 
 from rod_pipeline.decree import load_decree
 from rod_pipeline.ledger.erasure import Accepted, HoldLifted, HoldSet, MomentMoved, Suspended, Withdrawn
-from rod_pipeline.ledger.events import Announced, CopyRegistered, KeyCreated, Received, Refused
+from rod_pipeline.ledger.events import Announced, Received, Refused
 from rod_pipeline.ledger.log import LedgerClock
 from rod_pipeline.retention.clockguard import AHEAD_AT_MOST, ClockDoubtful, trusted_for_a_term
 from rod_pipeline.retention.deadline import deadline
@@ -74,15 +74,9 @@ def test_what_never_came_has_no_term() -> None:
     assert not due(told, term_now)
 
 
-def test_the_earliest_moment_counts_also_of_a_replaced_intake_that_is_still_here() -> None:
+def test_the_earliest_moment_counts_also_when_a_later_announcement_does_not_tell_it() -> None:
     earlier = NOON - timedelta(days=3)
     told = Story().announced("2025-12", earlier).announced("2025-12", NOON)
-    assert term_of(told, NOON).moment == NOON
-    first = told.state.intakes_of("2025-12")[0].delivery_id
-    told.tell(
-        KeyCreated(scope=first, keyring="local"),
-        CopyRegistered(copy_id="9" * 16, scope=first, zone="landing", name="raw", store="main", object_key="landing/k"),
-    )
     assert term_of(told, NOON).moment == earlier
 
 
