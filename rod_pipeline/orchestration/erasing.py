@@ -47,7 +47,7 @@ _TAGS = (
     "dagster/asset_partition_range_start",
     "dagster/asset_partition_range_end",
 )
-_PATIENCE = 60.0
+_PATIENCE, _LAST_WORDS = 60.0, 5.0
 
 
 class DagsterUnreachable(TransientError):
@@ -117,21 +117,27 @@ def cancel_work(settings: Settings, keys: Iterable[str], *, patience: float = _P
     """Stop every queued or running run of these deliveries; returns the ids of those that went on for ``patience`` s.
 
     Runs of a purge are no runs of a delivery. A run that doesn't end may have died without a word: whether somebody is
-    still working is told by the ledger's leases. Raises ``DagsterUnreachable`` or ``DagsterUnknown``.
+    still working is told by the ledger's leases. And Dagster interrupts a run once: when that gets lost (in a finalizer
+    of some library), the run goes on to its next stage, where it meets the tombstone. Raises ``DagsterUnreachable`` or
+    ``DagsterUnknown``.
     """
     stuck = []
     for instance in _instances(settings):
         going = [run for key in keys for run in _tagged(instance, key) if run.status not in FINISHED_STATUSES]
         for run in going:
             _cancel(instance, run)
-        until = monotonic() + patience
-        ids = [run.run_id for run in going]
-        while left := [run.run_id for run in _runs(instance, ids) if run.status not in FINISHED_STATUSES]:
-            if monotonic() > until:
-                stuck += left
-                break
-            sleep(0.2)
+        stuck += _unended(instance, [run.run_id for run in going], patience)
     return tuple(stuck)
+
+
+def _unended(instance: dg.DagsterInstance, run_ids: Sequence[str], patience: float) -> list[str]:
+    """Those of the runs that haven't ended after ``patience`` seconds."""
+    until = monotonic() + patience
+    while left := [run.run_id for run in _runs(instance, run_ids) if run.status not in FINISHED_STATUSES]:
+        if monotonic() > until:
+            break
+        sleep(0.2)
+    return left
 
 
 def _instances(settings: Settings) -> Iterator[dg.DagsterInstance]:
@@ -290,6 +296,8 @@ def _erase(instance: dg.DagsterInstance, key: str, traces: _Traces) -> None:
     for run in _runs(instance, sorted(traces.runs)):
         if run.status not in FINISHED_STATUSES:
             _cancel(instance, run)
+    # Else the last words of a run would come after its erasure.
+    _unended(instance, sorted(traces.runs), _LAST_WORDS)
     for path in traces.files:
         if path.is_dir():
             rmtree(path)

@@ -239,6 +239,7 @@ def test_an_erasure_that_is_killed_is_done_by_the_next(
         for name in ("_forget_in_index", "_delete_backfills", "rmtree"):
             counted(erasing, name)
         counted(dg.DagsterInstance, "delete_dynamic_partition")
+        counted(dg.DagsterInstance, "wipe_asset_cached_status")
         counted(type(instance.event_log_storage), "delete_events")
         counted(type(instance.run_storage), "delete_run")
         with pytest.raises(KeyboardInterrupt):

@@ -16,12 +16,13 @@ import pytest
 from playwright.sync_api import Browser
 
 from rod_pipeline.deliveries import DeliveryKey
-from rod_pipeline.orchestration.erasing import cancel_work
 from rod_pipeline.orchestration.launching import failures, run_delivery
 from rod_pipeline.orchestration.partitions import DELIVERY, PURGED
-from rod_pipeline.orchestration.register import copy_register
+from rod_pipeline.orchestration.register import copy_register, stop_runs
+from rod_pipeline.retention.engine import begin, carry_out, plan
 from rod_pipeline.retention.gate import DeliveryPurged
 from rod_pipeline.retention.restoring import recover
+from rod_pipeline.store.objects import ObjectStore
 from tests.support.browser import Ui
 from tests.support.live import Live, live, wait_until
 
@@ -131,13 +132,17 @@ def test_re_adding_the_key_shows_nothing_green_and_every_rerun_names_the_tombsto
     assert _colours(house, "landing/raw_delivery")[KEY] == "failed"
 
 
-def test_a_run_that_is_going_on_is_stopped(house: Live) -> None:
-    """From another process, as the run of a purge does it."""
-    house.announce("2026-08")
+def test_a_delivery_is_erased_while_its_run_is_going_on(house: Live) -> None:
+    """From another process, as the run of a purge does it: that run ends, and nothing that it wrote stays."""
+    intake = house.announce("2026-08")
     wait_until(lambda: [run.status for run in house.runs("2026-08")] == [STARTED], "the run of 2026-08")
-    assert cancel_work(house.settings, ["2026-08"]) == ()
-    assert house.runs("2026-08")[0].status == dg.DagsterRunStatus.CANCELED
-    assert house.stage("2026-08") != "stored"
+    going = house.runs("2026-08")[0].run_id
+    ordered = begin(house.system, plan(house.system, ["2026-08"], "order", "BRF-2026-1"), "tester")
+    done = carry_out(house.system, copy_register(house.system), ordered, stop_runs(house.system))
+    assert done.verified_at is not None
+    assert house.runs("2026-08") == [] and not house.instance.has_run(going)
+    inventory = ObjectStore(house.system.objects.settings).inventory("")
+    assert not [key for key, _ in (*inventory.versions, *inventory.uploads) if intake in key]
 
 
 def test_what_the_attempt_left_in_dagster_is_found_and_goes(house: Live) -> None:
