@@ -15,7 +15,7 @@ from expectations.loader import suite_for, written_for
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import Column, Contract
 from rod_pipeline.decree import load_decree
-from rod_pipeline.ledger import events as vocabulary
+from rod_pipeline.ledger import erasure, events, vocabulary
 from rod_pipeline.ledger.state import IntakeState, Stage
 from rod_pipeline.quality import delivery_rules
 from rod_pipeline.quality.suite import Rule
@@ -106,13 +106,18 @@ def _allowed(column: Column) -> str:
 
 def ledger_events() -> str:
     """Every kind of event and its fields, as they stand in the source."""
-    source = ast.parse(inspect.getsource(vocabulary))
-    models = {node.name: node for node in source.body if isinstance(node, ast.ClassDef)}
-    aliases = [node for node in source.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript)]
-    lines = ["# Events of the ledger", "", *prose(vocabulary).split("\n"), ""]
-    union = get_args(get_args(vocabulary.AnyEvent)[0])
-    for event in (*union, vocabulary.Finding):
-        kind = event.model_fields["kind"].default if "kind" in event.model_fields else "finding (part of an event)"
+    source = [node for module in (vocabulary, events, erasure) for node in ast.parse(inspect.getsource(module)).body]
+    models = {node.name: node for node in source if isinstance(node, ast.ClassDef)}
+    aliases = [
+        node
+        for node in source
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Subscript)
+    ]
+    lines = ["# Events of the ledger", "", *prose(events).split("\n"), "", *prose(erasure).split("\n"), ""]
+    union = get_args(get_args(events.AnyEvent)[0])
+    for event in (*union, events.Finding, erasure.Subject, erasure.Counted, erasure.PlaceLeft):
+        name = event.__name__
+        kind = event.model_fields["kind"].default if "kind" in event.model_fields else f"{name} (part of an event)"
         lines += [f"## {kind}", "", prose(event), ""]
         fields = [
             n
@@ -123,7 +128,7 @@ def ledger_events() -> str:
     rows = [
         (code(_named(node)), code(ast.unparse(node.value)))
         for node in aliases
-        if isinstance(node.targets[0], ast.Name) and node.targets[0].id not in ("AnyEvent", "ADAPTER")
+        if _named(node) not in ("AnyEvent", "ADAPTER")
     ]
     lines += ["## Types", "", table(("name", "what fits"), rows), ""]
     return "\n".join(lines)

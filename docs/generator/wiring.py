@@ -14,20 +14,14 @@ def assets() -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from rod_pipeline.definitions import build_defs
+        from rod_pipeline.orchestration.jobs import DELIVERED
 
         defs = build_defs(Settings())
     graph = defs.resolve_asset_graph()
-    job = next(iter(defs.jobs or ()))
-    sensor = next(iter(defs.sensors or ()))
-    lines = [
-        "# Assets",
-        "",
-        f"Job `{job.name}`. {job.description}",
-        "",
-        f"Sensor `{sensor.name}`. {sensor.description}",
-        "",
-    ]
-    order = {group: number for number, group in enumerate(("landing", "validation", "eea", "marts"))}
+    lines = ["# Assets", ""]
+    for what, those in (("Job", defs.jobs), ("Sensor", defs.sensors), ("Schedule", defs.schedules)):
+        lines += [text for one in those or () for text in (f"{what} `{one.name}`. {one.description}", "")]
+    order = {group: number for number, group in enumerate((*DELIVERED, "retention"))}
     keys = sorted(graph.toposorted_asset_keys, key=lambda key: order[graph.get(key).group_name])
     checks = {check.key: check for made in defs.assets or () for check in made.check_specs}
     retried = {key for made in defs.assets or () if made.op.retry_policy for key in made.keys}
@@ -39,9 +33,9 @@ def assets() -> str:
             (
                 "made from",
                 ", ".join(code(parent.to_user_string()) for parent in sorted(node.parent_keys))
-                or "nothing here: PLEIO, or files handed over",
+                or ("nothing here: PLEIO, or files handed over" if node.group_name == "landing" else "the ledger"),
             ),
-            ("partitions", "one per delivery" if node.partitions_def else "none: one for all deliveries"),
+            ("partitions", _partitions(node.partitions_def)),
             ("pool", ", ".join(sorted(node.pools)) or "none"),
             ("retried", "on transient errors" if key in retried else "no"),
         ]
@@ -58,6 +52,12 @@ def assets() -> str:
             "",
         ]
     return "\n".join(lines)
+
+
+def _partitions(definition: object) -> str:
+    name = getattr(definition, "name", None)
+    known = {None: "none: one for all deliveries", "delivery": "one per delivery"}
+    return known.get(name, f"`{name}`, one per delivery")
 
 
 def paragraphs(text: str) -> str:
