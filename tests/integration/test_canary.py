@@ -84,8 +84,9 @@ def purged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     (home / "rod.toml").write_text(
         '[pleio]\nhosts = ["127.0.0.1"]\nallow_loopback_http = true\n[retention]\nlate_sweep_hours = 0\n'
     )
-    good, markers = marked(delivery("2025-12", population=SMALL))
-    memory.plant([*markers, CODE])
+    good = marked(delivery("2025-12", population=SMALL))
+    # Every marker begins like this one.
+    memory.plant([MARKER, CODE])
     with pytest.MonkeyPatch.context() as patch, recorded(memory), StandIn() as pleio:
         for name, value in {"ROD_HOME": str(home), "TMPDIR": str(temporary)}.items():
             patch.setenv(name, value)
