@@ -5,18 +5,19 @@ Belongs here: what S3 can be relied on for, over any provider, in streams of bou
 
 The concept is S3's, with the care that real servers taught. An object is written once (``If-None-Match: *``). A plain
 delete leaves versions behind, deleting versions leaves open uploads behind, success is no proof of absence, and
-``DeleteObjects`` says 200 while it lists what it did not delete. So an erasure lists the first page, deletes it, lists
-again until nothing is left, and only that last listing counts.
+``DeleteObjects`` says 200 while it lists what it did not delete. So an erasure deletes what is listed, lists again
+until nothing is left, and only that last listing counts.
 """
 
 import base64
+import contextlib
 import io
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from hashlib import md5, sha256
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
@@ -75,11 +76,15 @@ class Erased:
 
 @dataclass(slots=True)
 class _Removed:
-    """What an erasure came across: each kind in total, and by key for the keys that are counted apart."""
+    """What an erasure removed: each kind in total, and by key for the keys that are counted apart.
+
+    ``complaints`` are the codes of what the store refused to delete, the last time through.
+    """
 
     apart: Collection[str]
     kinds: Counter[str] = field(default_factory=Counter)
     by_key: dict[str, Counter[str]] = field(default_factory=dict)
+    complaints: set[str] = field(default_factory=set)
 
     def count(self, kind: str, key: str) -> None:
         self.kinds[kind] += 1
@@ -137,13 +142,14 @@ class ObjectStore:
     def inventory(self, prefix: str) -> Inventory:
         """Everything under ``prefix``: versions, delete markers and open uploads, all pages of them."""
         found: dict[str, list[tuple[str, str]]] = {"versions": [], "markers": [], "uploads": []}
-        for kind, key, number in self._everything(prefix):
-            found[kind].append((key, number))
+        for page in self._pages(prefix):
+            for kind, key, number in page:
+                found[kind].append((key, number))
         return Inventory(tuple(found["versions"]), tuple(found["markers"]), tuple(found["uploads"]))
 
     def tally(self, prefix: str) -> Tally:
         """How much lies under ``prefix``, all pages of it, in little memory."""
-        return Tally(**Counter(kind for kind, _, _ in self._everything(prefix)))
+        return Tally(**Counter(kind for page in self._pages(prefix) for kind, _, _ in page))
 
     def folders(self, prefix: str) -> frozenset[str]:
         """The next segments of the keys below ``prefix``, which ends in ``/``; open uploads count too.
@@ -170,75 +176,64 @@ class ObjectStore:
         be run twice. Raises ``EraseIncomplete`` when something stays.
         """
         removed = _Removed(apart)
-        for _ in range(2):
-            # The second time for a part that was in flight during the abort, or a writer that completed meanwhile.
-            self._until_empty(key, self._first_uploads, self._abort_batch, removed)
-            self._until_empty(key, self._first_versions, self._delete_batch, removed)
-        return Erased(Tally(**removed.kinds), {name: Tally(**kinds) for name, kinds in removed.by_key.items()})
-
-    def _everything(self, prefix: str) -> Iterator[tuple[str, str, str]]:
-        with translated(self.name, "listing its objects"):
-            for page in self.client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix):
-                yield from (("versions", v["Key"], v["VersionId"]) for v in page.get("Versions", ()))
-                yield from (("markers", m["Key"], m["VersionId"]) for m in page.get("DeleteMarkers", ()))
-            for found in self.client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket, Prefix=prefix
-            ):
-                yield from (("uploads", u["Key"], u["UploadId"]) for u in found.get("Uploads", ()))
-
-    def _until_empty(
-        self,
-        key: str,
-        first_page: Callable[[str], _Found],
-        remove: Callable[[_Found], set[str]],
-        removed: _Removed,
-    ) -> None:
-        """First page, remove, again. Never a second page: servers lose keys in those."""
-        before: set[tuple[str, str, str]] = set()
-        complaints: set[str] = set()
-        in_vain = 0
-        while found := first_page(key):
-            fresh = [entry for entry in found if entry not in before]
-            in_vain += not fresh
+        before, in_vain = None, 0
+        # Until nothing is listed: a part may have been in flight during the abort, a writer may have completed, and
+        # servers lose keys in pages after the first.
+        while found := self._go_through(key, removed):
+            in_vain += before is not None and found >= before
+            before = found
             if in_vain == 3:
-                codes = ", ".join(sorted(complaints)) or "no reason given"
+                codes = ", ".join(sorted(removed.complaints)) or "no reason given"
                 raise EraseIncomplete(
-                    f"Store {self.name} keeps {len(found)} versions or uploads that were deleted ({codes}).",
+                    f"Store {self.name} keeps {found} versions or uploads that were deleted ({codes}).",
                     "Look for a lock, a retention rule or a missing right on the bucket; then erase again.",
                 )
-            for kind, name, _ in fresh:
-                removed.count(kind, name)
-            complaints = remove(found)
-            before = set(found)
+        return Erased(Tally(**removed.kinds), {name: Tally(**kinds) for name, kinds in removed.by_key.items()})
 
-    def _first_versions(self, key: str) -> _Found:
-        with translated(self.name, "listing what to erase"):
-            page = self.client.list_object_versions(Bucket=self._bucket, Prefix=key, MaxKeys=_BATCH)
-        found = [("versions", v["Key"], v["VersionId"]) for v in page.get("Versions", ())]
-        found += [("markers", m["Key"], m["VersionId"]) for m in page.get("DeleteMarkers", ())]
-        return [entry for entry in found if _meant(key, entry[1])]
+    def _go_through(self, key: str, removed: _Removed) -> int:
+        """Once through all pages of the listing, removing each; returns how much was listed.
 
-    def _first_uploads(self, key: str) -> _Found:
-        with translated(self.name, "listing uploads to abort"):
-            page = self.client.list_multipart_uploads(Bucket=self._bucket, Prefix=key)
-        return [("uploads", u["Key"], u["UploadId"]) for u in page.get("Uploads", ()) if _meant(key, u["Key"])]
+        Going on where the page before ended, not at the start: SeaweedFS walks through all that was deleted before it.
+        """
+        removed.complaints.clear()
+        listed = 0
+        for page in self._pages(key):
+            found = [entry for entry in page if _meant(key, entry[1])]
+            listed += len(found)
+            for start in range(0, len(found), _BATCH):
+                self._remove(found[start : start + _BATCH], removed)
+        return listed
 
-    def _delete_batch(self, found: _Found) -> set[str]:
-        batch: list[ObjectIdentifierTypeDef] = [
-            {"Key": key, "VersionId": version} for _, key, version in found[:_BATCH]
-        ]
-        with translated(self.name, "erasing objects"):
-            answer = self.client.delete_objects(Bucket=self._bucket, Delete={"Objects": batch})
-        return {str(error.get("Code", "unknown")) for error in answer.get("Errors", ())}
+    def _pages(self, prefix: str) -> Iterator[_Found]:
+        """What is listed under ``prefix``, page by page: open uploads, then versions and delete markers."""
+        where: Any = {"Bucket": self._bucket, "Prefix": prefix}
+        with translated(self.name, "listing its objects"):
+            for uploads in self.client.get_paginator("list_multipart_uploads").paginate(**where):
+                yield [("uploads", upload["Key"], upload["UploadId"]) for upload in uploads.get("Uploads", ())]
+            for page in self.client.get_paginator("list_object_versions").paginate(**where):
+                found = [("versions", v["Key"], v["VersionId"]) for v in page.get("Versions", ())]
+                yield found + [("markers", m["Key"], m["VersionId"]) for m in page.get("DeleteMarkers", ())]
 
-    def _abort_batch(self, found: _Found) -> set[str]:
-        for _, key, upload in found:
-            try:
-                with translated(self.name, "aborting an upload"):
-                    self.client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
-            except ObjectMissing:
-                continue
-        return set()
+    def _remove(self, found: _Found, removed: _Removed) -> None:
+        """Remove at most 1000 entries of one page; what the store says that it kept isn't counted."""
+        kept: set[tuple[str | None, str | None]] = set()
+        versions = [(key, number) for kind, key, number in found if kind != "uploads"]
+        if versions:
+            batch: list[ObjectIdentifierTypeDef] = [{"Key": key, "VersionId": version} for key, version in versions]
+            with translated(self.name, "erasing objects"):
+                answer = self.client.delete_objects(Bucket=self._bucket, Delete={"Objects": batch})
+            kept = {(error.get("Key"), error.get("VersionId")) for error in answer.get("Errors", ())}
+            removed.complaints |= {str(error.get("Code", "unknown")) for error in answer.get("Errors", ())}
+        for kind, key, number in found:
+            if kind == "uploads":
+                self._abort(key, number)
+            # Some servers don't say which version of a key it was.
+            if not {(key, number), (key, None)} & kept:
+                removed.count(kind, key)
+
+    def _abort(self, key: str, upload: str) -> None:
+        with contextlib.suppress(ObjectMissing), translated(self.name, "aborting an upload"):
+            self.client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
 
 
 def _meant(key: str, found: str) -> bool:

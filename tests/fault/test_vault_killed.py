@@ -129,7 +129,7 @@ def test_a_killed_writer_of_a_table(
         ("DeleteObjects", 1, "after"),
         ("append:copy_erased", 1, "before"),
         ("append:copy_erased", 1, "after"),
-        ("DeleteObjects", 3, "after"),
+        ("DeleteObjects", 2, "after"),
     ],
     ids=str,
 )
