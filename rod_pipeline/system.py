@@ -30,6 +30,7 @@ from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.ledger.witness import Witness
 from rod_pipeline.retention.gate import refuse_purged
 from rod_pipeline.settings import BadSettings, MissingSecret, Settings
+from rod_pipeline.store import scratch
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.evidence import STORE as EVIDENCE_STORE
 from rod_pipeline.store.evidence import EvidenceStore
@@ -109,6 +110,7 @@ class System:
 
     @cached_property
     def vault(self) -> Vault:
+        scratch.serve(scratch.tag(self.settings.home))
         return Vault(self.objects, self.keyring, self.ledger, self._guard(self._kek))
 
     @cached_property

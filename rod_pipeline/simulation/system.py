@@ -75,14 +75,13 @@ def alone(home: Path) -> Iterator[None]:
         del os.environ[name]
     # Where a purge looks for Dagster, and code of it that loads settings for that of an installation.
     os.environ |= {"ROD_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
-    # What other processes of this user left in memory is no business of a simulation, nor the other way round.
-    prefix, spill = scratch._PREFIX, scratch._DEFAULT_SPILL
-    scratch._PREFIX = "rod-simulation-"
+    # What programs of this user spilled by default, without a folder of ours, is no business of a simulation.
+    spill = scratch._DEFAULT_SPILL
     scratch._DEFAULT_SPILL = ()  # type: ignore[assignment]
     try:
         yield
     finally:
-        scratch._PREFIX, scratch._DEFAULT_SPILL = prefix, spill
+        scratch._DEFAULT_SPILL = spill
         del os.environ["ROD_HOME"], os.environ["DAGSTER_HOME"]
         os.environ |= kept
 

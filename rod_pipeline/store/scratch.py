@@ -12,15 +12,17 @@ first spill, so claiming after its import is early enough. ``TMPDIR`` stays as i
 vault and claims a folder of its own, and other programs (a database, a browser) may run under another account.
 
 The folder goes when its process ends. A killed one leaves it, in memory, until another process claims its own or builds
-a database, or a purge looks for it.
+a database, or a purge looks for it. Which installations the process worked for stands in the folder (``of``), so that
+two on one machine don't take each other's leftovers for their own; a folder that doesn't say belongs to each.
 """
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from multiprocessing.util import Finalize
 from pathlib import Path
 from threading import Lock
@@ -40,12 +42,25 @@ class _Claim:
 
 
 _claimed: _Claim | None = None
+_served: set[str] = set()
 
 
 class NoMemoryFolder(PermanentError):
     """This machine has no file system in memory."""
 
     code = "ROD-MART-03"
+
+
+def tag(home: Path) -> str:
+    """What stands for the installation in ``home``: 16 hexadecimal digits."""
+    return blake2b(str(home.absolute()).encode(), digest_size=8).hexdigest()
+
+
+def serve(owner: str) -> None:
+    """From here on this process works for the installation ``owner`` (a ``tag``) as well."""
+    _served.add(owner)
+    if _claimed is not None and _claimed.pid == os.getpid() and _claimed.folder.exists():
+        (_claimed.folder / "of" / owner).mkdir(parents=True, exist_ok=True)
 
 
 def claim() -> Path:
@@ -65,6 +80,8 @@ def claim() -> Path:
             sweep()
             folder = ROOT / f"{_PREFIX}{os.getpid()}-{_started(os.getpid())}-{os.urandom(4).hex()}"
             folder.mkdir(mode=0o700)
+            for owner in _served:
+                (folder / "of" / owner).mkdir(parents=True)
             _claimed = _Claim(os.getpid(), folder)
             # After multiprocessing has removed its own temporary folder (-100), which may lie in here; not in a fork.
             Finalize(None, shutil.rmtree, (folder, True), exitpriority=-200)
@@ -88,12 +105,12 @@ def memory_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def leftovers() -> tuple[Path, ...]:
-    """The files that dead processes of this user left, here or where Polars spills by default.
+def leftovers(owner: str) -> tuple[Path, ...]:
+    """The files that dead processes of this user left, here or where Polars spills by default, but for those of others.
 
     A folder without a file is no copy: each process makes one, and one that was killed before it spilled leaves that.
     """
-    return tuple(path for folder in _abandoned() for path in _content(folder))
+    return tuple(path for folder in _abandoned({owner}) for path in _content(folder))
 
 
 def in_use() -> tuple[Path, ...]:
@@ -105,9 +122,9 @@ def in_use() -> tuple[Path, ...]:
 
 
 def sweep() -> int:
-    """Remove what dead processes of this user left; returns how many folders."""
+    """Remove what dead processes left of the installations that this one works for; returns how many folders."""
     gone = 0
-    for folder in _abandoned():
+    for folder in _abandoned(_served):
         shutil.rmtree(folder, ignore_errors=True)
         gone += not folder.exists()
     return gone
@@ -119,11 +136,13 @@ def clear() -> None:
         path.unlink(missing_ok=True)
 
 
-def _abandoned() -> Iterator[Path]:
+def _abandoned(owners: Collection[str]) -> Iterator[Path]:
     for folder in ROOT.glob(f"{_PREFIX}[0-9]*-[0-9]*-*"):
         pid, started = folder.name.removeprefix(_PREFIX).split("-")[:2]
         if _ours(folder) and _started(int(pid)) != started:
-            yield folder
+            named = {entry.name for entry in folder.glob("of/*")}
+            if not named or named & set(owners):
+                yield folder
     for base in _DEFAULT_SPILL:
         for folder in Path(base).glob("polars-*/spill/[0-9]*"):
             if _ours(folder) and folder.name.isdecimal() and not _started(int(folder.name)):

@@ -481,9 +481,10 @@ def plant_wal(system: System, intake: str) -> Path:
 
 def plant_spill(system: System, intake: str) -> Path:
     """Of a process that is gone: its pid runs, but since another moment."""
-    folder = scratch.ROOT / f"rod-{os.getpid()}-1-{os.urandom(4).hex()}" / "polars"
-    folder.mkdir(parents=True)
-    return _written(folder / "spill-0.ipc")
+    folder = scratch.ROOT / f"rod-{os.getpid()}-1-{os.urandom(4).hex()}"
+    (folder / "of" / scratch.tag(system.settings.home)).mkdir(parents=True)
+    (folder / "polars").mkdir()
+    return _written(folder / "polars" / "spill-0.ipc")
 
 
 def plant_secret(system: System, intake: str) -> Path:

@@ -166,22 +166,23 @@ def secret_draft(purged: Purged) -> None:
     (purged.bench.home / "secrets" / "codes" / f".{purged.scope}.code.sealed.00.draft").write_bytes(b"half")
 
 
-def dead_folder() -> Path:
+def dead_folder(purged: Purged) -> Path:
     folder = scratch.ROOT / f"rod-{2**22 - 1}-1-{os.urandom(4).hex()}"
-    (folder / "polars").mkdir(parents=True)
+    (folder / "of" / scratch.tag(purged.bench.home)).mkdir(parents=True)
+    (folder / "polars").mkdir()
     return folder
 
 
 def spill(purged: Purged) -> None:
-    (dead_folder() / "polars" / "spill-1.ipc").write_bytes(b"rows")
+    (dead_folder(purged) / "polars" / "spill-1.ipc").write_bytes(b"rows")
 
 
 def database_in_memory(purged: Purged) -> None:
-    (dead_folder() / FILE).write_bytes(b"rows")
+    (dead_folder(purged) / FILE).write_bytes(b"rows")
 
 
 def wal_in_memory(purged: Purged) -> None:
-    (dead_folder() / f"{FILE}.wal").write_bytes(b"rows")
+    (dead_folder(purged) / f"{FILE}.wal").write_bytes(b"rows")
 
 
 def report(purged: Purged) -> None:
@@ -451,6 +452,7 @@ import polars as pl
 from rod_pipeline.store import scratch
 
 before = pl.LazyFrame({"a": [1]}).collect(engine="streaming")
+scratch.serve(sys.argv[2])
 folder = scratch.claim()
 rows = 2_000_000
 frame = pl.LazyFrame({"a": range(rows)}).with_columns(b=(pl.col.a * 7919) % rows, c=pl.col.a.cast(pl.String) + "rows")
@@ -468,18 +470,22 @@ print(folder)
 """
 
 
-def spilling(how: str) -> subprocess.CompletedProcess[str]:
+def spilling(how: str, owner: str) -> subprocess.CompletedProcess[str]:
     forced = {"POLARS_OOC_SPILL_POLICY": "spill", "POLARS_OOC_MEMORY_BUDGET_MB": "10"}
     return subprocess.run(
-        [sys.executable, "-c", SPILLING, how], env={**os.environ, **forced}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", SPILLING, how, owner],
+        env={**os.environ, **forced},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 def test_polars_spills_to_memory_and_what_a_killed_process_left_counts(purged: Purged) -> None:
-    ended = spilling("whole")
+    ended = spilling("whole", scratch.tag(purged.bench.home))
     assert ended.returncode == 0, ended.stderr
     assert not Path(ended.stdout.strip()).exists()
-    killed = spilling("killed")
+    killed = spilling("killed", scratch.tag(purged.bench.home))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     place = purged.place("scratch")
     assert place.verify_absent(purged.subject).left >= 1

@@ -38,7 +38,7 @@ def places(system: System) -> tuple[ClaimingPlace, ...]:
         Objects(system),
         Secrets(system),
         MartDatabase(system),
-        Scratch(),
+        Scratch(system),
         Reports(system),
         Packages(system),
         Processor(system),

@@ -29,9 +29,13 @@ class Scratch:
     method: ClassVar[Method] = "file_deleted"
     claims: ClassVar[tuple[str, ...]] = (f"{scratch.ROOT}/rod-*",)
 
+    def __init__(self, system: System) -> None:
+        self._owner = scratch.tag(system.settings.home)
+        scratch.serve(self._owner)
+
     def inventory(self, subject: Subject) -> PlaceLeft:
         """Files, wherever they may have been left."""
-        n = len(scratch.leftovers()) + len(scratch.in_use())
+        n = len(scratch.leftovers(self._owner)) + len(scratch.in_use())
         return PlaceLeft(place=self.place, counts=(Counted(what="files", n=n),))
 
     def erase(self, subject: Subject, purge_id: str) -> tuple[Counted, ...]:

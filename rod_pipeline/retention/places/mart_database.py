@@ -79,7 +79,8 @@ class MartDatabase:
         state = self._system.ledger.state()
         there = self._there(state, subject, store)
         there |= {generation for generation in self._holding(state, subject) if self._is_read(generation)}
-        files = sum(path.name.startswith(FILE) for path in (*scratch.leftovers(), *scratch.in_use()))
+        left = scratch.leftovers(scratch.tag(self._system.settings.home))
+        files = sum(path.name.startswith(FILE) for path in (*left, *scratch.in_use()))
         return PlaceLeft(
             place=self.place, counts=(Counted(what="generations", n=len(there)), Counted(what="files", n=files))
         )
