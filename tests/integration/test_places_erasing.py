@@ -447,7 +447,7 @@ def test_a_backup_counts_until_its_last_copy_has_ended(purged: Purged) -> None:
 
 
 SPILLING = """
-import os, signal, sys, tempfile
+import os, signal, sys, tempfile, threading
 import polars as pl
 from rod_pipeline.store import scratch
 
@@ -457,14 +457,14 @@ folder = scratch.claim()
 rows = 2_000_000
 frame = pl.LazyFrame({"a": range(rows)}).with_columns(b=(pl.col.a * 7919) % rows, c=pl.col.a.cast(pl.String) + "rows")
 
-def die(batch):
-    if any((folder / "polars").rglob("spill-*")):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return batch
+def die():
+    while not any((folder / "polars").rglob("spill-*")):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)
 
-frame.sort("b").map_batches(die).collect(engine="streaming") if sys.argv[1] == "killed" else frame.sort("b").collect(
-    engine="streaming"
-)
+if sys.argv[1] == "killed":
+    threading.Thread(target=die, daemon=True).start()
+frame.sort("b").collect(engine="streaming")
 assert tempfile.mkdtemp().startswith(str(folder))
 print(folder)
 """

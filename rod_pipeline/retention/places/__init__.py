@@ -50,13 +50,16 @@ def revived(system: System) -> tuple[str, ...]:
     """The deliveries (keys) of which a key, an object or an open upload is there again after they were erased for good.
 
     A quick look at what a restored backup brings back first; ``inventory`` of every place is the thorough one. A mart
-    database that came back stands for each erased delivery in it. Raises the errors of the store.
+    database that came back stands for each erased delivery in it, and an intake that was refused or replaced for its
+    delivery. Raises the errors of the store.
     """
     state = system.ledger.state()
     keys: set[str] = set()
     for scope in system.vault.revived():
-        generation = state.generations.get(scope)
-        intakes = generation.deliveries if generation else (scope,)
-        keys |= {state.intakes[intake].key for intake in intakes if intake in state.intakes}
-    # A mart database came back with its living deliveries too; those were never erased.
-    return tuple(sorted(keys & state.tombstones.keys()))
+        if scope in state.generations:
+            # It came back with its living deliveries too; those were never erased.
+            held = {state.intakes[intake].key for intake in state.generations[scope].deliveries}
+            keys |= held & state.tombstones.keys()
+        elif scope in state.intakes:
+            keys.add(state.intakes[scope].key)
+    return tuple(sorted(keys))
