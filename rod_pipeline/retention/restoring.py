@@ -43,9 +43,6 @@ def recover(system: System, register: CopyRegister, stop_work: StopWork = lambda
     _erase_without_tombstone(system)
     for key in came_back(system, register):
         go_on(begin(system, plan(system, [key], "restored"), "recovery"))
-    # Intakes that were refused or replaced, and mart databases that were rebuilt, were erased without a purge.
-    for scope in system.vault.revived():
-        system.vault.erase_scope(scope, "purged")
     if failures:
         raise failures[0]
     return tuple(purges)
