@@ -179,7 +179,8 @@ class LocalStore:
             f"-dir={self._folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false",
             "-admin.ui=false", "-webdav=false", f"-s3.config={self._folder / 's3.json'}", "-s3.port.iceberg=0",
             "-s3.port.lance=0", "-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false",
-            "-s3.allowedOrigins=", "-filer.allowedOrigins=", "-filer.disableDirListing",
+            # Left to itself it allows so few volumes that a hundred buckets, as the tests have, use them all up.
+            "-volume.max=1000", "-s3.allowedOrigins=", "-filer.allowedOrigins=", "-filer.disableDirListing",
             "-filer.exposeDirectoryData=false", "-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock",
         ]  # fmt: skip
         for role, (port, grpc) in ports.items():
