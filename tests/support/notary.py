@@ -65,8 +65,8 @@ class Office:
         return System.open(self.settings, self.clock)
 
     def happen(self, times: int = 1) -> tuple[Entry, ...]:
-        """So many things happen, and stand in the ledger."""
-        ledger = self.open().ledger
+        """So many things happen, and stand in the ledger, also one that this software would refuse to open."""
+        ledger = self.open().ledger_as_found
         first = ledger.state().seq
         keys = [f"20{10 + (first + number) // 12}-{(first + number) % 12 + 1:02}" for number in range(times)]
         return ledger.append(*map(announced, keys))
