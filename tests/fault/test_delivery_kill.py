@@ -107,10 +107,9 @@ def in_clear(bench: Bench, *elsewhere: Path) -> list[str]:
     return hits([bench.home], [MARKER]) + hits(elsewhere, [MARKER], SHAPES)
 
 
-def left_in_memory() -> list[Path]:
-    """Folders in memory whose process is gone."""
-    found = [folder for folder in Path("/dev/shm").glob("rod-*-*-*") if folder.is_dir()]
-    return [folder for folder in found if scratch._started(int(folder.name.split("-")[1])) != folder.name.split("-")[2]]
+def left_in_memory(bench: Bench) -> list[Path]:
+    """The folders in memory of processes that are gone and worked for this installation, or don't say for which."""
+    return list(scratch._abandoned({scratch.tag(bench.home)}))
 
 
 def unreadable(bench: Bench, key: str) -> list[str]:
@@ -177,7 +176,7 @@ def test_killed_and_run_again(
     assert (workshop.intake(key).code, left) == ("ended:verified", [])
     assert workshop.walk(key) == []
     assert in_clear(workshop, seaweed_folder, temporary) == []
-    assert left_in_memory() == []
+    assert left_in_memory(workshop) == []
     tables = stored_tables(workshop, key)
     assert {name: table.equals(undisturbed[name]) for name, table in tables.items()} == dict.fromkeys(undisturbed, True)
     assert discrepancies(workshop) == []
