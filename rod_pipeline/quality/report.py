@@ -20,8 +20,26 @@ _PLURAL: Mapping[Unit, str] = {"rows": "rows", "students": "students", "totals":
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """Where a broken rule is broken, as far as that may be told.
+
+    ``first_rows``: numbers (1-based) of the first rows that break it, at most five. ``institutions``: BRIN and breaking
+    rows, only where that count is five or more and what is left over (``elsewhere``) isn't 1-4 either. ``codes``: of a
+    closed list, the offending code and its rows under the same floor, and only what looks like a code of that list.
+    """
+
+    first_rows: tuple[int, ...] = ()
+    institutions: tuple[tuple[str, int], ...] = ()
+    elsewhere: int = 0
+    codes: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RuleResult:
-    """How one rule came out for one file: ``failed`` of ``rows`` (counted in ``unit``) break it."""
+    """How one rule came out for one file: ``failed`` of ``rows`` (counted in ``unit``) break it.
+
+    ``since``: the first delivery of the unbroken series, up to this one, in which it was broken; empty when it is new.
+    """
 
     rule: Rule
     file: str
@@ -29,6 +47,8 @@ class RuleResult:
     failed: int
     passed: bool
     unit: Unit = "rows"
+    detail: Detail = Detail()
+    since: str = ""
 
     @classmethod
     def counted(cls, rule: Rule, file: str, *, rows: int, failed: int, unit: Unit = "rows") -> Self:

@@ -13,6 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Severity = Literal["blocking", "warning"]
+Layer = Literal["shape", "value", "row", "table", "files", "deliveries", "rekenregels"]
+"""What a rule looks at: the form of a file, single values, one row, all rows of a file, files beside each other, this
+delivery beside earlier ones, or the identities of the rekenregels."""
 RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}$")]
 Sentence = Annotated[str, StringConstraints(min_length=10, max_length=300)]
 
@@ -22,12 +25,15 @@ class _Model(BaseModel):
 
 
 class Rule(_Model):
-    """Who a rule is: its stable ``id``, ``severity``, its sentence in English and Dutch, remedy, rubrieken, source."""
+    """Who a rule is: its stable ``id``, ``severity`` and ``layer``, its sentence in English and Dutch, the likely cause
+    of a breach and the remedy, the rubrieken it guards, and where it comes from."""
 
     id: RuleId
     severity: Severity
+    layer: Layer = "value"
     sentence: Sentence
     zin: Sentence
+    cause: Annotated[str, StringConstraints(max_length=300)] = ""
     remedy: Sentence
     rubrieken: tuple[str, ...] = ()
     source: Annotated[str, StringConstraints(min_length=2)]
