@@ -62,7 +62,7 @@ def written_for(file: FileKind) -> tuple[Expectation, ...]:
 def _columns(kwargs: Mapping[str, Any]) -> Iterator[str]:
     """Every column that an expectation speaks of, its row condition included."""
     for key, value in kwargs.items():
-        if key in ("column", "column_A", "column_B") and isinstance(value, str):
+        if key in ("column", "column_A", "column_B", "year_column") and isinstance(value, str):
             yield value
         elif key == "column" and isinstance(value, dict):
             yield value["name"]

@@ -24,6 +24,8 @@ from rod_pipeline.quality.values import ordered, present, reads
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "IN", "NOT_IN"]
 
+_YEAR = r"^([0-9]{4})"
+
 
 class CheckImpossible(PermanentError):
     """A rule asks what this table cannot answer: an unknown column, or a pattern that is no regular expression."""
@@ -130,6 +132,31 @@ class Unequal:
 
 
 @dataclass(frozen=True, slots=True)
+class PairNotIn:
+    """Rows where both columns have a value and the two together are none of ``pairs``."""
+
+    left: str
+    right: str
+    pairs: tuple[tuple[str, str], ...]
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotValidInYear:
+    """Rows whose value is known, but not for the year of the row.
+
+    ``valid``: value, first and last year in which it holds, both included. The year is the four digits that the text of
+    ``year_column`` begins with: of school year 2024-2025 it is 2024. A value that ``valid`` does not know and a year
+    that does not read are not counted: those are rules of their own.
+    """
+
+    column: str
+    year_column: str
+    valid: tuple[tuple[str, int, int], ...]
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Repeated:
     """Rows that share their combination of ``columns`` with another row; rows without any of them are left out."""
 
@@ -145,7 +172,9 @@ class Rows:
 
 
 OneColumn = Missing | Unreadable | NotIn | NotMatching | Outside
-Check = OneColumn | NotAfter | Unequal | Repeated | Rows
+Check = OneColumn | NotAfter | Unequal | PairNotIn | NotValidInYear | Repeated | Rows
+"""To add a question about one row: its class here, its expression in ``_Reading.breaks``, the metric that asks it in
+``engine._COUNTED`` (with an expectation there, if Great Expectations has none), and its naive reading in the tests."""
 
 
 def count(frame: pl.LazyFrame, contract: Contract, checks: Iterable[Check]) -> Mapping[Check, int]:
@@ -286,6 +315,19 @@ class _Reading:
                 return upper < lower if or_equal else upper <= lower
             case Unequal(left, right):
                 return self.text(left) != self.text(right)
+            case PairNotIn(left, right, pairs):
+                allowed: dict[str, list[str]] = defaultdict(list)
+                for one, other in pairs:
+                    allowed[one].append(other)
+                found = [self.is_in(left, (one,)) & self.is_in(right, tuple(others)) for one, others in allowed.items()]
+                return self.text(left).is_not_null() & self.text(right).is_not_null() & ~pl.any_horizontal(*found)
+            case NotValidInYear(name, year_column, valid):
+                year = self.text(year_column).str.extract(_YEAR).cast(pl.Int32)
+                values, first, last = zip(*valid, strict=True)
+                text = self.text(name)
+                since = text.replace_strict(pl.Series(values), pl.Series(first), default=None, return_dtype=pl.Int32)
+                until = text.replace_strict(pl.Series(values), pl.Series(last), default=None, return_dtype=pl.Int32)
+                return (year < since) | (year > until)
             case Repeated() | Rows():
                 raise AssertionError("not a question about one row")
 

@@ -14,7 +14,7 @@ Importing this module imports Great Expectations (seconds, hundreds of MB): impo
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -47,6 +47,7 @@ PROVED_ON = ("1.24.1",)
 _COUNTS_ONLY = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
 ROW = "_row"
 _COUNT = ".unexpected_count"
+_ALWAYS = (0, 9999)
 _NEVER_FETCHED = (".unexpected_values", ".condition")
 
 
@@ -116,6 +117,31 @@ class ExpectColumnValuesToReadAsDeclared(ColumnMapExpectation):
     """Each value reads as the type that the contract declares for its column, in the contract's notation."""
 
     map_metric = "column_values.read_as_declared"
+
+
+class ColumnValuesValidInYear(ColumnMapMetricProvider):
+    """Registers the metric of the expectation below; the engine answers it, so the body is never reached."""
+
+    condition_metric_name = "column_values.valid_in_year"
+    condition_value_keys = ("year_column", "valid")
+
+    @column_condition_partial(engine=TextEngine)
+    def _pandas(cls, column: object, **_: object) -> object:
+        raise NotImplementedError
+
+
+class ExpectColumnValuesValidInYear(ColumnMapExpectation):
+    """Each value that ``valid`` knows holds in the year of its row (``expect_column_values_valid_in_year``).
+
+    ``valid``: value -> [first year, last year], both included, null for no bound; ``year_column``: the column whose
+    text begins with the year, as a school year does. Values that ``valid`` does not know are not judged.
+    """
+
+    year_column: str
+    valid: Mapping[str, Sequence[int | None]]
+
+    map_metric = "column_values.valid_in_year"
+    success_keys = ("year_column", "valid", "mostly")
 
 
 def run_suite(frame: pl.LazyFrame, contract: Contract, suite: Suite) -> ExpectationSuiteValidationResult:
@@ -197,6 +223,14 @@ def _between(domain: dict[str, Any], value: dict[str, Any], where: Condition | N
     return ask.Outside(domain["column"], value.get("min_value"), value.get("max_value"), where)
 
 
+def _valid_in_year(domain: dict[str, Any], value: dict[str, Any], where: Condition | None) -> Check:
+    valid = tuple(
+        (text, _ALWAYS[0] if first is None else first, _ALWAYS[1] if last is None else last)
+        for text, (first, last) in value["valid"].items()
+    )
+    return ask.NotValidInYear(domain["column"], value["year_column"], valid, where)
+
+
 _COUNTED: dict[str, Callable[[dict[str, Any], dict[str, Any], Condition | None], Check]] = {
     "column_values.nonnull.unexpected_count": lambda d, _, where: ask.Missing(d["column"], where),
     "column_values.null.unexpected_count": lambda d, _, where: ask.Rows(_both(where, ask.Present(d["column"]))),
@@ -214,6 +248,10 @@ _COUNTED: dict[str, Callable[[dict[str, Any], dict[str, Any], Condition | None],
         d["column_A"], d["column_B"], bool(v.get("or_equal")), where
     ),
     "column_pair_values.equal.unexpected_count": lambda d, _, where: ask.Unequal(d["column_A"], d["column_B"], where),
+    "column_pair_values.in_set.unexpected_count": lambda d, v, where: ask.PairNotIn(
+        d["column_A"], d["column_B"], tuple((one, other) for one, other in v["value_pairs_set"]), where
+    ),
+    "column_values.valid_in_year.unexpected_count": _valid_in_year,
     "compound_columns.unique.unexpected_count": lambda d, _, where: ask.Repeated(tuple(d["column_list"]), where),
 }
 

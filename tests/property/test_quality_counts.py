@@ -72,6 +72,10 @@ def _checks(*conditions: ask.Condition | None) -> list[ask.Check]:
             ask.NotAfter("einde", "begin", False, where),
             ask.NotAfter("getal", "getal", False, where),
             ask.Unequal("code", "ander", where),
+            ask.PairNotIn("code", "ander", (("ABC", "M"), ("ABC", "1"), ("M", "ABC")), where),
+            ask.PairNotIn("vlag", "code", (("J", "ABC"), ("N", "M")), where),
+            ask.NotValidInYear("code", "ander", (("ABC", 2019, 2020), ("M", 0, 2019), ("1", 2020, 9999)), where),
+            ask.NotValidInYear("ander", "begin", (("ABC", 2019, 2020), ("J", 0, 2000)), where),
             ask.Repeated(("nummer",), where),
             ask.Repeated(("code", "vlag"), where),
         ]
@@ -162,6 +166,21 @@ SUITE = Suite(
             },
             ignore_row_if="all_values_are_missing",
         ),
+        expectation(
+            "a.pairs",
+            "expect_column_pair_values_to_be_in_set",
+            column_A="vlag",
+            column_B="code",
+            value_pairs_set=[["J", "ABC"], ["N", "M"]],
+            ignore_row_if="either_value_is_missing",
+        ),
+        expectation(
+            "a.year",
+            "expect_column_values_valid_in_year",
+            column="code",
+            year_column="begin",
+            valid={"ABC": [2019, 2020], "M": [None, 2019], "1": [2020, None]},
+        ),
     ),
 )
 IN_OUR_TERMS: dict[str, ask.Check] = {
@@ -178,6 +197,8 @@ IN_OUR_TERMS: dict[str, ask.Check] = {
     ),
     "a.order": ask.NotAfter("einde", "begin"),
     "a.equal": ask.Unequal("code", "ander"),
+    "a.pairs": ask.PairNotIn("vlag", "code", (("J", "ABC"), ("N", "M"))),
+    "a.year": ask.NotValidInYear("code", "begin", (("ABC", 2019, 2020), ("M", 0, 2019), ("1", 2020, 9999))),
     "a.key": ask.Repeated(("code", "vlag"), ask.Some((ask.Present("ander"), ask.Compare("getal", ">=", (3,))))),
 }
 

@@ -103,6 +103,16 @@ def _breaks(row: Row, of: Contract, check: ask.Check) -> bool:
             return one < other if or_equal else one <= other
         case ask.Unequal(left, right):
             return bool(row[left]) and bool(row[right]) and row[left] != row[right]
+        case ask.PairNotIn(left, right, pairs):
+            pair = (_written(row[left] or "", left, of), _written(row[right] or "", right, of))
+            return bool(row[left]) and bool(row[right]) and pair not in pairs
+        case ask.NotValidInYear(name, year_column, valid):
+            year = (row[year_column] or "")[:4]
+            known = {value: (first, last) for value, first, last in valid}
+            if row[name] not in known or not re.fullmatch("[0-9]{4}", year):
+                return False
+            first, last = known[row[name]]
+            return not first <= int(year) <= last
     raise AssertionError(check)
 
 
