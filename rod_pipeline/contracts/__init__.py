@@ -25,6 +25,7 @@ from rod_pipeline.contracts.model import (
     DateNotation,
     Dialect,
     FileKind,
+    Span,
     ValueList,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "ForbiddenColumn",
     "MalformedContract",
     "NoSuchContract",
+    "Span",
     "UnknownRubriek",
     "UnknownValueList",
     "UnreadableContract",

@@ -6,19 +6,33 @@ folder per kind of file, one file per version), reading data by them (``intake``
 
 Nobody outside DUO has a specification of the real files, so a contract is data: a new version is a new file, in this
 package or in the folder that the settings name. A column is tied to the rubriek of the decree's annex that allows it,
-or is one of the technical data of the decree (section 6, "ten vierde"); anything else may not be declared.
+or to the minister's letter that does (the decree's "Wijziging van te verstrekken gegevens": what is redefined or split
+off falls under it, what is new is asked for), or is one of the technical data of the decree (section 6, "ten vierde");
+anything else may not be declared.
 """
 
 import re
 from collections.abc import Mapping
+from datetime import date
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 FileKind = Literal["inschrijvingen", "diplomas", "doorstroom", "mbo_hbo", "technisch"]
 FILE_KINDS: tuple[FileKind, ...] = ("inschrijvingen", "diplomas", "doorstroom", "mbo_hbo", "technisch")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+def _is_dated(letter: str) -> str:
+    date.fromisoformat(letter[-10:])
+    return letter
+
+
+Letter = Annotated[
+    str, StringConstraints(pattern=r"^\S.{1,78}\S, 20[0-9]{2}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_is_dated)
+]
 
 
 class _Model(BaseModel):
@@ -61,37 +75,74 @@ class ColumnType(StrEnum):
     PSEUDONYM = "pseudonym"
 
 
+class Span(_Model):
+    """The first and the last day on which something exists, both included; none where there is no such bound."""
+
+    first: date | None = None
+    last: date | None = None
+
+    @model_validator(mode="after")
+    def _is_a_span(self) -> Self:
+        if self.first is None and self.last is None:
+            raise ValueError("name a first or a last day")
+        if self.first is not None and self.last is not None and self.last < self.first:
+            raise ValueError("the last day lies before the first")
+        return self
+
+    @property
+    def school_years(self) -> tuple[int | None, int | None]:
+        """The first and the last school year (1 August to 31 July, by its first year) that it has a day in."""
+        return _school_year(self.first), _school_year(self.last)
+
+
+def _school_year(day: date | None) -> int | None:
+    return None if day is None else day.year - (day.month < 8)
+
+
 class ValueList(_Model):
-    """A list of values with its source. ``open``: grows every year, so an unknown value is no error by itself."""
+    """A list of values with its source. ``open``: grows every year, so an unknown value is no error by itself.
+
+    ``valid``: when a value exists, if not always. An open list may be empty: then nothing is known of its values yet,
+    and nothing is asked of them until the operator gives a list of the same name.
+    """
 
     name: Name
     source: str
     open: bool = False
-    values: Annotated[tuple[str, ...], Field(min_length=1)]
+    values: tuple[str, ...]
     labels: tuple[str, ...] = ()
+    valid: Mapping[str, Span] = {}
 
     @model_validator(mode="after")
     def _is_well_formed(self) -> Self:
+        if not self.values and not self.open:
+            raise ValueError("a closed list has values")
         if len(set(self.values)) != len(self.values):
             raise ValueError("a value stands twice")
         if self.labels and len(self.labels) != len(self.values):
             raise ValueError("labels: one for each value, or none")
+        if unknown := sorted(set(self.valid) - set(self.values)):
+            raise ValueError(f"valid: {len(unknown)} of its values are not in the list")
         return self
 
 
 class Column(_Model):
     """One column. ``header`` is DUO's name for it in this file, ``name`` ours; ``rubriek`` is the annex code.
 
-    ``technical`` marks the technical data of the decree that have no rubriek. ``field`` is the DUO field name of the
-    annex when the header differs from it (expansion of one name into several columns, or a disambiguation).
+    ``technical`` marks the technical data of the decree that have no rubriek. ``letter`` is the letter of the minister
+    that allows what the annex doesn't name: its reference, a comma and its date (``MBO-2027-118, 2027-03-04``).
+    ``field`` is the DUO field name of the annex when the header differs from it (expansion of one name into several
+    columns, a disambiguation, a new name, or one of the parts that a name was split into).
     ``pattern`` keeps to what Python, Polars and DuckDB read alike: no look-around, no back-reference. ``source`` says
-    where the values or the pattern come from; ``minimum`` and ``maximum`` bound numbers, both included.
+    where the values, the pattern or the bounds come from; ``assumed``: from ourselves, so that what breaks them may be
+    our mistake. ``minimum`` and ``maximum`` bound numbers, both included.
     """
 
     name: Name
     header: str
     rubriek: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{2}\.[0-9]{2}$")] | None = None
     technical: bool = False
+    letter: Letter | None = None
     field: str | None = None
     type: ColumnType
     nullable: bool = True
@@ -100,12 +151,16 @@ class Column(_Model):
     minimum: float | None = None
     maximum: float | None = None
     source: str = ""
+    assumed: bool = False
     description: str = ""
 
     @model_validator(mode="after")
     def _has_ground(self) -> Self:
-        if (self.rubriek is None) != self.technical:
-            raise ValueError(f"column {self.name}: name the rubriek that allows it, or mark it technical; not both")
+        if [self.rubriek is not None, self.technical, self.letter is not None].count(True) != 1:
+            raise ValueError(
+                f"column {self.name}: name the rubriek or the minister's letter that allows it, or mark it technical; "
+                "one of the three"
+            )
         return self
 
     @model_validator(mode="after")
@@ -126,6 +181,13 @@ class Column(_Model):
         return self
 
     @property
+    def ground(self) -> str:
+        """What allows the column, in words."""
+        if self.rubriek is not None:
+            return f"rubriek {self.rubriek}"
+        return "technical data" if self.letter is None else f"letter of the minister {self.letter}"
+
+    @property
     def duo_field(self) -> str:
         """DUO's name in the annex for what this column holds."""
         return self.field or self.header
@@ -135,7 +197,8 @@ class Contract(_Model):
     """How one kind of file looks. ``members`` are glob patterns (case-folded) that name the file in a delivery.
 
     ``key``: columns that are unique together. ``breakdowns``: which column each control total of the technical data
-    (its ``uitsplitsing``) counts by; ``totaal`` needs none.
+    (its ``uitsplitsing``) counts by; ``totaal`` needs none. ``marts``: the marts that a person found to understand this
+    version, beside those whose code declares it.
     """
 
     file: FileKind
@@ -145,6 +208,7 @@ class Contract(_Model):
     members: tuple[str, ...]
     key: tuple[Name, ...] = ()
     breakdowns: Mapping[Name, Name] = {}
+    marts: tuple[Name, ...] = ()
     dialect: Dialect = Dialect()
     columns: Annotated[tuple[Column, ...], Field(alias="column", min_length=1)]
 

@@ -2,7 +2,7 @@
 
 Belongs here: who offers what, how big they are, and codes of the right shape. Does not belong here: persons
 (``careers``). Codes are made up; only their shapes are real (BRIN, RIO, crebo, hoofdgroep: Programma van Eisen mbo and
-RIO). Sizes and shares come from ``published``.
+RIO), and the municipalities, which the contracts list by year. Sizes and shares come from ``published``.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from rod_pipeline.contracts import ContractBook
 from rod_pipeline.synthetic import published
+from rod_pipeline.synthetic.moments import FIRST_SCHOOL_YEAR
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -127,6 +129,14 @@ def _rio(rng: np.random.Generator, count: int, letter: str, width: int = 3) -> T
     return np.array([f"{n // base:0{width}d}{letter}{n % base:0{width}d}" for n in numbers])
 
 
+def _municipalities() -> Texts:
+    """The municipalities of today, all of which exist in every school year of a delivery."""
+    listed = ContractBook.load().value_list("gemeente")
+    gone = {code for code, span in listed.valid.items() if span.last is not None}
+    late = {code for code, span in listed.valid.items() if (span.school_years[0] or 0) > FIRST_SCHOOL_YEAR}
+    return np.array([code for code in listed.values if code not in gone | late])
+
+
 def _institution_sizes() -> Floats:
     ranks, sizes = zip(*published.INSTITUTION_RANKS, strict=True)
     every = np.arange(1, ranks[-1] + 1)
@@ -231,9 +241,9 @@ def make_world(seed: int) -> World:
 
     providers = np.maximum(1, (sizes / 12_000).astype(np.int64))
     locations = np.maximum(2, (sizes / 1_500).astype(np.int64))
-    gemeenten = np.array([f"{n:04d}" for n in np.sort(_distinct(rng, 342, 1_970)) + 3])
+    gemeenten = _municipalities()
     pc4 = np.sort(_distinct(rng, 4_000, 9_000)) + 1_000
-    pc4_gemeente = np.sort(rng.integers(0, 342, 4_000))
+    pc4_gemeente = np.sort(rng.integers(0, len(gemeenten), 4_000))
     wealth = rng.normal(0, 0.28, 4_000)
     ses = np.clip(np.stack([wealth, *(wealth / 3 + rng.normal(0, 0.05, (3, 4_000)))], axis=1), -0.9, 0.9)
     ses[:, 0] = np.clip(ses[:, 1:].sum(1), -0.9, 0.9)

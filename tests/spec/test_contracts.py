@@ -1,10 +1,11 @@
 """The packaged contracts against the decree: every name is carried, every column has its ground."""
 
 import re
+from datetime import date
 
 import pytest
 
-from rod_pipeline.contracts import FILE_KINDS, Column, ColumnType, Contract, ContractBook, names_identifier
+from rod_pipeline.contracts import FILE_KINDS, Column, ColumnType, Contract, ContractBook, Span, names_identifier
 from rod_pipeline.decree import load_decree
 
 BOOK = ContractBook.load()
@@ -78,7 +79,7 @@ def test_a_name_means_the_same_in_every_file() -> None:
 def test_codes_say_what_they_may_be_and_where_that_comes_from(contract: Contract, column: Column) -> None:
     assert column.description
     if column.type in (ColumnType.CODE, ColumnType.PSEUDONYM) and column.name != "waarde":
-        assert (column.values is None) != (column.pattern is None)
+        assert column.values or column.pattern
     if column.pattern:
         assert column.source
         assert column.pattern.startswith("^") and column.pattern.endswith("$")
@@ -96,8 +97,36 @@ def test_every_value_list_is_used_and_says_whether_it_is_open() -> None:
     used = {column.values for _, column in COLUMNS if column.values}
     assert {value_list.name for value_list in BOOK.value_lists()} == used
     closed = {value_list.name for value_list in BOOK.value_lists() if not value_list.open}
-    assert {"geslacht", "niveau", "leerweg", "status", "reden_uitstroom", "sectorkamer", "bestand"} <= closed
-    assert "leeftijdsgroep" not in closed
+    assert {"geslacht", "niveau", "leerweg", "status", "sectorkamer", "bestand"} <= closed
+    assert not {"leeftijdsgroep", "gemeente", "opleidingscode"} & closed
+
+
+@pytest.mark.parametrize(
+    ("day", "count"),
+    [
+        ("2016-01-01", 390),
+        ("2017-01-01", 388),
+        ("2018-01-01", 380),
+        ("2019-01-01", 355),
+        ("2021-01-01", 352),
+        ("2022-01-01", 345),
+        ("2022-03-24", 344),
+        ("2023-01-01", 342),
+        ("2025-01-01", 342),
+    ],
+)
+def test_there_are_as_many_municipalities_as_statistics_netherlands_counts(day: str, count: int) -> None:
+    """CBS, "Nederland telt op 1 januari … gemeenten", each year's announcement."""
+    listed, on = BOOK.value_list("gemeente"), date.fromisoformat(day)
+    spans = [listed.valid.get(code, Span(last=date.max)) for code in listed.values]
+    assert sum((span.first or date.min) <= on <= (span.last or date.max) for span in spans) == count
+
+
+@pytest.mark.parametrize(("contract", "column"), COLUMNS, ids=lambda each: getattr(each, "file", None) or each.name)
+def test_what_we_made_up_ourselves_is_marked_as_assumed(contract: Contract, column: Column) -> None:
+    judged = column.pattern or column.values or column.minimum is not None or column.maximum is not None
+    ours = re.search("aanname|niet bevestigd|niet bekend|gelezen als", column.source) is not None
+    assert column.assumed == bool(ours and judged and not column.technical)
 
 
 def test_repeated_study_years_are_columns_of_their_own() -> None:
