@@ -4,11 +4,12 @@ Belongs here: finding, reading and checking contract files. Does not belong here
 what may never be a column (``identifiers``).
 
 Layout of a folder of contracts, of the package and of the folder that the settings name alike:
-``<file kind>/<version>.toml`` and ``value_lists/<name>.toml``.
+``<file kind>/<version>.toml`` and ``value_lists/<name>.toml``. A draft, which nobody has accepted yet, is called
+``<version>.draft.toml`` or ``<name>.draft.toml``; it is not in force, and read on request alone.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -29,6 +30,7 @@ from rod_pipeline.decree import Decree, load_decree
 
 _PACKAGED = Path(__file__).parent
 _LISTS = "value_lists"
+_DRAFT = ".draft.toml"
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -40,18 +42,20 @@ class ContractBook:
         self._lists = lists
 
     @classmethod
-    def load(cls, folder: Path | None = None, decree: Decree | None = None) -> Self:
+    def load(cls, folder: Path | None = None, decree: Decree | None = None, *, drafts: Collection[Path] = ()) -> Self:
         """Read the packaged contracts and those in ``folder``, and check each column against ``decree``.
 
         A value list in ``folder`` takes the place of the packaged list of that name; a contract gets a new version.
-        Raises a ``BadContract`` that names the file and the column.
+        ``drafts`` are read as if they were in force. Raises a ``BadContract`` that names the file and the column.
         """
         decree = decree or load_decree()
         folders = [_PACKAGED] if folder is None else [_PACKAGED, _existing(folder)]
-        lists = {name: value for place in folders for name, value in _read_lists(place)}
+        lists = {name: value for place in folders for name, value in _read_lists(_lists_in(place))}
+        lists |= dict(_read_lists(path for path in drafts if path.parent.name == _LISTS))
+        drafted = [path for path in drafts if path.parent.name != _LISTS]
         contracts: dict[FileKind, dict[int, Contract]] = {}
-        for place in folders:
-            for contract in _read_contracts(place):
+        for paths in (*map(_contracts_in, folders), drafted):
+            for contract in _read_contracts(paths):
                 versions = contracts.setdefault(contract.file, {})
                 if contract.version in versions:
                     raise ContractOutOfPlace(
@@ -130,22 +134,51 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _read_lists(folder: Path) -> Iterator[tuple[str, ValueList]]:
-    for path in sorted((folder / _LISTS).glob("*.toml")):
+def draft_of(folder: Path, file: FileKind, version: int) -> Path:
+    """Where the draft of a contract lies, or would lie."""
+    return folder / file / f"{version}{_DRAFT}"
+
+
+def list_draft_of(folder: Path, name: str) -> Path:
+    """Where the draft of a value list lies, or would lie."""
+    return folder / _LISTS / f"{name}{_DRAFT}"
+
+
+def accepted_path(draft: Path) -> Path:
+    """Where a draft lies once it is in force."""
+    return draft.with_name(f"{_stem(draft)}.toml")
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(_DRAFT).removesuffix(".toml")
+
+
+def _lists_in(folder: Path) -> list[Path]:
+    return _in_force((folder / _LISTS).glob("*.toml"))
+
+
+def _contracts_in(folder: Path) -> list[Path]:
+    return _in_force(path for path in folder.glob("*/*.toml") if path.parent.name != _LISTS)
+
+
+def _in_force(paths: Iterable[Path]) -> list[Path]:
+    return sorted(path for path in paths if not path.name.endswith(_DRAFT))
+
+
+def _read_lists(paths: Iterable[Path]) -> Iterator[tuple[str, ValueList]]:
+    for path in paths:
         value_list = _read(path, ValueList)
-        if value_list.name != path.stem:
+        if value_list.name != _stem(path):
             raise ContractOutOfPlace(
                 f"{_where(path)} says that it is the value list {value_list.name!r}.", "Name the file after the list."
             )
         yield value_list.name, value_list
 
 
-def _read_contracts(folder: Path) -> Iterator[Contract]:
-    for path in sorted(folder.glob("*/*.toml")):
-        if path.parent.name == _LISTS:
-            continue
+def _read_contracts(paths: Iterable[Path]) -> Iterator[Contract]:
+    for path in paths:
         contract = _read(path, Contract)
-        if (contract.file, str(contract.version)) != (path.parent.name, path.stem):
+        if (contract.file, str(contract.version)) != (path.parent.name, _stem(path)):
             raise ContractOutOfPlace(
                 f"{_where(path)} says that it is {contract.file} version {contract.version}.",
                 f"Move it to {contract.file}/{contract.version}.toml, or mend `file` and `version` in it.",
