@@ -14,7 +14,6 @@ anything else may not be declared.
 import re
 from collections.abc import Mapping
 from datetime import date
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
