@@ -5,7 +5,8 @@ stays in Dagster's storage. Does not belong here: what a rule or a column means 
 ``marts``).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,8 @@ from rod_pipeline.contracts.model import Column, ColumnType, Contract, FileKind
 from rod_pipeline.ledger.events import TerritoryApproved
 from rod_pipeline.ledger.vocabulary import MomentBasis
 from rod_pipeline.marts.studentaantallen import MartColumn
-from rod_pipeline.quality.report import CheckReport
+from rod_pipeline.quality.report import MOST_IN_FULL, CheckReport, RuleResult, percent
+from rod_pipeline.quality.runbook import address
 from rod_pipeline.quality.verdict import Outcome
 
 ABOUT: Mapping[FileKind, str] = {
@@ -33,6 +35,9 @@ _BASES: Mapping[MomentBasis, str] = {
 }
 _GROUNDS = {"eea": "in the EEA", "adequacy": "adequacy decision", "local_declaration": "by signed declaration"}
 
+# What would end a cell of a table, or make a link or a picture of a text.
+_MARKS = re.compile(r"[\\|\[\]<>]")
+_ESCAPED = r"\\\g<0>"
 _TYPES: Mapping[ColumnType, str] = {
     ColumnType.CODE: "string",
     ColumnType.PSEUDONYM: "string",
@@ -124,29 +129,35 @@ def check_metadata(delivery: str, outcome: Outcome) -> dict[str, dg.MetadataValu
 
 
 def verdict_text(report: CheckReport) -> str:
-    """The verdict: what is broken on how much of what, what the rule says, what to do.
+    """The verdict: what is broken on how much of what, since when and where, what the rule says, what to do.
 
     Paragraphs without marks: one page of the UI shows a check's description as Markdown, another as it is.
     """
     subject = report.subject[:1].upper() + report.subject[1:]
     verdict = "passed" if report.passed else "is refused"
     broken = f"{len(report.broken)} of {len(report.results)} rules broken" if report.broken else "every rule holds"
-    return "\n\n".join(
-        [
-            f"{subject} {verdict}: {broken}.",
-            *(
-                f"{result.said()} ({result.severity}). Rule: {result.sentence} What to do: {result.remedy}"
-                for result in report.broken
-            ),
-        ]
-    )
+    told = [_in_full(result) for result in report.broken[:MOST_IN_FULL]]
+    if len(report.broken) > MOST_IN_FULL:
+        told.append(f"And {len(report.broken) - MOST_IN_FULL} more, which stand in the report and in the table.")
+    # An exclamation mark before a bracket would make a picture of it, that the UI fetches.
+    return "\n\n".join([f"{subject} {verdict}: {broken}.", *told]).replace("![", "! [")
+
+
+def _in_full(result: RuleResult) -> str:
+    told = " ".join(f"{label}: {text if text.endswith('.') else f'{text}.'}" for label, text in result.told())
+    return f"{result.said()} ({result.severity}). {told}"
 
 
 def _broken_table(report: CheckReport) -> str:
-    lines = ["| severity | file | broken | of | rule | what it says | what to do |", "|---|---|---:|---:|---|---|---|"]
+    head = ("severity", "file", "broken", "of", "share", "since", "rule", "what it says", "where", "likely cause")
+    lines = [_line((*head, "what to do", "runbook")), "|---|---|---:|---:|---:|---|---|---|---|---|---|---|"]
     for result in report.broken:
-        lines.append(
-            f"| {result.severity} | {result.file} | {result.failed:,} | {result.rows:,} {result.unit} | `{result.id}` "
-            f"| {result.sentence} | {result.remedy} |"
-        )
+        where = "; ".join(f"{label.lower()}: {text}" for label, text in result.where())
+        counted = (f"{result.failed:,}", f"{result.rows:,} {result.unit}", percent(result.share))
+        cells = (result.severity, result.file, *counted, result.since or "new", f"`{result.id}`", result.sentence)
+        lines.append(_line((*cells, where, result.rule.cause, result.remedy, address(result.id))))
     return "\n".join(lines)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(_MARKS.sub(_ESCAPED, ' '.join(cell.split())) for cell in cells)} |"

@@ -4,10 +4,10 @@ Belongs here: one uniform result per rule, the verdict over them, and the forms 
 Does not belong here: judging (``engine``, ``delivery``), the page (``docs``), the letter (``notice``).
 
 A report holds rule ids, sentences that we wrote, names from contracts and counts. "n of N rows of a file break rule R"
-is no cell of a table (DESIGN 14.10); nothing finer than that is ever in it.
+is no cell of a table (DESIGN 14.10); whatever is finer than that stands in ``Detail``, under the floor of five.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -17,6 +17,8 @@ from rod_pipeline.quality.suite import Rule, Severity
 Unit = Literal["rows", "students", "totals", "files"]
 _SINGULAR: Mapping[Unit, str] = {"rows": "row", "students": "student", "totals": "control total", "files": "file"}
 _PLURAL: Mapping[Unit, str] = {"rows": "rows", "students": "students", "totals": "control totals", "files": "files"}
+MOST_IN_FULL = 20
+"""Of so many broken rules a text says all there is to say; of the others, less bad, how much breaks them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,28 @@ class RuleResult:
     def said(self) -> str:
         """One line: how much of what breaks which rule."""
         units = _SINGULAR[self.unit] if self.rows == 1 else _PLURAL[self.unit]
-        return f"{self.file}: {self.failed:,} of {self.rows:,} {units} ({_percent(self.share)}) break {self.id}"
+        return f"{self.file}: {self.failed:,} of {self.rows:,} {units} ({percent(self.share)}) break {self.id}"
+
+    def told(self) -> Iterator[tuple[str, str]]:
+        """What somebody who has to act needs beside the counts: label and text, in the order in which one asks."""
+        yield "Rule", self.sentence
+        yield "Since", f"{self.since}, and in every delivery after it" if self.since else "new in this delivery"
+        yield from self.where()
+        if self.rule.cause:
+            yield "Likely cause", self.rule.cause
+        yield "What to do", self.remedy
+
+    def where(self) -> Iterator[tuple[str, str]]:
+        """Where it is broken, as far as that may be told: label and text."""
+        detail = self.detail
+        if detail.first_rows:
+            rows = ", ".join(f"{row:,}" for row in detail.first_rows)
+            yield "First rows", f"{rows} (the first row after the header is 1)"
+        if detail.codes:
+            yield "Codes", _listed(detail.codes)
+        if detail.institutions:
+            rest = f"; all others together {detail.elsewhere:,}" if detail.elsewhere else ""
+            yield "Institutions", f"{_listed(detail.institutions)}{rest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +174,10 @@ class CheckReport:
         counted = ", ".join(f"{name} {rows:,} rows" for name, rows in self.rows.items())
         verdict = "passed" if self.passed else "REFUSED"
         lines = [f"{self.subject}: {verdict}. {len(self.results)} rules, {len(self.broken)} broken ({counted})."]
-        for result in self.broken:
-            lines += [
-                f"  [{result.severity}] {result.said()}",
-                f"      Rule: {result.sentence}",
-                f"      What to do: {result.remedy}",
-            ]
+        for number, result in enumerate(self.broken):
+            lines.append(f"  [{result.severity}] {result.said()}")
+            if number < MOST_IN_FULL:
+                lines += [f"      {label}: {text}" for label, text in result.told()]
         return "\n".join(lines)
 
 
@@ -164,7 +185,12 @@ def _worst_first(result: RuleResult) -> tuple[bool, bool, float, str, str]:
     return (result.passed, result.severity == "warning", -result.share, result.file, result.id)
 
 
-def _percent(share: float) -> str:
+def _listed(counted: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{name} ({count:,})" for name, count in counted)
+
+
+def percent(share: float) -> str:
+    """A share (0 to 1) for people; what is there but hardly is never nothing."""
     return f"{share:.1%}" if share >= 0.001 or not share else "under 0.1%"
 
 

@@ -26,6 +26,7 @@ from rod_pipeline.quality.delivery import rows_outside, validate_delivery
 from rod_pipeline.quality.docs import render_docs
 from rod_pipeline.quality.notice import draft_notice
 from rod_pipeline.quality.report import CheckReport
+from rod_pipeline.quality.series import with_since
 from rod_pipeline.quality.suite import Suite
 from rod_pipeline.quality.validate import validate_file
 
@@ -77,6 +78,7 @@ def check_file(
             if outside and intake.stage != "stored":
                 _refuse(system, intake, f"{outside} of {parsed.rows} rows of {file}")
             report = validate_file(frame, contract, suite_for(contract, system.book))
+        report = with_since(report, file, key, system.ledger.state())
         report = replace(report, subject=f"{file} of delivery {key}")
         outcome = _written(system, intake, file, report)
         if intake.stage != "stored":
@@ -114,6 +116,7 @@ def judge(system: System, key: DeliveryKey) -> Outcome:
                 for file, table in parsed.items()
             }
             report = validate_delivery(frames, contracts, key, system.decree, system.clock)
+        report = with_since(report, WHOLE, key, system.ledger.state())
         outcome = _written(system, intake, WHOLE, report)
         if intake.stage == "stored":
             return outcome
