@@ -115,7 +115,7 @@ def ledger_events() -> str:
     ]
     lines = ["# Events of the ledger", "", *prose(events).split("\n"), "", *prose(erasure).split("\n"), ""]
     union = get_args(get_args(events.AnyEvent)[0])
-    for event in (*union, events.Finding, erasure.Subject, erasure.Counted, erasure.PlaceLeft):
+    for event in (*union, events.Finding, events.Amount, erasure.Subject, erasure.Counted, erasure.PlaceLeft):
         name = event.__name__
         kind = event.model_fields["kind"].default if "kind" in event.model_fields else f"{name} (part of an event)"
         lines += [f"## {kind}", "", prose(event), ""]

@@ -5,7 +5,8 @@ in ``ledger.erasure``. Does not belong here: writing them (``ledger.log``) or wh
 
 An event holds ids, codes, counts, instants, places and digests of *ciphertext*: no free text, no file name of DUO's, no
 value from the data, no link, no code, no name of a person. Where a string is allowed it is bound by a pattern, so
-that nothing else fits. Changing the meaning of a field makes a new version ``v``; old versions stay readable.
+that nothing else fits. Changing the meaning of a field makes a new version ``v``; old versions stay readable. A field
+that came later isn't written while it says nothing, so that an event of before reads as it was written.
 """
 
 from datetime import datetime
@@ -47,6 +48,10 @@ from rod_pipeline.ledger.vocabulary import (
     Part,
     Zone,
 )
+
+
+def _unsaid(value: object) -> bool:
+    return value in (None, ())
 
 
 class Announced(Event):
@@ -160,7 +165,7 @@ class Finding(Part):
 
 
 class Checked(Event):
-    """One file was held against its suite of ``rules`` expectations. Rests on the named parsed copy."""
+    """One file was held against its suite of ``rules`` expectations. Rests on the named parsed copy of ``rows`` rows."""
 
     kind: Literal["checked"] = "checked"
     delivery_id: Id
@@ -169,6 +174,7 @@ class Checked(Event):
     outcome: Literal["passed", "failed"]
     rules: Count
     findings: tuple[Finding, ...] = ()
+    rows: Count | None = Field(default=None, exclude_if=_unsaid)
 
 
 class Validated(Event):
@@ -206,23 +212,41 @@ class Stored(Event):
     rows: tuple[Count, ...]
 
 
+class Amount(Part):
+    """How much of what: rows left out for a reason, or the total of a column."""
+
+    what: Code
+    amount: Count
+
+
 class MartBuilt(Event):
-    """A mart's table of one delivery lies verified in ``marts``."""
+    """A mart's table of one delivery lies verified in ``marts``.
+
+    Of the ``read`` rows of the validated tables ``left_out`` says how many don't count, and why; all others do.
+    ``totals`` are those of the mart's own columns of numbers.
+    """
 
     kind: Literal["mart_built"] = "mart_built"
     delivery_id: Id
     mart: Code
     copy_id: Id
     rows: Count
+    read: Count | None = Field(default=None, exclude_if=_unsaid)
+    left_out: tuple[Amount, ...] = Field(default=(), exclude_if=_unsaid)
+    totals: tuple[Amount, ...] = Field(default=(), exclude_if=_unsaid)
 
 
 class DatabaseBuilt(Event):
-    """A new generation of the mart database took over; the one before it is erased next."""
+    """A new generation of the mart database took over; the one before it is erased next.
+
+    ``rows``: how many rows of the marts each of ``deliveries`` has in it.
+    """
 
     kind: Literal["database_built"] = "database_built"
     generation: Id
     copy_id: Id
     deliveries: tuple[Id, ...]
+    rows: tuple[Count, ...] = Field(default=(), exclude_if=_unsaid)
 
 
 class Accessed(Event):

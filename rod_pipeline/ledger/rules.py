@@ -208,6 +208,8 @@ def _database_built(event: DatabaseBuilt, state: LedgerState) -> None:
     _held(event, (event.copy_id,), event.generation, "database", state)
     if len(set(event.deliveries)) != len(event.deliveries):
         _refuse(event, "a delivery stands in it twice")
+    if event.rows and len(event.rows) != len(event.deliveries):
+        _refuse(event, "it needs a number of rows for each delivery")
     for delivery in event.deliveries:
         if _open(event, delivery, state).stage != "stored":
             _refuse(event, f"delivery {state.intakes[delivery].key} is not stored")

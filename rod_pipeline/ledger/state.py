@@ -58,12 +58,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class GenerationState:
-    """One generation of the mart database and the deliveries in it."""
+    """One generation of the mart database and the deliveries in it, with the rows that each has in it."""
 
     generation: str
     copy_id: str
     deliveries: tuple[str, ...]
     built_at: datetime
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,9 @@ class _Draft:
             case CopyRegistered() | CopyVerified() | CopyErased() as event:
                 self._copy(event, entry.at)
             case DatabaseBuilt() as event:
-                self.generation = GenerationState(event.generation, event.copy_id, event.deliveries, entry.at)
+                self.generation = GenerationState(
+                    event.generation, event.copy_id, event.deliveries, entry.at, event.rows
+                )
                 self.generations = self.generations.with_(event.generation, self.generation)
             case Accessed():
                 pass

@@ -51,3 +51,22 @@ def test_the_order_of_names_and_the_space_between_them_are_not_free() -> None:
 def test_a_corrupt_ledger_stops_everything_until_a_person_decides() -> None:
     assert corrupt("It is not what it was.").kind == "blocked"
     assert isinstance(ENTRY.event, Announced)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"copy_id":"{"1" * 16}","delivery_id":"{"0" * 16}","kind":"mart_built","mart":"m","rows":3,"v":1}}',
+        f'{{"copy_id":"{"1" * 16}","deliveries":["{"0" * 16}"],"generation":"{"2" * 16}","kind":"database_built","v":1}}',
+        f'{{"copy_id":"{"1" * 16}","delivery_id":"{"0" * 16}","file":"diplomas","findings":[],"kind":"checked",'
+        '"outcome":"passed","rules":3,"v":1}',
+    ],
+)
+def test_an_event_of_before_a_field_came_reads_as_it_was_written(body: str) -> None:
+    """And the field can't be written while it says nothing, or one event would have two forms."""
+    kind = from_json(body)["kind"]
+    row = written(ENTRY)._replace(kind=kind, body=body)
+    assert canonical(decoded(row, BEFORE).event) == body
+    for nothing in ('"rows":null', '"totals":[]', '"rows":[]'):
+        with pytest.raises(LedgerCorrupt):
+            decoded(row._replace(body=body.replace(',"v":1}', f',{nothing},"v":1}}')), BEFORE)
