@@ -1,7 +1,8 @@
 """The closed vocabulary of what can legally happen.
 
 Belongs here: one frozen model per kind of event on the way of a delivery, with its version; the events of erasure are
-in ``ledger.erasure``. Does not belong here: writing them (``ledger.log``) or what they add up to (``ledger.state``).
+in ``ledger.erasure``, those about findings in ``ledger.quality``. Does not belong here: writing them (``ledger.log``)
+or what they add up to (``ledger.state``).
 
 An event holds ids, codes, counts, instants, places and digests of *ciphertext*: no free text, no file name of DUO's, no
 value from the data, no link, no code, no name of a person. Where a string is allowed it is bound by a pattern, so
@@ -31,6 +32,15 @@ from rod_pipeline.ledger.erasure import (
     SuspensionLifted,
     Tombstoned,
     Withdrawn,
+)
+from rod_pipeline.ledger.quality import Finding as Finding
+from rod_pipeline.ledger.quality import (
+    NoticeAnswered,
+    NoticeClosed,
+    NoticeDrafted,
+    NoticeSent,
+    Waived,
+    WaiverWithdrawn,
 )
 from rod_pipeline.ledger.vocabulary import (
     Channel,
@@ -154,18 +164,8 @@ class Parsed(Event):
     copy_id: Id
 
 
-class Finding(Part):
-    """A rule that did not hold: how many rows of how many. ``rule`` is the id of an expectation."""
-
-    rule: Code
-    file: Code
-    severity: Literal["blocking", "warning"]
-    failed: Count
-    rows: Count
-
-
 class Checked(Event):
-    """One file was held against its suite of ``rules`` expectations. Rests on the named parsed copy of ``rows`` rows."""
+    """One file was held against its suite of ``rules`` expectations. Rests on that parsed copy of ``rows`` rows."""
 
     kind: Literal["checked"] = "checked"
     delivery_id: Id
@@ -196,7 +196,7 @@ class Refused(Event):
 
 
 class QualityNotified(Event):
-    """A notice about the quality of a delivery was drafted (voorschrift 3e). Sending it is a person's act."""
+    """Some notice about the quality of a delivery was drafted. Not written any more: ``NoticeDrafted`` says which."""
 
     kind: Literal["quality_notified"] = "quality_notified"
     delivery_id: Id
@@ -223,7 +223,7 @@ class MartBuilt(Event):
     """A mart's table of one delivery lies verified in ``marts``.
 
     Of the ``read`` rows of the validated tables ``left_out`` says how many don't count, and why; all others do.
-    ``totals`` are those of the mart's own columns of numbers.
+    ``totals`` are those of the mart's own columns of numbers; ``waivers`` are what the delivery was let through by.
     """
 
     kind: Literal["mart_built"] = "mart_built"
@@ -234,6 +234,7 @@ class MartBuilt(Event):
     read: Count | None = Field(default=None, exclude_if=_unsaid)
     left_out: tuple[Amount, ...] = Field(default=(), exclude_if=_unsaid)
     totals: tuple[Amount, ...] = Field(default=(), exclude_if=_unsaid)
+    waivers: tuple[Id, ...] = Field(default=(), exclude_if=_unsaid)
 
 
 class DatabaseBuilt(Event):
@@ -292,7 +293,13 @@ AnyEvent = Annotated[
     | Attested
     | HandedOver
     | ErasureAsked
-    | ErasureDeclared,
+    | ErasureDeclared
+    | NoticeDrafted
+    | NoticeSent
+    | NoticeAnswered
+    | NoticeClosed
+    | Waived
+    | WaiverWithdrawn,
     Field(discriminator="kind"),
 ]
 ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent, config=ConfigDict(hide_input_in_errors=True))

@@ -23,6 +23,7 @@ from rod_pipeline.ledger.events import (
     Validated,
 )
 from rod_pipeline.ledger.purges import Tombstone
+from rod_pipeline.ledger.quality import Finding
 from rod_pipeline.ledger.vocabulary import Channel, MomentBasis, Zone
 
 Stage = Literal[
@@ -92,6 +93,12 @@ class IntakeState:
         if self.raw:
             return "received"
         return "waiting_for_code" if self.code.startswith("ended:") else "announced"
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every broken rule of the tables in force: of each file by itself, and of the whole."""
+        judged = (*self.checks.values(), *((self.verdict,) if self.verdict is not None else ()))
+        return tuple(finding for one in judged for finding in one.findings)
 
     def has_passed(self, file: str) -> bool:
         """Whether the newest table of ``file`` passed its own checks."""

@@ -10,6 +10,7 @@ never refused.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from rod_pipeline.deliveries import DeliveryKey
@@ -26,7 +27,6 @@ from rod_pipeline.ledger.events import (
     CopyRegistered,
     CopyVerified,
     DatabaseBuilt,
-    Finding,
     KeyCreated,
     KeyDestroyed,
     MartBuilt,
@@ -38,6 +38,16 @@ from rod_pipeline.ledger.events import (
     TerritoryApproved,
     Validated,
 )
+from rod_pipeline.ledger.findings import unexcused
+from rod_pipeline.ledger.quality import (
+    NoticeAnswered,
+    NoticeClosed,
+    NoticeDrafted,
+    NoticeSent,
+    Waived,
+    WaiverWithdrawn,
+)
+from rod_pipeline.ledger.quality_rules import check_quality
 from rod_pipeline.ledger.state import CopyState, IntakeState, LedgerState
 from rod_pipeline.ledger.vocabulary import Zone
 
@@ -82,15 +92,13 @@ def check(event: AnyEvent, state: LedgerState, at: datetime) -> None:
             _unstored(event, event.delivery_id, state)
             _held(event, (event.copy_id,), event.delivery_id, "parsed", state)
         case Checked():
-            _checked(event, state)
+            _checked(event, state, at)
         case Validated():
-            _validated(event, state)
+            _validated(event, state, at)
         case Stored():
-            _stored(event, state)
+            _stored(event, state, at)
         case MartBuilt():
-            if _open(event, event.delivery_id, state).stage != "stored":
-                _refuse(event, "the delivery is not stored")
-            _held(event, (event.copy_id,), event.delivery_id, "marts", state)
+            _mart_built(event, state, at)
         case DatabaseBuilt():
             _database_built(event, state)
         case Accessed():
@@ -99,6 +107,8 @@ def check(event: AnyEvent, state: LedgerState, at: datetime) -> None:
             _standing(event, copy.scope, state)
             if copy.status != "verified":
                 _refuse(event, f"the copy is {copy.status}")
+        case NoticeDrafted() | NoticeSent() | NoticeAnswered() | NoticeClosed() | Waived() | WaiverWithdrawn():
+            check_quality(event, state, at)
         case _:
             check_erasure(event, state, at)
 
@@ -159,46 +169,64 @@ def _received(event: Received, state: LedgerState, at: datetime) -> None:
         _refuse(event, "its moment lies after the one that was announced, and a moment may only move earlier")
 
 
-def _checked(event: Checked, state: LedgerState) -> None:
+def _checked(event: Checked, state: LedgerState, at: datetime) -> None:
     intake = _unstored(event, event.delivery_id, state)
     parsed = intake.parsed.get(event.file)
     if parsed is None or parsed.copy_id != event.copy_id:
         _refuse(event, "it rests on a copy that is not the parsed table in force")
     _held(event, (event.copy_id,), event.delivery_id, "parsed", state)
-    _agrees(event, event.outcome, event.findings)
+    _agrees(event, state, at)
 
 
-def _agrees(event: AnyEvent, outcome: str, findings: Iterable[Finding]) -> None:
-    blocking = any(finding.severity == "blocking" for finding in findings)
-    if outcome == "failed" and not blocking:
+def _agrees(event: Checked | Validated, state: LedgerState, at: datetime) -> None:
+    blocking = unexcused(event.findings, state.waivers_of(event.delivery_id), at)
+    if event.outcome == "failed" and not blocking:
         _refuse(event, "it failed without a blocking finding")
-    if outcome == "passed" and blocking:
+    if event.outcome == "passed" and blocking:
         _refuse(event, "it passed with a blocking finding")
 
 
-def _validated(event: Validated, state: LedgerState) -> None:
+def _excused(event: AnyEvent, intake: IntakeState, state: LedgerState, at: datetime) -> None:
+    """What was let through by a waiver is let through as long as that stands."""
+    if unexcused(intake.findings, state.waivers_of(intake.delivery_id), at):
+        _refuse(event, "a waiver that let the delivery through has ended")
+
+
+def _validated(event: Validated, state: LedgerState, at: datetime) -> None:
     intake = _unstored(event, event.delivery_id, state)
     known = {parsed.copy_id for parsed in intake.parsed.values()}
     if not set(event.copies) <= known:
         _refuse(event, "it rests on a copy that is not a parsed table in force")
     _held(event, event.copies, event.delivery_id, "parsed", state)
-    _agrees(event, event.outcome, event.findings)
+    _agrees(event, state, at)
     if event.outcome == "passed":
         if not known or set(event.copies) != known:
             _refuse(event, "it passed without all parsed tables")
         if not all(intake.has_passed(file) for file in intake.parsed):
             _refuse(event, "it passed though a file did not pass its own checks")
+        _excused(event, replace(intake, verdict=None), state, at)
 
 
-def _stored(event: Stored, state: LedgerState) -> None:
+def _stored(event: Stored, state: LedgerState, at: datetime) -> None:
     intake = _unstored(event, event.delivery_id, state)
     if intake.verdict is None or intake.verdict.outcome != "passed":
         _refuse(event, "the parsed tables in force did not pass validation")
+    _excused(event, intake, state, at)
     if not event.copies or len(event.copies) != len(event.rows):
         _refuse(event, "it needs one or more copies, each with its number of rows")
     names = [copy.name for copy in _held(event, event.copies, event.delivery_id, "validated", state)]
     if len(set(names)) != len(names) or not set(names) <= set(intake.parsed):
         _refuse(event, "its copies are not named after the parsed files, each once")
+
+
+def _mart_built(event: MartBuilt, state: LedgerState, at: datetime) -> None:
+    intake = _open(event, event.delivery_id, state)
+    if intake.stage != "stored":
+        _refuse(event, "the delivery is not stored")
+    _held(event, (event.copy_id,), event.delivery_id, "marts", state)
+    _excused(event, intake, state, at)
+    if set(event.waivers) != {waiver.waived.waiver_id for waiver in state.excuses(intake, at)}:
+        _refuse(event, "it does not name the waivers that the delivery rests on")
 
 
 def _database_built(event: DatabaseBuilt, state: LedgerState) -> None:

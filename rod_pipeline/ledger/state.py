@@ -41,9 +41,18 @@ from rod_pipeline.ledger.events import (
     KeyDestroyed,
     TerritoryApproved,
 )
+from rod_pipeline.ledger.findings import NoticeState, WaiverState, advanced_notice, waiver_for
 from rod_pipeline.ledger.growing import GrowingMap
 from rod_pipeline.ledger.intakes import CopyState, IntakeState, Stage, advanced_intake
 from rod_pipeline.ledger.purges import HandoverState, HoldState, PurgeState, Standing, Tombstone, advanced
+from rod_pipeline.ledger.quality import (
+    NoticeAnswered,
+    NoticeClosed,
+    NoticeDrafted,
+    NoticeSent,
+    Waived,
+    WaiverWithdrawn,
+)
 
 __all__ = [
     "CopyState",
@@ -83,8 +92,8 @@ class LedgerState:
     scope to the ids of its copies, ``keys`` a scope to the state of its key, ``keyrings`` a scope to where its key was
     made, ``territory`` a store to its newest approval. ``generation`` is the mart database in force, or None when there
     is none or its data is gone or going; ``generations`` are all that ever were. ``tombstones`` maps a delivery's key
-    to its tombstone, ``purges``, ``holds`` and ``handovers`` an id to what became of it; ``standing`` is None while the
-    decree stands.
+    to its tombstone, ``purges``, ``holds`` and ``handovers`` an id to what became of it; ``notices`` maps the
+    reference of a notice, ``waivers`` an id to what became of it. ``standing`` is None while the decree stands.
     """
 
     seq: int = 0
@@ -102,6 +111,8 @@ class LedgerState:
     purges: GrowingMap[PurgeState] = field(default_factory=GrowingMap)
     holds: GrowingMap[HoldState] = field(default_factory=GrowingMap)
     handovers: GrowingMap[HandoverState] = field(default_factory=GrowingMap)
+    notices: GrowingMap[NoticeState] = field(default_factory=GrowingMap)
+    waivers: GrowingMap[WaiverState] = field(default_factory=GrowingMap)
     standing: Standing | None = None
 
     def live_copies(self, scope: str) -> tuple[CopyState, ...]:
@@ -115,6 +126,24 @@ class LedgerState:
     def intakes_of(self, key: str) -> tuple[IntakeState, ...]:
         """Every intake of a delivery, the refused and replaced ones too, in the order of their announcement."""
         return tuple(intake for intake in self.intakes.values() if intake.key == key)
+
+    def notices_of(self, delivery_id: str) -> tuple[NoticeState, ...]:
+        """Every notice about one intake, the closed ones too, in the order of their first drafts."""
+        return tuple(notice for notice in self.notices.values() if notice.draft.delivery_id == delivery_id)
+
+    def next_notice(self, key: str) -> str:
+        """The reference that a new notice about a delivery gets."""
+        return f"{key}-m{1 + sum(notice.key == key for notice in self.notices.values())}"
+
+    def waivers_of(self, delivery_id: str) -> tuple[WaiverState, ...]:
+        """Every waiver of one intake, the ended ones too, in the order in which they were given."""
+        return tuple(waiver for waiver in self.waivers.values() if waiver.waived.delivery_id == delivery_id)
+
+    def excuses(self, intake: IntakeState, at: datetime) -> tuple[WaiverState, ...]:
+        """The waivers that let an intake through at ``at``: one for each of its blocking findings that has any."""
+        waivers = self.waivers_of(intake.delivery_id)
+        found = [waiver_for(finding, waivers, at) for finding in intake.findings if finding.severity == "blocking"]
+        return tuple(dict.fromkeys(waiver for waiver in found if waiver is not None))
 
     def tombstone_of(self, scope: str) -> Tombstone | None:
         """The tombstone that a scope lies under: of its delivery, or of the first one in a mart generation."""
@@ -149,6 +178,8 @@ class _Draft:
         self.purges = state.purges
         self.holds = state.holds
         self.handovers = state.handovers
+        self.notices = state.notices
+        self.waivers = state.waivers
         self.standing = state.standing
 
     def finished(self) -> LedgerState:
@@ -200,6 +231,13 @@ class _Draft:
                 self.purges = self.purges.with_(event.purge_id, advanced(self.purges[event.purge_id], event, entry.at))
                 if isinstance(event, Tombstoned):
                     self._tombstone(event, entry.at)
+            case NoticeDrafted() | NoticeSent() | NoticeAnswered() | NoticeClosed() as event:
+                self._notice(event, entry.at)
+            case Waived() as event:
+                self.waivers = self.waivers.with_(event.waiver_id, WaiverState(event, entry.at))
+            case WaiverWithdrawn() as event:
+                ended = replace(self.waivers[event.waiver_id], withdrawn_at=entry.at)
+                self.waivers = self.waivers.with_(event.waiver_id, ended)
             case event:
                 self._keep(advanced_intake(self.intakes[event.delivery_id], event, entry.at, self.copies))
 
@@ -209,6 +247,15 @@ class _Draft:
         newest = self.deliveries.get(intake.key)
         if newest is not None and newest.delivery_id == intake.delivery_id:
             self.deliveries = self.deliveries.with_(intake.key, intake)
+
+    def _notice(self, event: NoticeDrafted | NoticeSent | NoticeAnswered | NoticeClosed, at: datetime) -> None:
+        if isinstance(event, NoticeDrafted) and event.notice not in self.notices:
+            intake = self.intakes[event.delivery_id]
+            self.notices = self.notices.with_(event.notice, NoticeState(intake.key, event, at))
+            self._keep(replace(intake, notified_at=intake.notified_at or at))
+        else:
+            notice = advanced_notice(self.notices[event.notice], event, at)
+            self.notices = self.notices.with_(event.notice, notice)
 
     def _announced(self, event: Announced, at: datetime) -> None:
         if (earlier := self.deliveries.get(event.key)) is not None:
