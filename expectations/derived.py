@@ -3,13 +3,15 @@
 Belongs here: one expectation per declared fact (columns, types, patterns, value lists, bounds, what may not be missing,
 the key). Does not belong here: judgement (``suites``). A changed contract changes these rules with it.
 
-An unknown value blocks where the list is closed. An open list grows every year, so an unknown value is a warning there.
+An unknown value blocks where the list is closed. An open list grows every year, so an unknown value is a warning there,
+and so is a value that its list does not have for the school year of the row. What we assumed ourselves (``assumed`` in
+the contract) warns too: the assumption may be wrong instead of the file. Only what does not read at all blocks anyhow.
 """
 
 from collections.abc import Callable, Iterator
 
 from rod_pipeline.contracts.model import Column, ColumnType, Contract, Dialect, ValueList
-from rod_pipeline.quality.suite import Expectation, Rule, Severity
+from rod_pipeline.quality.suite import Expectation, Layer, Rule, Severity
 
 _TYPES: dict[ColumnType, tuple[str, str]] = {
     ColumnType.INTEGER: ("a whole number", "een geheel getal"),
@@ -20,8 +22,22 @@ _TYPES: dict[ColumnType, tuple[str, str]] = {
         "een bestaande datum in de vorm {dates} (00 voor een onbekende dag of maand)",
     ),
 }
+_YEAR = "schooljaar"
 _ASK = "Ask DUO for a corrected file; if the contract is wrong instead, propose a new version with rod contract draft."
 _LOOK = "Compare the unknown codes with the source of the list; extend the list if they are new, else tell DUO."
+_WEIGH = "Hold the assumption in the contract against the file; propose a new version if it was wrong, else tell DUO."
+_CAUSES = {
+    "columns": "DUO renamed, split or left out a column, or another kind of file came under this name.",
+    "rows": "The export stopped before its first row, or the selection was empty.",
+    "key": "Rows were exported twice, or the grain of the file is another one than the contract assumes.",
+    "missing": "The institution left it out, or DUO exports the column empty under a new name.",
+    "type": "The dialect differs (dates, decimal mark, yes and no), or a column slid into its neighbour.",
+    "pattern": "Leading zeros were lost in a spreadsheet, or DUO writes the code in another form.",
+    "closed": "The list changed with new rules, or the columns of the file slid.",
+    "open": "A code that is new this year and not in the list yet, or a code of another register.",
+    "years": "Codes of an earlier or later division were not converted to the school year of the row.",
+    "range": "A number in another unit or with a lost decimal mark, or a stand-in for unknown such as 99.",
+}
 
 
 def derived_from(contract: Contract, value_list: Callable[[str], ValueList]) -> Iterator[Expectation]:
@@ -41,6 +57,7 @@ def _of_the_table(contract: Contract) -> Iterator[Expectation]:
         f"The table has exactly the {len(names)} columns of the contract.",
         f"De tabel heeft precies de {len(names)} kolommen van het contract.",
         source,
+        layer="shape",
     )
     yield _expectation(
         f"{contract.file}.rows",
@@ -49,6 +66,7 @@ def _of_the_table(contract: Contract) -> Iterator[Expectation]:
         "The file has at least one row.",
         "Het bestand bevat ten minste één rij.",
         source,
+        layer="shape",
     )
     if contract.key:
         keys = ", ".join(contract.column(name).header for name in contract.key)
@@ -60,11 +78,13 @@ def _of_the_table(contract: Contract) -> Iterator[Expectation]:
             _short(f"No two rows are the same in {keys}."),
             _short(f"Geen twee rijen zijn gelijk in {keys}."),
             source,
+            layer="table",
         )
 
 
 def _of_a_column(contract: Contract, column: Column, value_list: Callable[[str], ValueList]) -> Iterator[Expectation]:
     source = column.source or f"contract {contract.file} version {contract.version}"
+    weighed: Severity = "warning" if column.assumed else "blocking"
 
     def one(
         what: str,
@@ -74,6 +94,8 @@ def _of_a_column(contract: Contract, column: Column, value_list: Callable[[str],
         *,
         said: str = source,
         severity: Severity = "blocking",
+        cause: str = "",
+        remedy: str = "",
         **kwargs: object,
     ) -> Expectation:
         return _expectation(
@@ -85,6 +107,8 @@ def _of_a_column(contract: Contract, column: Column, value_list: Callable[[str],
             said,
             severity,
             column,
+            cause=cause or _CAUSES[what],
+            remedy=remedy or (_ASK if severity == "blocking" else _WEIGH),
         )
 
     if not column.nullable:
@@ -100,10 +124,10 @@ def _of_a_column(contract: Contract, column: Column, value_list: Callable[[str],
             "expect_column_values_to_match_regex",
             f"has the form {column.pattern}.",
             f"heeft de vorm {column.pattern}.",
+            severity=weighed,
             regex=f"^(?:{column.pattern})$",
         )
-    if column.values is not None:
-        listed = value_list(column.values)
+    if column.values is not None and (listed := value_list(column.values)).values:
         yield one(
             "values",
             "expect_column_values_to_be_in_set",
@@ -113,8 +137,22 @@ def _of_a_column(contract: Contract, column: Column, value_list: Callable[[str],
             f"{listed.name}.",
             said=listed.source,
             severity="warning" if listed.open else "blocking",
+            cause=_CAUSES["open" if listed.open else "closed"],
+            remedy=_LOOK if listed.open else _ASK,
             value_set=list(listed.values),
         )
+        if listed.valid and any(each.name == _YEAR for each in contract.columns):
+            yield one(
+                "years",
+                "expect_column_values_valid_in_year",
+                f"is a value that the list {listed.name} has for the school year of the row.",
+                f"is een waarde die de lijst {listed.name} kent voor het schooljaar van de rij.",
+                said=listed.source,
+                severity="warning",
+                remedy=_LOOK,
+                year_column=_YEAR,
+                valid={value: list(span.school_years) for value, span in listed.valid.items()},
+            )
     if column.minimum is not None or column.maximum is not None:
         low, high = _bound(column.minimum), _bound(column.maximum)
         yield one(
@@ -122,6 +160,7 @@ def _of_a_column(contract: Contract, column: Column, value_list: Callable[[str],
             "expect_column_values_to_be_between",
             f"lies between {low or 'any'} and {high or 'any'}.",
             f"ligt tussen {low or 'onbegrensd'} en {high or 'onbegrensd'}.",
+            severity=weighed,
             min_value=column.minimum,
             max_value=column.maximum,
         )
@@ -136,13 +175,19 @@ def _expectation(
     source: str,
     severity: Severity = "blocking",
     column: Column | None = None,
+    *,
+    layer: Layer = "value",
+    cause: str = "",
+    remedy: str = _ASK,
 ) -> Expectation:
     rule = Rule(
         id=rule_id,
         severity=severity,
+        layer=layer,
         sentence=sentence,
         zin=zin,
-        remedy=_ASK if severity == "blocking" else _LOOK,
+        cause=cause or _CAUSES[rule_id.rpartition(".")[2]],
+        remedy=remedy,
         rubrieken=(column.rubriek,) if column is not None and column.rubriek else (),
         source=source,
     )
