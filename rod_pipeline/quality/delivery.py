@@ -7,7 +7,7 @@ Each file is first reduced to a few small tables of counts, in streaming passes;
 of a person is collected: the tables are grouped by technical columns and by the breakdowns of the control totals.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from rod_pipeline.decree import Decree
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.quality import delivery_rules as rules
 from rod_pipeline.quality.checks import CheckImpossible
+from rod_pipeline.quality.history import Earlier
 from rod_pipeline.quality.report import CheckReport, RuleResult
 from rod_pipeline.quality.suite import Rule
 from rod_pipeline.quality.values import date_key, latest, present
@@ -40,11 +41,14 @@ def validate_delivery(
     key: DeliveryKey,
     decree: Decree,
     clock: Clock,
+    earlier: Sequence[Earlier] = (),
 ) -> CheckReport:
     """Judge a delivery as a whole.
 
     ``frames``: per kind of file the lossless table (all String, technical names); ``contracts``: of every kind that a
-    delivery must have. Raises ``CheckImpossible`` where a table lacks a column that a rule needs.
+    delivery must have; ``earlier``: the deliveries before it, newest first. A rule that needs an earlier delivery, or a
+    column that a contract no longer has, is not judged, and its result says so. Raises ``CheckImpossible`` where a
+    table lacks a column that its contract has.
     """
     present_kinds = [kind for kind in contracts if kind in frames]
     try:

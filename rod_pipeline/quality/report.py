@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from rod_pipeline.ledger.events import Finding
+from rod_pipeline.quality.changes import Change, Drift
 from rod_pipeline.quality.suite import Rule, Severity
 
-Unit = Literal["rows", "students", "totals", "files"]
-_SINGULAR: Mapping[Unit, str] = {"rows": "row", "students": "student", "totals": "control total", "files": "file"}
-_PLURAL: Mapping[Unit, str] = {"rows": "rows", "students": "students", "totals": "control totals", "files": "files"}
+Unit = Literal[
+    "rows", "students", "totals", "files", "school years", "institutions", "programmes", "columns", "levels"
+]
+_SINGULAR: Mapping[Unit, str] = {"totals": "control total"}
+_PLURAL: Mapping[Unit, str] = {"totals": "control totals"}
 MOST_IN_FULL = 20
 """Of so many broken rules a text says all there is to say; of the others, less bad, how much breaks them."""
 
@@ -28,12 +31,16 @@ class Detail:
     ``first_rows``: numbers (1-based) of the first rows that break it, at most five. ``institutions``: BRIN and breaking
     rows, only where that count is five or more and what is left over (``elsewhere``) isn't 1-4 either. ``codes``: of a
     closed list, the offending code and its rows under the same floor, and only what looks like a code of that list.
+    ``columns``: names of columns that moved, with the distance (see ``Drift``). ``explained``: what looks like a breach
+    and is none, by kind and count, under the same floor.
     """
 
     first_rows: tuple[int, ...] = ()
     institutions: tuple[tuple[str, int], ...] = ()
     elsewhere: int = 0
     codes: tuple[tuple[str, int], ...] = ()
+    columns: tuple[tuple[str, float], ...] = ()
+    explained: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,16 @@ class RuleResult:
     def counted(cls, rule: Rule, file: str, *, rows: int, failed: int, unit: Unit = "rows") -> Self:
         """A rule that allows no exception."""
         return cls(rule, file, rows, failed, failed == 0, unit)
+
+    @classmethod
+    def unjudged(cls, rule: Rule, file: str, unit: Unit = "rows") -> Self:
+        """A rule that had nothing to look at, such as an earlier delivery: it neither holds nor is it broken."""
+        return cls(rule, file, 0, 0, True, unit)
+
+    @property
+    def judged(self) -> bool:
+        """Whether there was anything to look at. What wasn't judged stops nothing, and is told apart from what held."""
+        return self.rows > 0 or self.failed > 0
 
     @property
     def id(self) -> str:
@@ -84,7 +101,8 @@ class RuleResult:
 
     def said(self) -> str:
         """One line: how much of what breaks which rule."""
-        units = _SINGULAR[self.unit] if self.rows == 1 else _PLURAL[self.unit]
+        plural = _PLURAL.get(self.unit, self.unit)
+        units = _SINGULAR.get(self.unit, self.unit.removesuffix("s")) if self.rows == 1 else plural
         return f"{self.file}: {self.failed:,} of {self.rows:,} {units} ({percent(self.share)}) break {self.id}"
 
     def told(self) -> Iterator[tuple[str, str]]:
@@ -102,6 +120,10 @@ class RuleResult:
         if detail.first_rows:
             rows = ", ".join(f"{row:,}" for row in detail.first_rows)
             yield "First rows", f"{rows} (the first row after the header is 1)"
+        if detail.columns:
+            yield "Columns", ", ".join(f"{name} (moved {distance:.0%})" for name, distance in detail.columns)
+        if detail.explained:
+            yield "Explained, so not counted", _listed(detail.explained)
         if detail.codes:
             yield "Codes", _listed(detail.codes)
         if detail.institutions:
@@ -119,6 +141,10 @@ class CheckReport:
     """Rows per file."""
     gx: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Per file, the JSON of the Great Expectations result it rests on."""
+    changes: tuple[Change, ...] = ()
+    """What became of school years that the delivery before this one had too."""
+    drifts: tuple[Drift, ...] = ()
+    """How far each column that could be compared moved since the delivery before."""
 
     @classmethod
     def of(
@@ -127,8 +153,11 @@ class CheckReport:
         results: Iterable[RuleResult],
         rows: Mapping[str, int],
         gx: Mapping[str, Mapping[str, Any]] | None = None,
+        changes: Iterable[Change] = (),
+        drifts: Iterable[Drift] = (),
     ) -> Self:
-        return cls(subject, tuple(sorted(results, key=_worst_first)), dict(rows), dict(gx or {}))
+        ordered = tuple(sorted(results, key=_worst_first))
+        return cls(subject, ordered, dict(rows), dict(gx or {}), tuple(changes), tuple(drifts))
 
     @classmethod
     def combined(cls, subject: str, reports: Iterable["CheckReport"]) -> Self:
@@ -136,16 +165,25 @@ class CheckReport:
         results: list[RuleResult] = []
         rows: dict[str, int] = {}
         gx: dict[str, Mapping[str, Any]] = {}
+        changes: list[Change] = []
+        drifts: list[Drift] = []
         for report in reports:
             results += report.results
             rows |= report.rows
             gx |= report.gx
-        return cls.of(subject, results, rows, gx)
+            changes += report.changes
+            drifts += report.drifts
+        return cls.of(subject, results, rows, gx, changes, drifts)
 
     @property
     def broken(self) -> tuple[RuleResult, ...]:
         """The rules that did not hold, worst first."""
         return tuple(result for result in self.results if not result.passed)
+
+    @property
+    def unjudged(self) -> tuple[RuleResult, ...]:
+        """The rules that had nothing to look at."""
+        return tuple(result for result in self.results if not result.judged)
 
     @property
     def passed(self) -> bool:
@@ -166,7 +204,7 @@ class CheckReport:
             for name, suite in self.gx.items()
             for result in suite["results"]
         }
-        own = [result for result in self.results if (result.file, result.id) not in covered]
+        own = [result for result in self.results if result.judged and (result.file, result.id) not in covered]
         return dict(self.gx) | ({"delivery": _in_gx_form(self.subject, own)} if own else {})
 
     def summary(self) -> str:
@@ -178,6 +216,9 @@ class CheckReport:
             lines.append(f"  [{result.severity}] {result.said()}")
             if number < MOST_IN_FULL:
                 lines += [f"      {label}: {text}" for label, text in result.told()]
+        if self.unjudged:
+            ids = ", ".join(sorted({result.id for result in self.unjudged}))
+            lines.append(f"  Not judged, for want of something to hold it against: {ids}.")
         return "\n".join(lines)
 
 

@@ -24,6 +24,7 @@ from rod_pipeline.ledger.events import Checked, Parsed, QualityNotified, Validat
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.quality.delivery import rows_outside, validate_delivery
 from rod_pipeline.quality.docs import render_docs
+from rod_pipeline.quality.history import earlier
 from rod_pipeline.quality.notice import draft_notice
 from rod_pipeline.quality.report import CheckReport
 from rod_pipeline.quality.series import with_since
@@ -115,7 +116,8 @@ def judge(system: System, key: DeliveryKey) -> Outcome:
                 file: open_tables.enter_context(system.vault.scan_table(table.copy_id))
                 for file, table in parsed.items()
             }
-            report = validate_delivery(frames, contracts, key, system.decree, system.clock)
+            before = open_tables.enter_context(earlier(system, key))
+            report = validate_delivery(frames, contracts, key, system.decree, system.clock, before)
         report = with_since(report, WHOLE, key, system.ledger.state())
         outcome = _written(system, intake, WHOLE, report)
         if intake.stage == "stored":
