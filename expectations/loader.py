@@ -66,7 +66,7 @@ def _columns(kwargs: Mapping[str, Any]) -> Iterator[str]:
             yield value
         elif key == "column" and isinstance(value, dict):
             yield value["name"]
-        elif key == "column_list":
+        elif key in ("column_list", "others", "within"):
             yield from value
         elif key == "row_condition":
             yield from _columns(value)

@@ -157,6 +157,49 @@ class NotValidInYear:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """Rows where ``column`` less all ``others`` lies outside ``minimum`` and ``maximum``.
+
+    A number counts by its value, a date by its calendar year, any other text by the four digits that it begins with: of
+    school year 2024-2025 that is 2024. Rows where one of them is missing or does not read are not counted.
+    """
+
+    column: str
+    others: tuple[str, ...]
+    minimum: float | None
+    maximum: float | None
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideSeason:
+    """Rows whose date certainly lies before ``first`` or after ``last`` of the year of the row.
+
+    The bounds are ``mmdd``, with 10 000 added for each year later: 1 August up to 31 July of the next year is 801 and
+    10 731. The year is read as in ``NotValidInYear``; rows without one are not counted.
+    """
+
+    column: str
+    year_column: str
+    first: int
+    last: int
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deviating:
+    """Rows whose value is not the one that most rows with the same values of ``within`` have.
+
+    Where two values are equally frequent, the one that sorts first counts as that of most. Rows without a value in
+    ``column`` or in one of ``within`` are left out.
+    """
+
+    column: str
+    within: tuple[str, ...]
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Repeated:
     """Rows that share their combination of ``columns`` with another row; rows without any of them are left out."""
 
@@ -172,7 +215,9 @@ class Rows:
 
 
 OneColumn = Missing | Unreadable | NotIn | NotMatching | Outside
-Check = OneColumn | NotAfter | Unequal | PairNotIn | NotValidInYear | Repeated | Rows
+Check = (
+    OneColumn | NotAfter | Unequal | PairNotIn | NotValidInYear | Apart | OutsideSeason | Deviating | Repeated | Rows
+)
 """To add a question about one row: its class here, its expression in ``_Reading.breaks``, the metric that asks it in
 ``engine._COUNTED`` (with an expectation there, if Great Expectations has none), and its naive reading in the tests."""
 
@@ -187,9 +232,12 @@ def count(frame: pl.LazyFrame, contract: Contract, checks: Iterable[Check]) -> M
     per_column: dict[str, list[OneColumn]] = defaultdict(list)
     by_row: list[Check] = []
     repeated: list[Repeated] = []
+    deviating: dict[tuple[tuple[str, ...], Condition | None], list[Deviating]] = defaultdict(list)
     for check in dict.fromkeys(checks):
         if isinstance(check, Repeated):
             repeated.append(check)
+        elif isinstance(check, Deviating):
+            deviating[check.within, check.where].append(check)
         elif isinstance(check, OneColumn) and check.where is None and table.repeats(check.column):
             per_column[check.column].append(check)
         else:
@@ -201,6 +249,8 @@ def count(frame: pl.LazyFrame, contract: Contract, checks: Iterable[Check]) -> M
         answers |= table.over_rows(by_row)
         for check in repeated:
             answers[check] = table.in_groups(check)
+        for alike in deviating.values():
+            answers |= table.beside_most(alike)
     except pl.exceptions.ColumnNotFoundError:
         raise _impossible(contract, "names a column that the table does not have") from None
     except pl.exceptions.PolarsError:
@@ -272,6 +322,26 @@ class _Table:
         )
         return int(groups.collect(engine="streaming").item() or 0)
 
+    def beside_most(self, checks: list[Deviating]) -> dict[Check, int]:
+        """Checks with the same ``within`` and condition: one pass over the rows, to the few combinations there are."""
+        within = list(checks[0].within)
+        names = list(dict.fromkeys([*within, *(check.column for check in checks)]))
+        texts = [present(pl.col(_column(self.contract, name).name)) for name in names]
+        found = (
+            self.frame.filter(_LookingUp(self).holds(checks[0].where))
+            .select(texts)
+            .filter(pl.all_horizontal(pl.col(within).is_not_null()))
+            .group_by(names)
+            .agg(pl.len().cast(pl.Int64).alias("__rows"))
+            .collect(engine="streaming")
+        )
+        answers: dict[Check, int] = {}
+        for check in checks:
+            each = found.drop_nulls(check.column).group_by(*within, check.column).agg(pl.col("__rows").sum())
+            beside = each.group_by(within).agg(pl.col("__rows").sum() - pl.col("__rows").max())
+            answers[check] = int(beside["__rows"].sum())
+        return answers
+
     @staticmethod
     def _sum(check: Check, read: "_Reading") -> pl.Expr:
         if isinstance(check, Rows):
@@ -291,6 +361,17 @@ class _Reading:
     def key(self, name: str, *, at_latest: bool = False) -> pl.Expr:
         """The column as something with an order (``values.ordered``)."""
         return ordered(_column(self.contract, name), self.contract.dialect, at_latest=at_latest)
+
+    def year(self, name: str) -> pl.Expr:
+        """The year that a text begins with."""
+        return self.text(name).str.extract(_YEAR).cast(pl.Int32)
+
+    def amount(self, name: str) -> pl.Expr:
+        """The column as a number to reckon with (``Apart``)."""
+        kind = _column(self.contract, name).type
+        if kind in (ColumnType.INTEGER, ColumnType.DECIMAL):
+            return self.key(name)
+        return self.key(name) // 10_000 if kind is ColumnType.DATE else self.year(name)
 
     def breaks(self, check: Check) -> pl.Expr:
         """Whether a row breaks the rule; null counts as no."""
@@ -322,13 +403,21 @@ class _Reading:
                 found = [self.is_in(left, (one,)) & self.is_in(right, tuple(others)) for one, others in allowed.items()]
                 return self.text(left).is_not_null() & self.text(right).is_not_null() & ~pl.any_horizontal(*found)
             case NotValidInYear(name, year_column, valid):
-                year = self.text(year_column).str.extract(_YEAR).cast(pl.Int32)
+                year = self.year(year_column)
                 values, first, last = zip(*valid, strict=True)
                 text = self.text(name)
                 since = text.replace_strict(pl.Series(values), pl.Series(first), default=None, return_dtype=pl.Int32)
                 until = text.replace_strict(pl.Series(values), pl.Series(last), default=None, return_dtype=pl.Int32)
                 return (year < since) | (year > until)
-            case Repeated() | Rows():
+            case Apart(name, others, minimum, maximum):
+                left = reduce(lambda one, other: one - other, map(self.amount, (name, *others)))
+                low = left < minimum if minimum is not None else pl.lit(False)
+                high = left > maximum if maximum is not None else pl.lit(False)
+                return low | high
+            case OutsideSeason(name, year_column, opens, closes):
+                begin = self.year(year_column) * 10_000
+                return (self.key(name, at_latest=True) < begin + opens) | (self.key(name) > begin + closes)
+            case Deviating() | Repeated() | Rows():
                 raise AssertionError("not a question about one row")
 
     def holds(self, condition: Condition | None) -> pl.Expr:

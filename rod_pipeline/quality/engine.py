@@ -14,6 +14,7 @@ Importing this module imports Great Expectations (seconds, hundreds of MB): impo
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -48,6 +49,7 @@ _COUNTS_ONLY = {"result_format": "BASIC", "exclude_unexpected_values": True, "pa
 ROW = "_row"
 _COUNT = ".unexpected_count"
 _ALWAYS = (0, 9999)
+_SEASON = re.compile(r"J(\+[0-9])?-([0-9]{2})-([0-9]{2})")
 _NEVER_FETCHED = (".unexpected_values", ".condition")
 
 
@@ -144,6 +146,74 @@ class ExpectColumnValuesValidInYear(ColumnMapExpectation):
     success_keys = ("year_column", "valid", "mostly")
 
 
+class ColumnValuesApart(ColumnMapMetricProvider):
+    """Registers the metric of the expectation below; the engine answers it, so the body is never reached."""
+
+    condition_metric_name = "column_values.apart"
+    condition_value_keys = ("others", "min_value", "max_value")
+
+    @column_condition_partial(engine=TextEngine)
+    def _pandas(cls, column: object, **_: object) -> object:
+        raise NotImplementedError
+
+
+class ExpectColumnLessOthersToBeBetween(ColumnMapExpectation):
+    """``column`` less all ``others`` lies between the bounds (``checks.Apart`` says what each column counts for)."""
+
+    others: Sequence[str]
+    min_value: float | None = None
+    max_value: float | None = None
+
+    map_metric = "column_values.apart"
+    success_keys = ("others", "min_value", "max_value", "mostly")
+
+
+class ColumnValuesInSeason(ColumnMapMetricProvider):
+    """Registers the metric of the expectation below; the engine answers it, so the body is never reached."""
+
+    condition_metric_name = "column_values.in_season"
+    condition_value_keys = ("year_column", "first", "last")
+
+    @column_condition_partial(engine=TextEngine)
+    def _pandas(cls, column: object, **_: object) -> object:
+        raise NotImplementedError
+
+
+class ExpectColumnDatesInSeason(ColumnMapExpectation):
+    """Each date lies between ``first`` and ``last`` of the year of its row.
+
+    The bounds are written ``J-08-01`` and ``J+1-07-31``, where J is the year that the text of ``year_column`` begins
+    with.
+    """
+
+    year_column: str
+    first: str
+    last: str
+
+    map_metric = "column_values.in_season"
+    success_keys = ("year_column", "first", "last", "mostly")
+
+
+class ColumnValuesAgreeWithin(ColumnMapMetricProvider):
+    """Registers the metric of the expectation below; the engine answers it, so the body is never reached."""
+
+    condition_metric_name = "column_values.agree_within"
+    condition_value_keys = ("within",)
+
+    @column_condition_partial(engine=TextEngine)
+    def _pandas(cls, column: object, **_: object) -> object:
+        raise NotImplementedError
+
+
+class ExpectColumnValuesToAgreeWithin(ColumnMapExpectation):
+    """All rows with the same values of the columns ``within`` have the same value; the few beside the most are told."""
+
+    within: Sequence[str]
+
+    map_metric = "column_values.agree_within"
+    success_keys = ("within", "mostly")
+
+
 def run_suite(frame: pl.LazyFrame, contract: Contract, suite: Suite) -> ExpectationSuiteValidationResult:
     """Hold a table against its suite.
 
@@ -231,6 +301,24 @@ def _valid_in_year(domain: dict[str, Any], value: dict[str, Any], where: Conditi
     return ask.NotValidInYear(domain["column"], value["year_column"], valid, where)
 
 
+def _apart(domain: dict[str, Any], value: dict[str, Any], where: Condition | None) -> Check:
+    return ask.Apart(domain["column"], tuple(value["others"]), value.get("min_value"), value.get("max_value"), where)
+
+
+def _in_season(domain: dict[str, Any], value: dict[str, Any], where: Condition | None) -> Check:
+    return ask.OutsideSeason(
+        domain["column"], value["year_column"], _season_day(value["first"]), _season_day(value["last"]), where
+    )
+
+
+def _season_day(written: str) -> int:
+    found = _SEASON.fullmatch(written)
+    if found is None:
+        raise UnknownMetric("A day of a season can't be read.", "Write it as J-08-01 or J+1-07-31.")
+    years, month, day = found.groups()
+    return int(years or 0) * 10_000 + int(month) * 100 + int(day)
+
+
 _COUNTED: dict[str, Callable[[dict[str, Any], dict[str, Any], Condition | None], Check]] = {
     "column_values.nonnull.unexpected_count": lambda d, _, where: ask.Missing(d["column"], where),
     "column_values.null.unexpected_count": lambda d, _, where: ask.Rows(_both(where, ask.Present(d["column"]))),
@@ -252,6 +340,11 @@ _COUNTED: dict[str, Callable[[dict[str, Any], dict[str, Any], Condition | None],
         d["column_A"], d["column_B"], tuple((one, other) for one, other in v["value_pairs_set"]), where
     ),
     "column_values.valid_in_year.unexpected_count": _valid_in_year,
+    "column_values.apart.unexpected_count": _apart,
+    "column_values.in_season.unexpected_count": _in_season,
+    "column_values.agree_within.unexpected_count": lambda d, v, where: ask.Deviating(
+        d["column"], tuple(v["within"]), where
+    ),
     "compound_columns.unique.unexpected_count": lambda d, _, where: ask.Repeated(tuple(d["column_list"]), where),
 }
 

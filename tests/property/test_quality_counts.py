@@ -76,6 +76,14 @@ def _checks(*conditions: ask.Condition | None) -> list[ask.Check]:
             ask.PairNotIn("vlag", "code", (("J", "ABC"), ("N", "M")), where),
             ask.NotValidInYear("code", "ander", (("ABC", 2019, 2020), ("M", 0, 2019), ("1", 2020, 9999)), where),
             ask.NotValidInYear("ander", "begin", (("ABC", 2019, 2020), ("J", 0, 2000)), where),
+            ask.Apart("cijfer", ("getal",), -1.5, 3, where),
+            ask.Apart("getal", ("begin", "ander"), None, 0, where),
+            ask.Apart("einde", ("begin",), 0, None, where),
+            ask.OutsideSeason("einde", "ander", 801, 10_731, where),
+            ask.OutsideSeason("begin", "begin", 401, 1001, where),
+            ask.Deviating("code", ("vlag",), where),
+            ask.Deviating("ander", ("vlag",), where),
+            ask.Deviating("nummer", ("code", "ander"), where),
             ask.Repeated(("nummer",), where),
             ask.Repeated(("code", "vlag"), where),
         ]
@@ -181,6 +189,18 @@ SUITE = Suite(
             year_column="begin",
             valid={"ABC": [2019, 2020], "M": [None, 2019], "1": [2020, None]},
         ),
+        expectation(
+            "a.apart", "expect_column_less_others_to_be_between", column="cijfer", others=["getal"], max_value=3
+        ),
+        expectation(
+            "a.season",
+            "expect_column_dates_in_season",
+            column="einde",
+            year_column="ander",
+            first="J-08-01",
+            last="J+1-07-31",
+        ),
+        expectation("a.agree", "expect_column_values_to_agree_within", column="code", within=["vlag"]),
     ),
 )
 IN_OUR_TERMS: dict[str, ask.Check] = {
@@ -199,6 +219,9 @@ IN_OUR_TERMS: dict[str, ask.Check] = {
     "a.equal": ask.Unequal("code", "ander"),
     "a.pairs": ask.PairNotIn("vlag", "code", (("J", "ABC"), ("N", "M"))),
     "a.year": ask.NotValidInYear("code", "begin", (("ABC", 2019, 2020), ("M", 0, 2019), ("1", 2020, 9999))),
+    "a.apart": ask.Apart("cijfer", ("getal",), None, 3),
+    "a.season": ask.OutsideSeason("einde", "ander", 801, 10_731),
+    "a.agree": ask.Deviating("code", ("vlag",)),
     "a.key": ask.Repeated(("code", "vlag"), ask.Some((ask.Present("ander"), ask.Compare("getal", ">=", (3,))))),
 }
 

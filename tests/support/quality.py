@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,6 +73,12 @@ def naive(rows: Sequence[Row], of: Contract, check: ask.Check) -> int:
             keys = [tuple(row[name] or None for name in columns) for row in considered]
             seen = Counter(key for key in keys if any(part is not None for part in key))
             return sum(times for times in seen.values() if times > 1)
+        case ask.Deviating(column, within):
+            groups: dict[tuple[str | None, ...], Counter[str]] = defaultdict(Counter)
+            for row in considered:
+                if row[column] and all(row[name] for name in within):
+                    groups[tuple(row[name] for name in within)][row[column] or ""] += 1
+            return sum(each.total() - max(each.values()) for each in groups.values())
     return sum(_breaks(row, of, check) for row in considered)
 
 
@@ -113,7 +119,37 @@ def _breaks(row: Row, of: Contract, check: ask.Check) -> bool:
                 return False
             first, last = known[row[name]]
             return not first <= int(year) <= last
+        case ask.Apart(name, others, minimum, maximum):
+            amounts = [_amount(row[each], of.column(each), of.dialect) for each in (name, *others)]
+            if any(amount is None for amount in amounts):
+                return False
+            left = amounts[0]
+            for amount in amounts[1:]:
+                left -= amount
+            return (minimum is not None and left < minimum) or (maximum is not None and left > maximum)
+        case ask.OutsideSeason(name, year_column, first, last):
+            day = read(row[name], of.column(name), of.dialect) if row[name] else None
+            year = (row[year_column] or "")[:4]
+            if day is None or not re.fullmatch("[0-9]{4}", year):
+                return False
+            opens, closes = (_season(int(year), bound) for bound in (first, last))
+            return _at_latest(day) < opens or day > closes
     raise AssertionError(check)
+
+
+def _amount(text: str | None, column: Column, dialect: Dialect) -> Any:
+    if not text:
+        return None
+    if column.type in (ColumnType.INTEGER, ColumnType.DECIMAL):
+        return read(text, column, dialect)
+    if column.type is ColumnType.DATE:
+        day = read(text, column, dialect)
+        return None if day is None else day[0]
+    return int(text[:4]) if re.fullmatch("[0-9]{4}", text[:4]) else None
+
+
+def _season(year: int, bound: int) -> tuple[int, int, int]:
+    return year + bound // 10_000, bound % 10_000 // 100, bound % 100
 
 
 def _holds(row: Row, of: Contract, condition: ask.Condition | None) -> bool:
