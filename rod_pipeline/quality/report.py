@@ -11,13 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from rod_pipeline.ledger.events import Finding
+from rod_pipeline.ledger.events import Finding, Waived
 from rod_pipeline.quality.changes import Change, Drift
 from rod_pipeline.quality.suite import Rule, Severity
 
-Unit = Literal[
-    "rows", "students", "totals", "files", "school years", "institutions", "programmes", "columns", "levels"
-]
+Unit = Literal["rows", "students", "totals", "files", "school years", "institutions", "programmes", "columns", "levels"]
 _SINGULAR: Mapping[Unit, str] = {"totals": "control total"}
 _PLURAL: Mapping[Unit, str] = {"totals": "control totals"}
 MOST_IN_FULL = 20
@@ -48,6 +46,7 @@ class RuleResult:
     """How one rule came out for one file: ``failed`` of ``rows`` (counted in ``unit``) break it.
 
     ``since``: the first delivery of the unbroken series, up to this one, in which it was broken; empty when it is new.
+    ``waived``: the waiver by which the delivery goes on although the rule is broken.
     """
 
     rule: Rule
@@ -58,6 +57,7 @@ class RuleResult:
     unit: Unit = "rows"
     detail: Detail = Detail()
     since: str = ""
+    waived: Waived | None = None
 
     @classmethod
     def counted(cls, rule: Rule, file: str, *, rows: int, failed: int, unit: Unit = "rows") -> Self:
@@ -73,6 +73,11 @@ class RuleResult:
     def judged(self) -> bool:
         """Whether there was anything to look at. What wasn't judged stops nothing, and is told apart from what held."""
         return self.rows > 0 or self.failed > 0
+
+    @property
+    def stops(self) -> bool:
+        """Whether the delivery can't go on because of it."""
+        return self.severity == "blocking" and not self.passed and self.waived is None
 
     @property
     def id(self) -> str:
@@ -107,6 +112,8 @@ class RuleResult:
 
     def told(self) -> Iterator[tuple[str, str]]:
         """What somebody who has to act needs beside the counts: label and text, in the order in which one asks."""
+        if self.waived is not None:
+            yield "Waived", f"until {self.waived.until:%Y-%m-%d %H:%M} UTC ({self.waived.reason})"
         yield "Rule", self.sentence
         yield "Since", f"{self.since}, and in every delivery after it" if self.since else "new in this delivery"
         yield from self.where()
@@ -187,8 +194,8 @@ class CheckReport:
 
     @property
     def passed(self) -> bool:
-        """Whether no blocking rule failed. Warnings do not stop a delivery."""
-        return not any(result.severity == "blocking" for result in self.broken)
+        """Whether no blocking rule failed, but for what is waived. Warnings do not stop a delivery."""
+        return not any(result.stops for result in self.broken)
 
     def findings(self) -> tuple[Finding, ...]:
         """The broken rules as the ledger keeps them."""
