@@ -410,9 +410,9 @@ class _Reading:
                 until = text.replace_strict(pl.Series(values), pl.Series(last), default=None, return_dtype=pl.Int32)
                 return (year < since) | (year > until)
             case Apart(name, others, minimum, maximum):
-                left = reduce(lambda one, other: one - other, map(self.amount, (name, *others)))
-                low = left < minimum if minimum is not None else pl.lit(False)
-                high = left > maximum if maximum is not None else pl.lit(False)
+                rest = reduce(lambda one, other: one - other, map(self.amount, (name, *others)))
+                low = rest < minimum if minimum is not None else pl.lit(False)
+                high = rest > maximum if maximum is not None else pl.lit(False)
                 return low | high
             case OutsideSeason(name, year_column, opens, closes):
                 begin = self.year(year_column) * 10_000
