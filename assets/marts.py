@@ -12,7 +12,8 @@ from rod_pipeline.marts import studentaantallen as counts
 from rod_pipeline.marts.build import build_studentaantallen
 from rod_pipeline.marts.database import build_database
 from rod_pipeline.marts.picture import picture
-from rod_pipeline.orchestration.describe import mart_lineage, mart_schema, sealed
+from rod_pipeline.orchestration.describe import sealed
+from rod_pipeline.orchestration.describe_marts import contract_versions, mart_lineage, mart_schema, reconciliation
 from rod_pipeline.orchestration.failures import retry_transient, told_plainly
 from rod_pipeline.orchestration.partitions import deliveries, one_run_per_delivery
 from rod_pipeline.orchestration.resources import Rod
@@ -29,7 +30,12 @@ _ENROLMENTS = dg.AssetKey(["eea", "delivery", counts.SOURCE_FILE])
     kinds={"polars", "parquet"},
     retry_policy=retry_transient,
     tags={f"rod/purpose-{purpose}": "" for purpose in counts.PURPOSES},
-    metadata={"formula": counts.FORMULA, "source": counts.SOURCE, "class": "restricted"},
+    metadata={
+        "formula": counts.FORMULA,
+        "source": counts.SOURCE,
+        "class": "restricted",
+        "contract versions": contract_versions(counts.CONTRACTS),
+    },
     description=(
         "Students on 1 October per school year, institution, programme, learning path, level and age group, from one "
         f"delivery. Restricted: counts under five are in it.\n\nFormula: {counts.FORMULA}\n\nSource: {counts.SOURCE}"
@@ -44,6 +50,8 @@ def studentaantallen(context: dg.AssetExecutionContext, rod: Rod) -> dg.Material
             "delivery": context.partition_key,
             "seconds": took.seconds,
             "dagster/partition_row_count": mart.rows,
+            "contract version": mart.contract,
+            "reconciliation": reconciliation(mart.account),
             "students per school year": dg.MetadataValue.json(dict(mart.per_school_year)),
             "dagster/column_schema": mart_schema(counts.COLUMNS),
             "dagster/column_lineage": mart_lineage(counts.COLUMNS, _ENROLMENTS),
@@ -75,6 +83,7 @@ def database(context: dg.AssetExecutionContext, rod: Rod, duckdb: DuckDBResource
             "seconds": took.seconds,
             "deliveries": dg.MetadataValue.json(list(generation.deliveries)),
             "rows": dg.MetadataValue.json(dict(generation.rows)),
+            "rows per delivery, reread from the file": dg.MetadataValue.json(dict(generation.per_delivery)),
             "bytes sealed": generation.size,
         }
     )

@@ -1,4 +1,4 @@
-"""``rod announce``, ``drop``, ``status``, ``rerun``, ``open``: a delivery from the command line.
+"""``rod announce``, ``drop``, ``status``, ``rows``, ``rerun``, ``open``: a delivery from the command line.
 
 Belongs here: reading arguments and secrets, and telling what happened. Secrets are asked for without echo or read from
 a file descriptor; never an argument, never the environment.
@@ -36,7 +36,7 @@ class Purpose(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
-    for command in (announce, drop, zip_password, status, rerun, refuse):
+    for command in (announce, drop, zip_password, status, rows, rerun, refuse):
         app.command()(command)
     app.command(name="open")(open_)
 
@@ -117,6 +117,22 @@ def status() -> None:
             str(len(state.live_copies(intake.delivery_id))),
         )
     Console().print(table)
+
+
+def rows(key: _Key) -> None:
+    """How many rows of a delivery came to each step, from file to mart database. Exits with 1 where rows are lost."""
+    from rod_pipeline.marts.reconciliation import chain
+
+    with System.open(Settings.load()) as system:
+        steps = chain(system.ledger.state(), system.intake(DeliveryKey.parse(key)))
+    table = Table("of", "step", "rows", "")
+    table.columns[2].justify = "right"
+    for step in steps:
+        count = "not counted" if step.rows is None else f"{step.rows:,}"
+        table.add_row(step.what, step.step, count, "" if step.agrees else "DIFFERS")
+    Console().print(table)
+    if not all(step.agrees for step in steps):
+        raise typer.Exit(1)
 
 
 def rerun(key: _Key) -> None:

@@ -22,6 +22,7 @@ from rod_pipeline.errors import PermanentError, RodError, TransientError
 from rod_pipeline.ledger.events import Accessed, DatabaseBuilt
 from rod_pipeline.marts import studentaantallen as counts
 from rod_pipeline.marts.memory import open_in_memory
+from rod_pipeline.marts.reconciliation import lost
 from rod_pipeline.store.scratch import memory_folder
 
 if TYPE_CHECKING:
@@ -56,12 +57,16 @@ class BuiltMeanwhile(TransientError):
 
 @dataclass(frozen=True)
 class Generation:
-    """What a build gave: its id, the deliveries in it (keys), rows per table, size of the sealed file in bytes."""
+    """What a build gave: its id, the deliveries in it (keys), rows per table, size of the sealed file in bytes.
+
+    ``per_delivery``: rows of the marts per delivery, counted again in the file.
+    """
 
     generation: str
     deliveries: tuple[str, ...]
     rows: Mapping[str, int]
     size: int
+    per_delivery: Mapping[str, int]
 
 
 LEASE = "mart_database"
@@ -80,6 +85,9 @@ select * exclude (rang) from (
 )
 where rang = 1
 """
+_NOT_IN_FORCE = """
+select count(*) from (select schooljaar from studentaantallen except select schooljaar from studentaantallen_actueel)
+"""
 
 
 def feeding(state: LedgerState) -> tuple[IntakeState, ...]:
@@ -96,7 +104,7 @@ def build_database(system: System, connection: DuckDBPyConnection) -> Generation
     """Build a new generation with an empty in-memory ``connection``, seal it, let it take over, erase the one before.
 
     Runs again without harm. Raises ``Busy`` while somebody else builds, ``BuiltMeanwhile`` when a delivery came or went
-    during the build.
+    during the build, ``RowsLost`` when it hasn't each row and each total that the marts of the deliveries have.
     """
     # One at a time: whoever takes over erases every other generation, also one that is still being built.
     with system.ledger.exclusive(LEASE):
@@ -138,18 +146,22 @@ def _build(system: System, connection: DuckDBPyConnection) -> Generation:
         with memory_folder() as folder:
             file = folder / FILE
             _save(connection, file)
+            in_it = _reconciled(connection, file, deliveries)
             with system.vault.write_raw(generation, "database", "restricted") as writer, file.open("rb") as built:
                 while block := built.read(1 << 20):
                     writer.write(block)
-        _take_over(system, generation, writer.copy.copy_id, deliveries)
+        _take_over(system, generation, writer.copy.copy_id, deliveries, in_it)
     except BaseException:
         system.vault.erase_scope(generation, "unfinished")
         raise
     retire(system)
-    return Generation(generation, tuple(d.key for d in deliveries), rows, writer.copy.size)
+    keys = tuple(d.key for d in deliveries)
+    return Generation(generation, keys, rows, writer.copy.size, dict(zip(keys, in_it, strict=True)))
 
 
-def _take_over(system: System, generation: str, copy_id: str, deliveries: Sequence[IntakeState]) -> None:
+def _take_over(
+    system: System, generation: str, copy_id: str, deliveries: Sequence[IntakeState], rows: tuple[int, ...]
+) -> None:
     based_on = {(d.delivery_id, d.marts[counts.NAME].copy_id) for d in deliveries}
 
     def still_true(state: LedgerState) -> None:
@@ -159,7 +171,8 @@ def _take_over(system: System, generation: str, copy_id: str, deliveries: Sequen
             )
 
     ids = tuple(d.delivery_id for d in deliveries)
-    system.ledger.append(DatabaseBuilt(generation=generation, copy_id=copy_id, deliveries=ids), when=still_true)
+    built = DatabaseBuilt(generation=generation, copy_id=copy_id, deliveries=ids, rows=rows)
+    system.ledger.append(built, when=still_true)
 
 
 def retire(system: System) -> int:
@@ -249,3 +262,31 @@ def _save(connection: DuckDBPyConnection, file: Path) -> None:
     connection.execute(f'copy from database "{current}" to generation')
     connection.execute("checkpoint generation")
     connection.execute("detach generation")
+
+
+def _reconciled(connection: DuckDBPyConnection, file: Path, deliveries: Sequence[IntakeState]) -> tuple[int, ...]:
+    """The rows of each delivery in the file, once they and their totals are those that the ledger has of its mart."""
+    connection.execute(f"attach '{file}' as reread (read_only)")
+    table = f"reread.{counts.NAME}"
+    for delivery in deliveries:
+        built = delivery.marts[counts.NAME]
+        totals = {total.what: total.amount for total in built.totals}
+        sums = "".join(f", coalesce(sum({name}), 0)" for name in totals)
+        query = f"select count(*){sums} from {table} where levering = ?"
+        if connection.execute(query, [delivery.key]).fetchone() != (built.rows, *totals.values()):
+            raise lost(
+                f"Delivery {delivery.key} has {built.rows} rows of {counts.NAME}; the mart database holds other rows, "
+                "or other totals."
+            )
+    rows = tuple(delivery.marts[counts.NAME].rows for delivery in deliveries)
+    (whole,) = connection.execute(f"select count(*) from {table}").fetchone() or (0,)
+    (known,) = connection.execute("select count(*) from reread.leveringen").fetchone() or (0,)
+    if (whole, known) != (sum(rows), len(deliveries)):
+        raise lost(
+            f"The mart database holds {whole} rows of {known} deliveries; {sum(rows)} of {len(deliveries)} were built."
+        )
+    (unranked,) = connection.execute(_NOT_IN_FORCE).fetchone() or (0,)
+    if unranked:
+        raise lost(f"{unranked} school years of {counts.NAME} have no delivery in force in studentaantallen_actueel.")
+    connection.execute("detach reread")
+    return rows

@@ -5,9 +5,13 @@ The definition is the one that OCW, the MBO Raad and CBS share for the 1-cijferb
 the main enrolment on the reference date of 1 October.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import polars as pl
+
+from rod_pipeline.contracts.model import FileKind
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,9 @@ class MartColumn:
 
 
 NAME = "studentaantallen"
-SOURCE_FILE = "inschrijvingen"
+SOURCE_FILE: FileKind = "inschrijvingen"
+CONTRACTS: Mapping[FileKind, tuple[int, ...]] = MappingProxyType({SOURCE_FILE: (1,)})
+"""The contract versions that the formula was written for."""
 FORMULA = (
     "studenten = rows with peildatum 1 October and hoofdinschrijving_mbo = J, per group; "
     "studenten_instelling = the same with hoofdinschrijving_instelling = J, so that a student with main enrolments at "
@@ -58,6 +64,35 @@ COLUMNS: tuple[MartColumn, ...] = (
     ),
 )
 
+_MAIN = pl.col("hoofdinschrijving_mbo") | pl.col("hoofdinschrijving_instelling")
+_PEILDATUM = pl.col("peildatum")
+LEFT_OUT: Mapping[str, pl.Expr] = MappingProxyType(
+    {
+        "no_peildatum": _PEILDATUM.is_null(),
+        "other_peildatum": (_PEILDATUM.dt.month() != 10) | (_PEILDATUM.dt.day() != 1),
+        "main_enrolment_not_told": _MAIN.is_null(),
+        "no_main_enrolment": ~_MAIN,
+    }
+)
+"""Why a row does not count: the first reason that holds for it. A row without any counts."""
+TOTALS: Mapping[str, str] = MappingProxyType(
+    {"studenten": "hoofdinschrijving_mbo", "studenten_instelling": "hoofdinschrijving_instelling"}
+)
+"""The columns of numbers, with the flag of the rows that each adds up."""
+
+
+def accounts(inschrijvingen: pl.LazyFrame) -> pl.LazyFrame:
+    """What becomes of the rows of ``inschrijvingen``: one row: ``read``, the reasons of ``LEFT_OUT``, and ``TOTALS``.
+
+    Written apart from the formula, so that a row that the formula loses shows.
+    """
+    reason = pl.coalesce(pl.when(holds).then(pl.lit(name)) for name, holds in LEFT_OUT.items())
+    return inschrijvingen.with_columns(reason.alias("__reason")).select(
+        pl.len().alias("read"),
+        *((pl.col("__reason") == name).sum().alias(name) for name in LEFT_OUT),
+        *((pl.col("__reason").is_null() & pl.col(flag)).sum().alias(name) for name, flag in TOTALS.items()),
+    )
+
 
 def studentaantallen(inschrijvingen: pl.LazyFrame) -> pl.LazyFrame:
     """Count the students of one delivery.
@@ -65,11 +100,10 @@ def studentaantallen(inschrijvingen: pl.LazyFrame) -> pl.LazyFrame:
     ``inschrijvingen`` is the validated, typed table of one delivery. The result has the columns ``COLUMNS``, one row
     per group that has a student, sorted by group. It holds counts under five: restricted, never published as it is.
     """
-    peildatum = pl.col("peildatum")
-    on_first_of_october = (peildatum.dt.month() == 10) & (peildatum.dt.day() == 1)
+    on_first_of_october = (_PEILDATUM.dt.month() == 10) & (_PEILDATUM.dt.day() == 1)
     return (
         inschrijvingen.filter(on_first_of_october)
-        .filter(pl.col("hoofdinschrijving_mbo") | pl.col("hoofdinschrijving_instelling"))
+        .filter(_MAIN)
         .group_by([pl.col(c.sources[0]).cast(pl.String).alias(c.name) for c in _GROUP])
         .agg(
             pl.col("hoofdinschrijving_mbo").sum().cast(pl.Int64).alias("studenten"),

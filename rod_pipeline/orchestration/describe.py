@@ -1,6 +1,6 @@
 """What the UI shows about tables and findings.
 
-Belongs here: contracts, marts and reports put into Dagster's metadata. Counts and codes only: what is written here
+Belongs here: contracts and reports put into Dagster's metadata. Counts and codes only: what is written here
 stays in Dagster's storage. Does not belong here: what a rule or a column means (``contracts``, ``expectations``,
 ``marts``).
 """
@@ -15,7 +15,6 @@ import dagster as dg
 from rod_pipeline.contracts.model import Column, ColumnType, Contract, FileKind
 from rod_pipeline.ledger.events import TerritoryApproved
 from rod_pipeline.ledger.vocabulary import MomentBasis
-from rod_pipeline.marts.studentaantallen import MartColumn
 from rod_pipeline.quality.report import MOST_IN_FULL, CheckReport, RuleResult, percent
 from rod_pipeline.quality.runbook import address
 from rod_pipeline.quality.verdict import Outcome
@@ -64,32 +63,7 @@ def column_schema(contract: Contract, *, typed: bool) -> dg.TableSchema:
 
 
 def _about(column: Column) -> str:
-    ground = f"rubriek {column.rubriek}" if column.rubriek else "technical data"
-    return f"{column.header} ({ground}){': ' + column.description if column.description else ''}"
-
-
-def mart_schema(columns: tuple[MartColumn, ...]) -> dg.TableSchema:
-    """The columns of a mart, as its definition describes them."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=column.name,
-                type="string" if str(column.dtype) == "String" else "int64",
-                description=column.description,
-            )
-            for column in columns
-        ]
-    )
-
-
-def mart_lineage(columns: tuple[MartColumn, ...], source: dg.AssetKey) -> dg.TableColumnLineage:
-    """Which columns of the validated table each column of a mart comes from."""
-    return dg.TableColumnLineage(
-        {
-            column.name: [dg.TableColumnDep(asset_key=source, column_name=name) for name in column.sources]
-            for column in columns
-        }
-    )
+    return f"{column.header} ({column.ground}){': ' + column.description if column.description else ''}"
 
 
 def sealed(size: int, *digests: str) -> dict[str, dg.MetadataValue]:

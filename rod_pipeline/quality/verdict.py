@@ -19,7 +19,7 @@ import polars as pl
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import FILE_KINDS, Contract, FileKind
 from rod_pipeline.deliveries import DeliveryKey
-from rod_pipeline.errors import BlockedError, RefusedData
+from rod_pipeline.errors import BlockedError, PermanentError, RefusedData
 from rod_pipeline.ledger.events import Checked, Parsed, QualityNotified, Validated
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.quality.delivery import rows_outside, validate_delivery
@@ -55,6 +55,12 @@ class OutsideTheDecree(RefusedData):
     code = "ROD-QUALITY-12"
 
 
+class RowsNotJudged(PermanentError):
+    """Fewer rows were held against the rules than were read, or more."""
+
+    code = "ROD-QUALITY-13"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A report, the page that shows it, and the notice that was drafted when something did not hold."""
@@ -79,6 +85,7 @@ def check_file(
             if outside and intake.stage != "stored":
                 _refuse(system, intake, f"{outside} of {parsed.rows} rows of {file}")
             report = validate_file(frame, contract, suite_for(contract, system.book))
+        _refuse_unjudged(report, file, parsed.rows)
         report = with_since(report, file, key, system.ledger.state())
         report = replace(report, subject=f"{file} of delivery {key}")
         outcome = _written(system, intake, file, report)
@@ -91,6 +98,7 @@ def check_file(
                     outcome="passed" if report.passed else "failed",
                     rules=len(report.results),
                     findings=report.findings(),
+                    rows=parsed.rows,
                 )
             )
             if outcome.notice is not None:
@@ -117,7 +125,7 @@ def judge(system: System, key: DeliveryKey) -> Outcome:
                 for file, table in parsed.items()
             }
             before = open_tables.enter_context(earlier(system, key))
-            report = validate_delivery(frames, contracts, key, system.decree, system.clock, before)
+            report = validate_delivery(frames, contracts, key, system.decree, system.clock, before, system.book)
         report = with_since(report, WHOLE, key, system.ledger.state())
         outcome = _written(system, intake, WHOLE, report)
         if intake.stage == "stored":
@@ -145,6 +153,16 @@ def _refuse(system: System, intake: IntakeState, which: str) -> NoReturn:
     )
     refuse(system, intake, error)
     raise error
+
+
+def _refuse_unjudged(report: CheckReport, file: FileKind, rows: int) -> None:
+    """Raise ``RowsNotJudged`` unless the table, and the rules about rows, had all rows that were read."""
+    judged = max((result.rows for result in report.results if result.unit == "rows"), default=rows)
+    if {judged, report.rows[file]} != {rows}:
+        raise RowsNotJudged(
+            f"{rows} rows of {file} were read but {min(judged, report.rows[file])} were judged.",
+            "Rerun; if it happens again, report it to the developers: a row may be refused, never lost.",
+        )
 
 
 def _parsed(intake: IntakeState, file: FileKind) -> Parsed:
