@@ -4,8 +4,11 @@ Belongs here: the forms in which a difference is told. Does not belong here: mea
 (rules), showing it (``docs``, ``picture``). No value and no pseudonym is in it, and no count of 1 to 4.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+_K = TypeVar("_K")
 FLOOR = 5
 """A count below this, but for nothing at all, is not told (DESIGN 14.10)."""
 
@@ -57,3 +60,13 @@ class Drift:
 def tellable(count: int) -> int | None:
     """The count, or None where it is 1 to 4."""
     return None if 0 < count < FLOOR else count
+
+
+def floored(counts: Mapping[_K, int]) -> dict[_K, int | None]:
+    """The parts of a whole that is known, None where one may not be told: 1 to 4, and with those the smallest of the
+    others, or what is hidden would follow from the whole."""
+    hidden = {key for key, count in counts.items() if tellable(count) is None}
+    others = [key for key, count in counts.items() if count and key not in hidden]
+    if hidden and others:
+        hidden.add(min(others, key=lambda key: counts[key]))
+    return {key: None if key in hidden else count for key, count in counts.items()}

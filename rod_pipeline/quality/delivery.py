@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from rod_pipeline.clock import Clock
+from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import Contract, DateNotation, FileKind
 from rod_pipeline.decree import Decree
 from rod_pipeline.deliveries import DeliveryKey
@@ -22,6 +23,7 @@ from rod_pipeline.quality.checks import CheckImpossible
 from rod_pipeline.quality.history import Earlier
 from rod_pipeline.quality.report import CheckReport, RuleResult
 from rod_pipeline.quality.suite import Rule
+from rod_pipeline.quality.totals import TECHNICAL, Total, beside, comparable, stated, tellable
 from rod_pipeline.quality.values import date_key, latest, present
 
 MONTHS_BEFORE = 3
@@ -30,8 +32,6 @@ MONTHS_AFTER = 3
 including March 2026. Two moments are at least four months apart, so that the files of the next or the previous one
 fall outside. A correction (revision 2 and up) may have been extracted at any later time."""
 
-_TOTAL = "totaal"
-_TECHNICAL: FileKind = "technisch"
 _ROWS = "__rows"
 
 
@@ -42,18 +42,21 @@ def validate_delivery(
     decree: Decree,
     clock: Clock,
     earlier: Sequence[Earlier] = (),
+    book: ContractBook | None = None,
 ) -> CheckReport:
     """Judge a delivery as a whole.
 
     ``frames``: per kind of file the lossless table (all String, technical names); ``contracts``: of every kind that a
-    delivery must have; ``earlier``: the deliveries before it, newest first. A rule that needs an earlier delivery, or a
-    column that a contract no longer has, is not judged, and its result says so. Raises ``CheckImpossible`` where a
-    table lacks a column that its contract has.
+    delivery must have; ``earlier``: the deliveries before it, newest first; ``book``: the closed lists, whose codes
+    alone are told of a control total (by default the packaged ones). A rule that needs an earlier delivery, or a column
+    that a contract no longer has, is not judged, and its result says so. Raises ``CheckImpossible`` where a table lacks
+    a column that its contract has.
     """
     present_kinds = [kind for kind in contracts if kind in frames]
     try:
         profile = pl.concat([_profile(frames[kind], contracts[kind]) for kind in present_kinds])
         rows: dict[str, int] = {kind: int(profile.filter(file=kind)[_ROWS].sum()) for kind in present_kinds}
+        agreed, totals = _totals(frames, contracts, book or ContractBook.load())
         results = [
             RuleResult.counted(
                 rules.COMPLETE,
@@ -66,7 +69,7 @@ def validate_delivery(
             *_outside(rules.PRIKDATUM_FITS, profile, _prikdatum_fits(key, clock), "prikdatum"),
             *_same(rules.ONE_STATUS, profile, "status", over="schooljaar"),
             *_outside(rules.IN_SCOPE, profile, _in_scope(key, decree), "schooljaar"),
-            *_totals(frames, contracts),
+            *agreed,
             *_main_enrolments(frames, contracts),
             *_funded(frames, contracts),
         ]
@@ -75,7 +78,7 @@ def validate_delivery(
             f"The rules over the files of delivery {key} could not be counted.",
             "Hold every file against its contract first: a rule needs a column that a table lacks.",
         ) from None
-    return CheckReport.of(f"delivery {key}", results, rows)
+    return CheckReport.of(f"delivery {key}", results, rows, totals=totals)
 
 
 def rows_outside(frame: pl.LazyFrame, contract: Contract, key: DeliveryKey, decree: Decree) -> int:
@@ -91,7 +94,7 @@ def rows_outside(frame: pl.LazyFrame, contract: Contract, key: DeliveryKey, decr
 def _profile(frame: pl.LazyFrame, contract: Contract) -> pl.DataFrame:
     """Rows per combination of the technical columns. ``about`` is the file that a row is about: for a control total,
     the file that it counts."""
-    about = present(pl.col("bestand")) if contract.file == _TECHNICAL else pl.lit(contract.file)
+    about = present(pl.col("bestand")) if contract.file == TECHNICAL else pl.lit(contract.file)
     notation: DateNotation = contract.dialect.dates
     return (
         frame.select(
@@ -166,50 +169,24 @@ def _in_scope(key: DeliveryKey, decree: Decree) -> pl.Expr:
     return (begin >= first) & (begin <= (year if month >= 8 else year - 1)) & (end == begin + 1)
 
 
-def _totals(frames: Mapping[FileKind, pl.LazyFrame], contracts: Mapping[FileKind, Contract]) -> Iterator[RuleResult]:
-    if _TECHNICAL not in frames or _TECHNICAL not in contracts:
-        return
-    stated = (
-        frames[_TECHNICAL]
-        .select(
-            present(pl.col("bestand")).alias("file"),
-            present(pl.col("schooljaar")).alias("schooljaar"),
-            present(pl.col("uitsplitsing")).alias("breakdown"),
-            present(pl.col("waarde")).alias("value"),
-            present(pl.col("aantal")).cast(pl.Int64, strict=False).alias("stated"),
-        )
-        .collect(engine="streaming")
-    )
-    compared = {
-        (kind, breakdown)
-        for kind, contract in contracts.items()
-        if kind != _TECHNICAL and kind in frames
-        for breakdown in (_TOTAL, *contract.breakdowns)
-    }
-    known = pl.DataFrame(sorted(compared), schema={"file": pl.String, "breakdown": pl.String}, orient="row")
-    unknown = stated.join(known, on=["file", "breakdown"], how="anti").height
-    yield RuleResult.counted(rules.COMPARABLE, _TECHNICAL, rows=stated.height, failed=unknown, unit="totals")
-    for kind, breakdown in sorted(compared):
-        lines = (
-            stated.filter(file=kind, breakdown=breakdown).group_by("schooljaar", "value").agg(pl.col("stated").sum())
-        )
-        column = contracts[kind].breakdowns.get(breakdown)
-        counted = _counted(frames[kind], column)
-        both = lines.join(counted, on=["schooljaar", "value"], how="full", coalesce=True, nulls_equal=True)
-        differ = pl.col("stated").fill_null(0) != pl.col(_ROWS).fill_null(0)
-        yield RuleResult.counted(
-            rules.totals_agree(breakdown), kind, rows=both.height, failed=both.filter(differ).height, unit="totals"
-        )
-
-
-def _counted(frame: pl.LazyFrame, column: str | None) -> pl.DataFrame:
-    value = present(pl.col(column)) if column else pl.lit(None, dtype=pl.String)
-    return (
-        frame.select(present(pl.col("schooljaar")).alias("schooljaar"), value.alias("value"))
-        .group_by("schooljaar", "value")
-        .agg(pl.len().cast(pl.Int64).alias(_ROWS))
-        .collect(engine="streaming")
-    )
+def _totals(
+    frames: Mapping[FileKind, pl.LazyFrame], contracts: Mapping[FileKind, Contract], book: ContractBook
+) -> tuple[list[RuleResult], list[Total]]:
+    """How the rules about control totals came out, and the totals as far as they may be told."""
+    if TECHNICAL not in frames or TECHNICAL not in contracts:
+        return [], []
+    lines = stated(frames[TECHNICAL])
+    known = comparable(frames, contracts)
+    unknown = lines.join(known, on=["file", "breakdown"], how="anti").height
+    results = [RuleResult.counted(rules.COMPARABLE, TECHNICAL, rows=lines.height, failed=unknown, unit="totals")]
+    totals: list[Total] = []
+    for kind, breakdown in known.iter_rows():
+        both = beside(lines, frames[kind], contracts[kind], breakdown)
+        differ = both.filter(pl.col("stated") != pl.col("counted")).height
+        rule = rules.totals_agree(breakdown)
+        results.append(RuleResult.counted(rule, kind, rows=both.height, failed=differ, unit="totals"))
+        totals += tellable(both, contracts[kind], breakdown, book)
+    return results, totals
 
 
 def _main_enrolments(

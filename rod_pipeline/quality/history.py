@@ -57,15 +57,16 @@ def earlier(system: System, key: DeliveryKey) -> Iterator[Sequence[Earlier]]:
     ``Busy`` when somebody works on one of them.
     """
     with ExitStack() as held:
-        found = _before(system.ledger.state(), key)
+        found = stored_before(system.ledger.state(), key)
         for intake in found:
             held.enter_context(system.ledger.shared(intake.delivery_id))
         # A purge that began before they were held has its tombstone by now.
-        living = {intake.delivery_id for intake in _before(system.ledger.state(), key)}
+        living = {intake.delivery_id for intake in stored_before(system.ledger.state(), key)}
         yield tuple(_opened(system, intake) for intake in found if intake.delivery_id in living)
 
 
-def _before(state: LedgerState, key: DeliveryKey) -> Sequence[IntakeState]:
+def stored_before(state: LedgerState, key: DeliveryKey) -> Sequence[IntakeState]:
+    """The intakes of the stored deliveries before ``key``, newest first, without what was corrected or erased."""
     stored = {DeliveryKey.parse(name): intake for name, intake in state.deliveries.items() if intake.stage == "stored"}
     before = {one: intake for one, intake in stored.items() if one < key}
     keys = {str(one) for one in before}

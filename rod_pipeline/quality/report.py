@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from rod_pipeline.ledger.events import Finding, Waived
+from rod_pipeline.ledger.quality import Finding, Waived
 from rod_pipeline.quality.changes import Change, Drift
 from rod_pipeline.quality.suite import Rule, Severity
+from rod_pipeline.quality.totals import Total
 
 Unit = Literal["rows", "students", "totals", "files", "school years", "institutions", "programmes", "columns", "levels"]
 _SINGULAR: Mapping[Unit, str] = {"totals": "control total"}
@@ -152,6 +153,8 @@ class CheckReport:
     """What became of school years that the delivery before this one had too."""
     drifts: tuple[Drift, ...] = ()
     """How far each column that could be compared moved since the delivery before."""
+    totals: tuple[Total, ...] = ()
+    """The control totals beside what was counted."""
 
     @classmethod
     def of(
@@ -162,9 +165,10 @@ class CheckReport:
         gx: Mapping[str, Mapping[str, Any]] | None = None,
         changes: Iterable[Change] = (),
         drifts: Iterable[Drift] = (),
+        totals: Iterable[Total] = (),
     ) -> Self:
         ordered = tuple(sorted(results, key=_worst_first))
-        return cls(subject, ordered, dict(rows), dict(gx or {}), tuple(changes), tuple(drifts))
+        return cls(subject, ordered, dict(rows), dict(gx or {}), tuple(changes), tuple(drifts), tuple(totals))
 
     @classmethod
     def combined(cls, subject: str, reports: Iterable["CheckReport"]) -> Self:
@@ -174,13 +178,15 @@ class CheckReport:
         gx: dict[str, Mapping[str, Any]] = {}
         changes: list[Change] = []
         drifts: list[Drift] = []
+        totals: list[Total] = []
         for report in reports:
             results += report.results
             rows |= report.rows
             gx |= report.gx
             changes += report.changes
             drifts += report.drifts
-        return cls.of(subject, results, rows, gx, changes, drifts)
+            totals += report.totals
+        return cls.of(subject, results, rows, gx, changes, drifts, totals)
 
     @property
     def broken(self) -> tuple[RuleResult, ...]:
