@@ -99,6 +99,14 @@ class RetentionSection(_Section):
     )
 
 
+class QualitySection(_Section):
+    """What is done about what validation finds. The decree says "onmiddellijk" (voorschrift 3e) and names no hours."""
+
+    notice_hours: int = Field(
+        default=24, ge=1, description="how many hours after a finding its notice may wait unsent before the alarm"
+    )
+
+
 class EvidenceSection(_Section):
     """Where proofs go, and who signs them. The signing key belongs to somebody else than who may erase."""
 
@@ -134,6 +142,7 @@ class Settings(_Section):
     store: StoreSection = Field(default=StoreSection(), description="the object store")
     pleio: PleioSection = Field(default=PleioSection(), description="where deliveries are fetched")
     retention: RetentionSection = Field(default=RetentionSection(), description="how erasure is carried out")
+    quality: QualitySection = Field(default=QualitySection(), description="what is done about what validation finds")
     evidence: EvidenceSection = Field(default=EvidenceSection(), description="where proofs go, and who signs them")
     owner: str = Field(default="platform@rod.example", description="owner of the assets, who is alerted")
 

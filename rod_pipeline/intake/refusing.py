@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import PermanentError, RodError
-from rod_pipeline.ledger.events import QualityNotified, Refused
+from rod_pipeline.ledger.events import Refused
 from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.state import IntakeState
-from rod_pipeline.quality.notice import draft_refusal, write_notice
+from rod_pipeline.quality.notifying import tell_refusal
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -75,10 +75,7 @@ class NotRefusable(PermanentError):
 
 def refuse(system: System, intake: IntakeState, error: RodError) -> None:
     """Draft the notice, record the refusal, destroy the key, erase every copy. Runs again without harm."""
-    write_notice(system.settings.home, intake, draft_refusal(intake.key, error, system.clock.now(), system.decree))
-    system.ledger.append(
-        QualityNotified(delivery_id=intake.delivery_id, rules=1),
-        Refused(delivery_id=intake.delivery_id, error=error.code),
-    )
+    tell_refusal(system, intake, error)
+    system.ledger.append(Refused(delivery_id=intake.delivery_id, error=error.code))
     system.vault.erase_scope(intake.delivery_id, "refused")
     system.secrets.forget(intake.delivery_id)

@@ -7,7 +7,6 @@ notices. Does not belong here: the suites themselves (``expectations``), decidin
 
 from rod_pipeline.quality.delivery import validate_delivery
 from rod_pipeline.quality.docs import render_docs
-from rod_pipeline.quality.notice import draft_notice, draft_refusal, write_notice
 from rod_pipeline.quality.report import CheckReport, RuleResult
 from rod_pipeline.quality.suite import Expectation, Rule, Suite
 from rod_pipeline.quality.validate import validate_file
@@ -18,10 +17,7 @@ __all__ = [
     "Rule",
     "RuleResult",
     "Suite",
-    "draft_notice",
-    "draft_refusal",
     "render_docs",
     "validate_delivery",
     "validate_file",
-    "write_notice",
 ]

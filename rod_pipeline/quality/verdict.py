@@ -20,16 +20,17 @@ from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import FILE_KINDS, Contract, FileKind
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError, RefusedData
-from rod_pipeline.ledger.events import Checked, Parsed, QualityNotified, Validated
+from rod_pipeline.ledger.events import Checked, Parsed, Validated
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.quality.delivery import rows_outside, validate_delivery
 from rod_pipeline.quality.docs import render_docs
 from rod_pipeline.quality.history import earlier
-from rod_pipeline.quality.notice import draft_notice
+from rod_pipeline.quality.notifying import clock, files_of, tell
 from rod_pipeline.quality.report import CheckReport
 from rod_pipeline.quality.series import with_since
 from rod_pipeline.quality.suite import Suite
 from rod_pipeline.quality.validate import validate_file
+from rod_pipeline.quality.waivers import lapsed, named, with_waivers
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -63,11 +64,15 @@ class RowsNotJudged(PermanentError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A report, the page that shows it, and the notice that was drafted when something did not hold."""
+    """A report, the page that shows it, and the notice that waits to be sent when something did not hold.
+
+    ``notice``: its text; ``waits``: which draft it is, and for how long it has waited.
+    """
 
     report: CheckReport
     page: Path
     notice: Path | None
+    waits: str = ""
 
 
 def check_file(
@@ -88,6 +93,7 @@ def check_file(
         _refuse_unjudged(report, file, parsed.rows)
         report = with_since(report, file, key, system.ledger.state())
         report = replace(report, subject=f"{file} of delivery {key}")
+        report = with_waivers(system, intake, report)
         outcome = _written(system, intake, file, report)
         if intake.stage != "stored":
             system.ledger.append(
@@ -101,8 +107,6 @@ def check_file(
                     rows=parsed.rows,
                 )
             )
-            if outcome.notice is not None:
-                system.ledger.append(QualityNotified(delivery_id=intake.delivery_id, rules=len(report.broken)))
     return outcome
 
 
@@ -116,6 +120,11 @@ def judge(system: System, key: DeliveryKey) -> Outcome:
                 f"These files of {key} have not passed their own checks: {', '.join(unchecked)}.",
                 "Mend what those checks say; then rerun the delivery (in the UI: Re-execute all).",
             )
+        if intake.stage != "stored" and (ended := lapsed(system, replace(intake, verdict=None))):
+            raise NotChecked(
+                f"Files of {key} were let through by a waiver that has ended: {named(ended)}.",
+                "Waive it anew (`rod waive`) or have DUO mend it; then rerun the delivery (in the UI: Re-execute all).",
+            )
         contracts: Mapping[FileKind, Contract] = {
             file: system.book.get(file, table.contract) for file, table in parsed.items()
         }
@@ -127,6 +136,7 @@ def judge(system: System, key: DeliveryKey) -> Outcome:
             before = open_tables.enter_context(earlier(system, key))
             report = validate_delivery(frames, contracts, key, system.decree, system.clock, before, system.book)
         report = with_since(report, WHOLE, key, system.ledger.state())
+        report = with_waivers(system, intake, report)
         outcome = _written(system, intake, WHOLE, report)
         if intake.stage == "stored":
             return outcome
@@ -138,8 +148,6 @@ def judge(system: System, key: DeliveryKey) -> Outcome:
                 findings=report.findings(),
             )
         )
-        if outcome.notice is not None:
-            system.ledger.append(QualityNotified(delivery_id=intake.delivery_id, rules=len(report.broken)))
     return outcome
 
 
@@ -180,11 +188,8 @@ def _written(system: System, intake: IntakeState, name: str, report: CheckReport
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / f"{name}.html"
     page.write_bytes(render_docs(report, beside=FILE_KINDS if name == WHOLE else ()))
-    notice = None
-    # A warning lets the delivery in, but DUO hears of it all the same.
-    if report.broken:
-        notices = system.settings.home / "notices"
-        notices.mkdir(exist_ok=True)
-        notice = notices / f"{intake.key}-{intake.delivery_id}-{name}.txt"
-        notice.write_text(draft_notice(DeliveryKey.parse(intake.key), report, system.clock), "utf-8")
-    return Outcome(report, page, notice)
+    notice = tell(system, intake, name, report)
+    if notice is None:
+        return Outcome(report, page, None)
+    text = files_of(system.settings.home, notice.notice).text
+    return Outcome(report, page, text, clock(notice, system.clock.now()))

@@ -1,0 +1,115 @@
+"""Waivers: a person accepts a blocking finding in one delivery, for a reason and up to a date.
+
+Belongs here: giving and withdrawing them, and what follows for a report, for storing and for marts. Does not belong
+here: whether they may be given (``ledger.quality_rules``), the names of reasons (``ledger.quality``).
+
+A waiver covers one rule in one file of one intake, as bad as it was found and no worse. While it stands, validation
+lets that finding through and says so. When it ends nothing new is let through by it: validation blocks again, an
+unfinished delivery isn't stored, no mart is built from a stored one. What was built before stays, and says that the
+waiver has ended. What may not be kept (``RefusedData``) is no finding: it is erased before anybody can waive it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rod_pipeline.deliveries import DeliveryKey, new_id
+from rod_pipeline.errors import BlockedError, PermanentError
+from rod_pipeline.ledger.events import Checked, Validated
+from rod_pipeline.ledger.findings import WaiverState, unexcused, waiver_for
+from rod_pipeline.ledger.quality import Finding, Reason, Waived, WaiverWithdrawn
+
+if TYPE_CHECKING:
+    from rod_pipeline.ledger.state import IntakeState
+    from rod_pipeline.quality.report import CheckReport
+    from rod_pipeline.system import System
+
+
+class NothingToWaive(PermanentError):
+    """A waiver was asked for what isn't a blocking finding of the delivery."""
+
+    code = "ROD-WAIVER-01"
+
+
+class WaiverEnded(BlockedError):
+    """A delivery was let through by a waiver that has ended since."""
+
+    code = "ROD-WAIVER-02"
+
+
+def waive(
+    system: System, key: DeliveryKey, rule: str, reason: Reason, until: datetime, file: str | None = None
+) -> Waived:
+    """Accept the finding of ``rule`` in the current intake of a delivery before ``until``; ``file`` when two have it.
+
+    Takes effect when the delivery is validated again. Raises ``UnknownDelivery``, ``DeliveryIsGone``,
+    ``NothingToWaive``, or ``IllegalEvent`` when it would have ended already.
+    """
+    intake = system.intake(key)
+    blocking = [finding for finding in intake.findings if finding.severity == "blocking"]
+    meant = [finding for finding in blocking if finding.rule == rule and file in (None, finding.file)]
+    if len(meant) != 1:
+        found = ", ".join(f"{finding.rule} in {finding.file}" for finding in blocking) or "none"
+        raise NothingToWaive(
+            f"No single blocking finding of {key} is meant. Blocking findings: {found}.",
+            "Give rule and file (--file) as the report of the delivery names them. What was refused can't be waived.",
+        )
+    waived = Waived(
+        waiver_id=new_id(),
+        delivery_id=intake.delivery_id,
+        file=meant[0].file,
+        rule=meant[0].rule,
+        failed=meant[0].failed,
+        reason=reason,
+        until=until,
+        actor=system.actor(),
+    )
+    system.ledger.append(waived)
+    return waived
+
+
+def withdraw(system: System, waiver_id: str) -> None:
+    """End a waiver before its date. Raises ``IllegalEvent`` when none of that id stands."""
+    system.ledger.append(WaiverWithdrawn(waiver_id=waiver_id, actor=system.actor()))
+
+
+def with_waivers(system: System, intake: IntakeState, report: CheckReport) -> CheckReport:
+    """The report, each broken blocking rule with the waiver that lets it through now."""
+    waivers, now = system.ledger.state().waivers_of(intake.delivery_id), system.clock.now()
+    if not waivers:
+        return report
+    excused = {
+        (finding.file, finding.rule): waiver.waived
+        for finding in report.findings()
+        if finding.severity == "blocking" and (waiver := waiver_for(finding, waivers, now)) is not None
+    }
+    results = tuple(
+        replace(result, waived=excused.get((result.file, result.id))) if not result.passed else result
+        for result in report.results
+    )
+    return replace(report, results=results)
+
+
+def lapsed(system: System, intake: IntakeState) -> tuple[Finding, ...]:
+    """The blocking findings in what passed that no waiver lets through now."""
+    judged: list[Checked | Validated] = [*intake.checks.values(), *([intake.verdict] if intake.verdict else [])]
+    findings = [finding for one in judged if one.outcome == "passed" for finding in one.findings]
+    return unexcused(findings, system.ledger.state().waivers_of(intake.delivery_id), system.clock.now())
+
+
+def excuses(system: System, intake: IntakeState) -> tuple[WaiverState, ...]:
+    """The waivers that let an intake through now. Raises ``WaiverEnded`` when one that it needs has ended."""
+    if ended := lapsed(system, intake):
+        raise WaiverEnded(
+            f"Delivery {intake.key} was let through by a waiver that has ended: {named(ended)}.",
+            "Nothing new is made of it. Decide: waive it anew (`rod waive`), or have a correction take its place.",
+        )
+    return system.ledger.state().excuses(intake, system.clock.now())
+
+
+def named(findings: Iterable[Finding]) -> str:
+    """Findings by rule and file."""
+    return ", ".join(f"{finding.rule} in {finding.file}" for finding in findings)
