@@ -173,7 +173,7 @@ class Apart:
 
 @dataclass(frozen=True, slots=True)
 class OutsideSeason:
-    """Rows whose date certainly lies before ``first`` or after ``last`` of the year of the row.
+    """Rows whose date certainly lies before ``first`` or after ``last`` of the year of the row (None: no bound).
 
     The bounds are ``mmdd``, with 10 000 added for each year later: 1 August up to 31 July of the next year is 801 and
     10 731. The year is read as in ``NotValidInYear``; rows without one are not counted.
@@ -181,8 +181,8 @@ class OutsideSeason:
 
     column: str
     year_column: str
-    first: int
-    last: int
+    first: int | None
+    last: int | None
     where: Condition | None = None
 
 
@@ -416,7 +416,9 @@ class _Reading:
                 return low | high
             case OutsideSeason(name, year_column, opens, closes):
                 begin = self.year(year_column) * 10_000
-                return (self.key(name, at_latest=True) < begin + opens) | (self.key(name) > begin + closes)
+                early = self.key(name, at_latest=True) < begin + opens if opens is not None else pl.lit(False)
+                late = self.key(name) > begin + closes if closes is not None else pl.lit(False)
+                return early | late
             case Deviating() | Repeated() | Rows():
                 raise AssertionError("not a question about one row")
 

@@ -180,15 +180,15 @@ class ColumnValuesInSeason(ColumnMapMetricProvider):
 
 
 class ExpectColumnDatesInSeason(ColumnMapExpectation):
-    """Each date lies between ``first`` and ``last`` of the year of its row.
+    """Each date lies between ``first`` and ``last`` of the year of its row; one of them may be left out.
 
     The bounds are written ``J-08-01`` and ``J+1-07-31``, where J is the year that the text of ``year_column`` begins
     with.
     """
 
     year_column: str
-    first: str
-    last: str
+    first: str | None = None
+    last: str | None = None
 
     map_metric = "column_values.in_season"
     success_keys = ("year_column", "first", "last", "mostly")
@@ -307,11 +307,13 @@ def _apart(domain: dict[str, Any], value: dict[str, Any], where: Condition | Non
 
 def _in_season(domain: dict[str, Any], value: dict[str, Any], where: Condition | None) -> Check:
     return ask.OutsideSeason(
-        domain["column"], value["year_column"], _season_day(value["first"]), _season_day(value["last"]), where
+        domain["column"], value["year_column"], _season_day(value.get("first")), _season_day(value.get("last")), where
     )
 
 
-def _season_day(written: str) -> int:
+def _season_day(written: str | None) -> int | None:
+    if written is None:
+        return None
     found = _SEASON.fullmatch(written)
     if found is None:
         raise UnknownMetric("A day of a season can't be read.", "Write it as J-08-01 or J+1-07-31.")

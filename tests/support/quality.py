@@ -132,8 +132,8 @@ def _breaks(row: Row, of: Contract, check: ask.Check) -> bool:
             year = (row[year_column] or "")[:4]
             if day is None or not re.fullmatch("[0-9]{4}", year):
                 return False
-            opens, closes = (_season(int(year), bound) for bound in (first, last))
-            return _at_latest(day) < opens or day > closes
+            early = first is not None and _at_latest(day) < _season(int(year), first)
+            return early or (last is not None and day > _season(int(year), last))
     raise AssertionError(check)
 
 
