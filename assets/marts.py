@@ -12,6 +12,7 @@ from rod_pipeline.marts import studentaantallen as counts
 from rod_pipeline.marts.build import build_studentaantallen
 from rod_pipeline.marts.database import build_database
 from rod_pipeline.marts.picture import picture
+from rod_pipeline.marts.waived import in_words
 from rod_pipeline.orchestration.describe import sealed
 from rod_pipeline.orchestration.describe_marts import contract_versions, mart_lineage, mart_schema, reconciliation
 from rod_pipeline.orchestration.failures import retry_transient, told_plainly
@@ -52,6 +53,7 @@ def studentaantallen(context: dg.AssetExecutionContext, rod: Rod) -> dg.Material
             "dagster/partition_row_count": mart.rows,
             "contract version": mart.contract,
             "reconciliation": reconciliation(mart.account),
+            **({"waivers": dg.MetadataValue.json(in_words(mart.waivers))} if mart.waivers else {}),
             "students per school year": dg.MetadataValue.json(dict(mart.per_school_year)),
             "dagster/column_schema": mart_schema(counts.COLUMNS),
             "dagster/column_lineage": mart_lineage(counts.COLUMNS, _ENROLMENTS),
@@ -84,6 +86,7 @@ def database(context: dg.AssetExecutionContext, rod: Rod, duckdb: DuckDBResource
             "deliveries": dg.MetadataValue.json(list(generation.deliveries)),
             "rows": dg.MetadataValue.json(dict(generation.rows)),
             "rows per delivery, reread from the file": dg.MetadataValue.json(dict(generation.per_delivery)),
+            **({"waivers": dg.MetadataValue.json(dict(generation.waivers))} if generation.waivers else {}),
             "bytes sealed": generation.size,
         }
     )

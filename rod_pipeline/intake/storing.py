@@ -17,6 +17,7 @@ from rod_pipeline.intake.tidying import clear, tidy
 from rod_pipeline.intake.typed import typed, unknown_dates
 from rod_pipeline.ledger.events import Stored
 from rod_pipeline.ledger.state import IntakeState
+from rod_pipeline.quality.waivers import excuses
 
 if TYPE_CHECKING:
     from rod_pipeline.store.vault import Copy
@@ -49,7 +50,7 @@ def store(system: System, key: DeliveryKey) -> Mapping[FileKind, StoredTable]:
     """Write the typed tables of a validated delivery; finds them when they are there.
 
     All tables become part of the delivery by one event, after each was read back. Raises ``NotValidated``,
-    ``RowsLost``.
+    ``WaiverEnded``, ``RowsLost``.
     """
     with system.hold(key) as intake:
         tables = _found(system, intake) if intake.stage == "stored" else _stored(system, intake)
@@ -64,6 +65,7 @@ def _stored(system: System, intake: IntakeState) -> Mapping[FileKind, StoredTabl
             f"Delivery {intake.key} has no verdict that lets it through.",
             "Rerun the delivery from validation/delivery, and mend what its checks say.",
         )
+    excuses(system, intake)
     clear(system, intake.delivery_id)
     tables = {file: _write(system, intake, file) for file in FILE_KINDS}
     system.ledger.append(

@@ -19,8 +19,10 @@ from rod_pipeline.ledger.events import Amount, MartBuilt
 from rod_pipeline.marts import studentaantallen as counts
 from rod_pipeline.marts.declared import refuse_not_understood
 from rod_pipeline.marts.reconciliation import lost
+from rod_pipeline.quality.waivers import excuses
 
 if TYPE_CHECKING:
+    from rod_pipeline.ledger.findings import WaiverState
     from rod_pipeline.store.vault import Copy
     from rod_pipeline.system import System
 
@@ -49,7 +51,8 @@ class Account:
 class BuiltMart:
     """A mart's table of one delivery. ``totals``: school year, level, leerweg, students, over the whole country.
 
-    ``contract``: the version by which the rows that it counts were read; ``account``: what became of each of those.
+    ``contract``: the version by which the rows that it counts were read; ``account``: what became of each of those;
+    ``waivers``: by which the delivery was let through, and as long as they stand.
     """
 
     rows: int
@@ -58,13 +61,14 @@ class BuiltMart:
     account: Account
     per_school_year: Mapping[str, int]
     totals: pl.DataFrame
+    waivers: tuple[WaiverState, ...]
 
 
 def build_studentaantallen(system: System, key: DeliveryKey) -> BuiltMart:
     """Build ``studentaantallen`` of one delivery; an earlier table of it is replaced. Runs again without harm.
 
-    Raises ``NotStoredYet``, ``NotUnderstood``, and ``RowsLost`` unless each row that was stored is counted, or left out
-    for a reason.
+    Raises ``NotStoredYet``, ``NotUnderstood``, ``WaiverEnded``, and ``RowsLost`` unless each row that was stored is
+    counted, or left out for a reason.
     """
     with system.hold(key) as intake:
         clear(system, intake.delivery_id)
@@ -76,6 +80,7 @@ def build_studentaantallen(system: System, key: DeliveryKey) -> BuiltMart:
             )
         contract = system.book.get(counts.SOURCE_FILE, intake.parsed[counts.SOURCE_FILE].contract)
         refuse_not_understood(counts.NAME, {counts.SOURCE_FILE: contract}, system.book)
+        waivers = excuses(system, intake)
         with system.vault.scan_table(source) as enrolments:
             table, seen = pl.collect_all(
                 [counts.studentaantallen(enrolments), counts.accounts(enrolments)], engine="streaming"
@@ -91,13 +96,14 @@ def build_studentaantallen(system: System, key: DeliveryKey) -> BuiltMart:
                 read=account.read,
                 left_out=_amounts(account.left_out),
                 totals=_amounts(account.totals),
+                waivers=tuple(waiver.waived.waiver_id for waiver in waivers),
             )
         )
         if before := intake.marts.get(counts.NAME):
             system.vault.erase([before.copy_id], "replaced")
     totals = table.group_by("schooljaar", "niveau", "leerweg").agg(pl.col("studenten").sum()).sort(pl.all())
     per_year = totals.group_by("schooljaar").agg(pl.col("studenten").sum()).sort("schooljaar")
-    return BuiltMart(table.height, copy, contract.version, account, dict(per_year.iter_rows()), totals)
+    return BuiltMart(table.height, copy, contract.version, account, dict(per_year.iter_rows()), totals, waivers)
 
 
 def _account(seen: pl.DataFrame, table: pl.DataFrame, stored: int) -> Account:

@@ -21,6 +21,7 @@ from rod_pipeline.deliveries import new_id
 from rod_pipeline.errors import PermanentError, RodError, TransientError
 from rod_pipeline.ledger.events import Accessed, DatabaseBuilt
 from rod_pipeline.marts import studentaantallen as counts
+from rod_pipeline.marts import waived
 from rod_pipeline.marts.memory import open_in_memory
 from rod_pipeline.marts.reconciliation import lost
 from rod_pipeline.store.scratch import memory_folder
@@ -59,7 +60,8 @@ class BuiltMeanwhile(TransientError):
 class Generation:
     """What a build gave: its id, the deliveries in it (keys), rows per table, size of the sealed file in bytes.
 
-    ``per_delivery``: rows of the marts per delivery, counted again in the file.
+    ``per_delivery``: rows of the marts per delivery, counted again in the file; ``waivers``: per delivery that rests on
+    any, what was waived, in words.
     """
 
     generation: str
@@ -67,6 +69,7 @@ class Generation:
     rows: Mapping[str, int]
     size: int
     per_delivery: Mapping[str, int]
+    waivers: Mapping[str, list[str]]
 
 
 LEASE = "mart_database"
@@ -138,6 +141,8 @@ def _build(system: System, connection: DuckDBPyConnection) -> Generation:
             orient="row",
         ),
     )
+    marts = {d.key: d.marts[counts.NAME] for d in deliveries}
+    _create(connection, waived.TABLE, waived.waivers_table(state, marts, system.clock.now()))
     connection.execute(ACTUEEL)
     _describe(connection)
 
@@ -156,7 +161,8 @@ def _build(system: System, connection: DuckDBPyConnection) -> Generation:
         raise
     retire(system)
     keys = tuple(d.key for d in deliveries)
-    return Generation(generation, keys, rows, writer.copy.size, dict(zip(keys, in_it, strict=True)))
+    told = {key: waived.in_words(waived.of(state, mart.waivers)) for key, mart in marts.items() if mart.waivers}
+    return Generation(generation, keys, rows, writer.copy.size, dict(zip(keys, in_it, strict=True)), told)
 
 
 def _take_over(
@@ -250,6 +256,9 @@ def _describe(connection: DuckDBPyConnection) -> None:
     connection.execute(f"comment on table {counts.NAME} is '{_quoted(counts.FORMULA)}'")
     for column in counts.COLUMNS:
         connection.execute(f"comment on column {counts.NAME}.{column.name} is '{_quoted(column.description)}'")
+    connection.execute(f"comment on table {waived.TABLE} is '{_quoted(waived.ABOUT)}'")
+    for name, (_, description) in waived.COLUMNS.items():
+        connection.execute(f"comment on column {waived.TABLE}.{name} is '{_quoted(description)}'")
 
 
 def _quoted(text: str) -> str:
