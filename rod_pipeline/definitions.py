@@ -16,6 +16,7 @@ from rod_pipeline.orchestration.publishing import publish_ledger, unpublished_en
 from rod_pipeline.orchestration.resources import NothingPersonal, Rod
 from rod_pipeline.orchestration.retiring import due_purges
 from rod_pipeline.orchestration.sensors import announced_deliveries
+from rod_pipeline.orchestration.telling import overdue_notices, unsent_notices
 from rod_pipeline.orchestration.tidying import tidy_daily, tidy_up
 from rod_pipeline.orchestration.withdrawing import withdraw
 from rod_pipeline.settings import Settings
@@ -42,9 +43,9 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets),
-        jobs=[deliver, purge, withdraw, publish_ledger, tidy_up],
+        jobs=[deliver, purge, withdraw, publish_ledger, tidy_up, overdue_notices],
         schedules=[tidy_daily],
-        sensors=[announced_deliveries, due_purges, unpublished_entries],
+        sensors=[announced_deliveries, due_purges, unpublished_entries, unsent_notices],
         resources=resources | overrides,
     )
 

@@ -20,9 +20,11 @@ def application() -> typer.Typer:
         evidence,
         installation,
         ledger,
+        notice,
         retention,
         simulate,
         synthetic,
+        waivers,
     )
 
     app = typer.Typer(
@@ -37,7 +39,9 @@ def application() -> typer.Typer:
     app.add_typer(synthetic.app, name="synthetic", help="Synthetic deliveries, whole and broken.")
     app.add_typer(evidence.app, name="evidence", help="The evidence of erasures: list it, hand it over, check it.")
     app.add_typer(ledger.app, name="ledger", help="Sign and publish the ledger, verify it, have an old copy catch up.")
+    app.add_typer(notice.app, name="notice", help="What is told to DUO and the minister, and for how long it waits.")
     delivery.register(app)
+    waivers.register(app)
     installation.register(app)
     retention.register(app)
     decisions.register(app)

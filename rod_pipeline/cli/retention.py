@@ -74,15 +74,16 @@ def withdraw(
 
 
 def watch() -> None:
-    """Say what isn't as it should be with terms and erasures; exits with 1 on an alarm. For cron; needs no Dagster."""
+    """Say what isn't as it should be: terms, erasures, notices, waivers. Exits with 1 on an alarm. Needs no Dagster."""
+    from rod_pipeline.quality.watching import watch_findings
     from rod_pipeline.retention.watch import watch as look
 
     with System.open(Settings.load()) as system:
-        findings = look(system)
+        findings = (*look(system), *watch_findings(system))
     for finding in findings:
         typer.echo(f"{finding.level.upper()}: {finding.what}")
     if not findings:
-        typer.echo("All terms are kept.")
+        typer.echo("All terms are kept, and everything that was found was told.")
     raise typer.Exit(1 if any(finding.level == "alarm" for finding in findings) else 0)
 
 

@@ -33,6 +33,7 @@ from rod_pipeline.ledger.state import IntakeState, LedgerState
 from rod_pipeline.marts.database import open_database
 from rod_pipeline.orchestration.launching import failures
 from rod_pipeline.orchestration.serving import dagster_home, running, serving
+from rod_pipeline.quality.notifying import files_of
 from rod_pipeline.retention.deadline import deadline
 from rod_pipeline.settings import Settings
 from rod_pipeline.synthetic.delivery import write_delivery
@@ -215,11 +216,13 @@ def _summary(system: System, went: Mapping[str, list[str]], console: Console) ->
         console.print(f"[red]✗ {act.key}[/red] was refused{', as it should be' if good else ''}:")
         for text in texts:
             console.print(Padding(Text(text), (0, 0, 0, 2)))
-        for what, pattern in (
-            ("report", "data_docs/{}/delivery.html"),
-            ("drafted notice to DUO", "notices/{}-delivery.txt"),
+        home = system.settings.home
+        notices = [files_of(home, notice.notice).pdf for notice in state.notices_of(intake.delivery_id)]
+        for what, path in (
+            ("report", home / "data_docs" / f"{act.key}-{intake.delivery_id}" / "delivery.html"),
+            *(("drafted notice to DUO", notice) for notice in notices),
         ):
-            if (path := system.settings.home / pattern.format(f"{act.key}-{intake.delivery_id}")).exists():
+            if path.exists():
                 console.print(f"  Its {what}: {_shown(path)}", soft_wrap=True)
     console.print()
     console.rule("What is stored where, sealed, and until when")

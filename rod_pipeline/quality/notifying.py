@@ -151,11 +151,15 @@ def overdue(state: LedgerState, now: datetime, after: timedelta) -> tuple[Notice
     return tuple(sorted(late, key=lambda notice: notice.draft.found_at))
 
 
+def overdue_now(system: System) -> tuple[NoticeState, ...]:
+    """The notices that nobody sent within the hours of the settings, longest waiting first."""
+    return overdue(system.ledger.state(), system.clock.now(), timedelta(hours=system.settings.quality.notice_hours))
+
+
 def refuse_overdue(system: System) -> None:
     """Raise ``NoticesOverdue``, with each notice that nobody sent in time; for whoever is to be alarmed."""
     now, hours = system.clock.now(), system.settings.quality.notice_hours
-    late = overdue(system.ledger.state(), now, timedelta(hours=hours))
-    if late:
+    if late := overdue_now(system):
         raise NoticesOverdue(
             f"Notices that nobody sent within {hours} hours: {', '.join(clock(notice, now) for notice in late)}.",
             "Voorschrift 3e wants the minister and DUO told at once: `rod notice show`, send it, `rod notice send`.",
