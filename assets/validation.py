@@ -135,6 +135,7 @@ def whole_delivery(context: dg.AssetExecutionContext, rod: Rod) -> _Results:
         outcome,
         {
             "seconds": took.seconds,
+            "picture of the delivery": dg.MetadataValue.path(str(outcome.pages.picture)),
             "rules": len(outcome.report.results) + sum(check.rules for check in intake.checks.values()),
             **{f"rows: {file}": table.rows for file, table in intake.parsed.items()},
         },

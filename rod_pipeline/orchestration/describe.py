@@ -16,7 +16,7 @@ from rod_pipeline.contracts.model import Column, ColumnType, Contract, FileKind
 from rod_pipeline.ledger.events import TerritoryApproved
 from rod_pipeline.ledger.vocabulary import MomentBasis
 from rod_pipeline.quality.report import MOST_IN_FULL, CheckReport, RuleResult, percent
-from rod_pipeline.quality.runbook import address
+from rod_pipeline.quality.runbook import PAGE, address
 from rod_pipeline.quality.verdict import Outcome
 
 ABOUT: Mapping[FileKind, str] = {
@@ -93,12 +93,15 @@ def check_metadata(delivery: str, outcome: Outcome) -> dict[str, dg.MetadataValu
         "delivery": dg.MetadataValue.text(delivery),
         "rules": dg.MetadataValue.text(f"{len(report.results)}, of which {len(report.broken)} broken"),
         "rows": dg.MetadataValue.text(", ".join(f"{file} {rows:,}" for file, rows in report.rows.items())),
-        "report": dg.MetadataValue.path(str(outcome.page)),
+        "report": dg.MetadataValue.path(str(outcome.pages.report)),
+        "picture of the delivery": dg.MetadataValue.path(str(outcome.pages.picture)),
     }
     if report.broken:
+        shown["runbook"] = dg.MetadataValue.text(PAGE)
         shown["table of what is broken"] = dg.MetadataValue.md(_broken_table(report))
     if outcome.notice is not None:
         shown["drafted notice to DUO"] = dg.MetadataValue.path(str(outcome.notice))
+        shown["clock of the notice"] = dg.MetadataValue.text(outcome.waits)
     return shown
 
 

@@ -22,7 +22,6 @@ from rod_pipeline.quality.changes import Change, Drift, floored
 from rod_pipeline.quality.report import CheckReport
 from rod_pipeline.quality.suite import Layer, Severity
 from rod_pipeline.quality.totals import SCHOOL_YEAR, Total
-from rod_pipeline.quality.values import present
 
 
 class _Model(BaseModel):
@@ -96,7 +95,8 @@ class Part(_Model):
 def profiled(frame: pl.LazyFrame, contract: Contract) -> FileProfile:
     """The profile of one file's lossless table (all String, technical names), in two streaming passes."""
     names = [column.name for column in contract.columns]
-    missing = frame.select(present(pl.col(name)).is_null().sum() for name in names).collect(engine="streaming")
+    # Neither null nor empty: half the work of turning empty into null first.
+    filled = frame.select((pl.col(name) != "").sum() for name in names).collect(engine="streaming")
     years = frame.group_by("schooljaar").agg(pl.len()).collect(engine="streaming")
     counted: Counter[str] = Counter()
     for year, rows in years.iter_rows():
@@ -105,7 +105,7 @@ def profiled(frame: pl.LazyFrame, contract: Contract) -> FileProfile:
     return FileProfile(
         rows=counted.total(),
         years=floored(dict(sorted(counted.items()))),
-        missing={name: int(rows) for name, rows in missing.row(0, named=True).items()},
+        missing={name: counted.total() - int(rows) for name, rows in filled.row(0, named=True).items()},
     )
 
 

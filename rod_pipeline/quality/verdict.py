@@ -23,9 +23,10 @@ from rod_pipeline.errors import BlockedError, PermanentError, RefusedData
 from rod_pipeline.ledger.events import Checked, Parsed, Validated
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.quality.delivery import rows_outside, validate_delivery
-from rod_pipeline.quality.docs import render_docs
 from rod_pipeline.quality.history import earlier
 from rod_pipeline.quality.notifying import clock, files_of, tell
+from rod_pipeline.quality.pages import TOGETHER, Pages, write_pages
+from rod_pipeline.quality.profile import FileProfile, profiled
 from rod_pipeline.quality.report import CheckReport
 from rod_pipeline.quality.series import with_since
 from rod_pipeline.quality.suite import Suite
@@ -34,8 +35,6 @@ from rod_pipeline.quality.waivers import lapsed, named, with_waivers
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
-
-WHOLE = "delivery"
 
 
 class NotParsedYet(BlockedError):
@@ -64,13 +63,13 @@ class RowsNotJudged(PermanentError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A report, the page that shows it, and the notice that waits to be sent when something did not hold.
+    """A report, the pages that show it, and the notice that waits to be sent when something did not hold.
 
     ``notice``: its text; ``waits``: which draft it is, and for how long it has waited.
     """
 
     report: CheckReport
-    page: Path
+    pages: Pages
     notice: Path | None
     waits: str = ""
 
@@ -90,11 +89,12 @@ def check_file(
             if outside and intake.stage != "stored":
                 _refuse(system, intake, f"{outside} of {parsed.rows} rows of {file}")
             report = validate_file(frame, contract, suite_for(contract, system.book))
+            profile = profiled(frame, contract)
         _refuse_unjudged(report, file, parsed.rows)
         report = with_since(report, file, key, system.ledger.state())
         report = replace(report, subject=f"{file} of delivery {key}")
         report = with_waivers(system, intake, report)
-        outcome = _written(system, intake, file, report)
+        outcome = _written(system, intake, file, report, profile)
         if intake.stage != "stored":
             system.ledger.append(
                 Checked(
@@ -135,9 +135,9 @@ def judge(system: System, key: DeliveryKey) -> Outcome:
             }
             before = open_tables.enter_context(earlier(system, key))
             report = validate_delivery(frames, contracts, key, system.decree, system.clock, before, system.book)
-        report = with_since(report, WHOLE, key, system.ledger.state())
+        report = with_since(report, TOGETHER, key, system.ledger.state())
         report = with_waivers(system, intake, report)
-        outcome = _written(system, intake, WHOLE, report)
+        outcome = _written(system, intake, TOGETHER, report)
         if intake.stage == "stored":
             return outcome
         system.ledger.append(
@@ -183,13 +183,12 @@ def _parsed(intake: IntakeState, file: FileKind) -> Parsed:
     return table
 
 
-def _written(system: System, intake: IntakeState, name: str, report: CheckReport) -> Outcome:
-    folder = system.settings.home / "data_docs" / f"{intake.key}-{intake.delivery_id}"
-    folder.mkdir(parents=True, exist_ok=True)
-    page = folder / f"{name}.html"
-    page.write_bytes(render_docs(report, beside=FILE_KINDS if name == WHOLE else ()))
+def _written(
+    system: System, intake: IntakeState, name: str, report: CheckReport, profile: FileProfile | None = None
+) -> Outcome:
+    pages = write_pages(system, intake, name, report, profile)
     notice = tell(system, intake, name, report)
     if notice is None:
-        return Outcome(report, page, None)
+        return Outcome(report, pages, None)
     text = files_of(system.settings.home, notice.notice).text
-    return Outcome(report, page, text, clock(notice, system.clock.now()))
+    return Outcome(report, pages, text, clock(notice, system.clock.now()))

@@ -12,6 +12,7 @@ from rod_pipeline.ledger.events import Announced, Checked, Entry, Finding, Parse
 from rod_pipeline.ledger.state import LedgerState, fold
 from rod_pipeline.orchestration.describe import check_metadata, verdict_text
 from rod_pipeline.quality import CheckReport, RuleResult, render_docs
+from rod_pipeline.quality.pages import Pages
 from rod_pipeline.quality.report import MOST_IN_FULL, Detail
 from rod_pipeline.quality.runbook import FAMILIES, address
 from rod_pipeline.quality.series import with_since
@@ -51,7 +52,7 @@ def report(*results: RuleResult) -> CheckReport:
 
 def everywhere(shown: CheckReport) -> dict[str, str]:
     """The texts in which a person meets a report."""
-    outcome = Outcome(shown, Path("report.html"), None)
+    outcome = Outcome(shown, Pages(Path("report.html"), Path("picture.html")), None)
     return {
         "terminal": shown.summary(),
         "page": re.sub(r"<[^>]*>", " ", render_docs(shown).decode()),
