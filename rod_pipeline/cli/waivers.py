@@ -5,14 +5,13 @@ Belongs here: arguments in, words out.
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from rod_pipeline.deliveries import DeliveryKey
-from rod_pipeline.ledger.quality import Reason
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
 
@@ -48,7 +47,7 @@ def waive(
     from rod_pipeline.quality.waivers import waive as give
 
     with System.open(Settings.load()) as system:
-        waived = give(system, DeliveryKey.parse(key), rule, cast(Reason, reason.value), _end_of(until), file)
+        waived = give(system, DeliveryKey.parse(key), rule, reason.value, _end_of(until), file)
     typer.echo(
         f"Waiver {waived.waiver_id}: {waived.rule} in {waived.file} of {key}, up to {waived.failed:,}, "
         f"{waived.reason}, until {waived.until:%Y-%m-%d %H:%M} UTC. It is named on every mart that rests on it."

@@ -28,8 +28,8 @@ def _notices_are_sent(context: dg.OpExecutionContext, rod: Rod) -> None:
     name="overdue_notices",
     executor_def=dg.in_process_executor,
     description=(
-        "Red while a notice to DUO and the minister is overdue. It mends nothing: a person sends the notice and records "
-        "that (`rod notice send`); then it is green."
+        "Red while a notice to DUO and the minister is overdue. It mends nothing: a person sends the notice and "
+        "records that (`rod notice send`); then it is green."
     ),
 )
 def overdue_notices() -> None:
