@@ -1,7 +1,8 @@
 """Holding a delivery against itself, its moment and the decree.
 
-Belongs here: counting what breaks the rules over files (``delivery_rules``). Does not belong here: rules about one file
-(``expectations`` and ``validate``), comparison with earlier deliveries.
+Belongs here: judging a delivery as a whole, and counting what breaks the rules about its form and its tables
+(``delivery_rules``). Does not belong here: rules about one file (``expectations`` and ``validate``), agreement between
+files (``files``), the rekenregels (``rekenregels``), comparison with earlier deliveries (``deliveries``).
 
 Each file is first reduced to a few small tables of counts, in streaming passes; the rules look at those alone. No value
 of a person is collected: the tables are grouped by technical columns and by the breakdowns of the control totals.
@@ -20,9 +21,13 @@ from rod_pipeline.decree import Decree
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.quality import delivery_rules as rules
 from rod_pipeline.quality.checks import CheckImpossible
+from rod_pipeline.quality.deliveries import compared
+from rod_pipeline.quality.files import across_files
 from rod_pipeline.quality.history import Earlier
+from rod_pipeline.quality.rekenregels import recomputed
 from rod_pipeline.quality.report import CheckReport, RuleResult
 from rod_pipeline.quality.suite import Rule
+from rod_pipeline.quality.tables import Tables
 from rod_pipeline.quality.totals import TECHNICAL, Total, beside, comparable, stated, tellable
 from rod_pipeline.quality.values import date_key, latest, present
 
@@ -53,10 +58,14 @@ def validate_delivery(
     a column that its contract has.
     """
     present_kinds = [kind for kind in contracts if kind in frames]
+    tables = Tables({kind: frames[kind] for kind in present_kinds}, contracts)
     try:
         profile = pl.concat([_profile(frames[kind], contracts[kind]) for kind in present_kinds])
         rows: dict[str, int] = {kind: int(profile.filter(file=kind)[_ROWS].sum()) for kind in present_kinds}
         agreed, totals = _totals(frames, contracts, book or ContractBook.load())
+        now = _told(profile)
+        years = {kind: frozenset(now.filter(file=kind)["year"]) for kind in present_kinds}
+        comparison = compared(tables, key, now, earlier, decree)
         results = [
             RuleResult.counted(
                 rules.COMPLETE,
@@ -70,15 +79,19 @@ def validate_delivery(
             *_same(rules.ONE_STATUS, profile, "status", over="schooljaar"),
             *_outside(rules.IN_SCOPE, profile, _in_scope(key, decree), "schooljaar"),
             *agreed,
-            *_main_enrolments(frames, contracts),
-            *_funded(frames, contracts),
+            *_main_enrolments(tables),
+            *_funded(tables),
+            *across_files(tables, years),
+            *recomputed(tables, years.get("doorstroom", frozenset())),
+            *comparison.results,
         ]
     except pl.exceptions.PolarsError:
         raise CheckImpossible(
             f"The rules over the files of delivery {key} could not be counted.",
             "Hold every file against its contract first: a rule needs a column that a table lacks.",
         ) from None
-    return CheckReport.of(f"delivery {key}", results, rows, totals=totals)
+    changes, drifts = comparison.changes, comparison.drifts
+    return CheckReport.of(f"delivery {key}", results, rows, totals=totals, changes=changes, drifts=drifts)
 
 
 def rows_outside(frame: pl.LazyFrame, contract: Contract, key: DeliveryKey, decree: Decree) -> int:
@@ -107,6 +120,18 @@ def _profile(frame: pl.LazyFrame, contract: Contract) -> pl.DataFrame:
         .group_by(pl.all())
         .agg(pl.len().cast(pl.Int64).alias(_ROWS))
         .collect(engine="streaming")
+    )
+
+
+def _told(profile: pl.DataFrame) -> pl.DataFrame:
+    """What the rows say of each file and school year, in the form of ``deliveries.told_by``: what most rows say."""
+    begin, end = (pl.col("schooljaar").str.extract(r"^([0-9]{4})-([0-9]{4})$", g).cast(pl.Int64) for g in (1, 2))
+    return (
+        profile.filter((pl.col("file") != TECHNICAL) & (end == begin + 1))
+        .sort(_ROWS, descending=True)
+        .group_by("file", begin.alias("year"), maintain_order=True)
+        .agg(pl.col("status", "prikdatum").first(), pl.col(_ROWS).sum().alias("rows"))
+        .with_columns(pl.col("prikdatum").cast(pl.Int64))
     )
 
 
@@ -189,19 +214,20 @@ def _totals(
     return results, totals
 
 
-def _main_enrolments(
-    frames: Mapping[FileKind, pl.LazyFrame], contracts: Mapping[FileKind, Contract]
-) -> Iterator[RuleResult]:
-    if "inschrijvingen" not in frames or "inschrijvingen" not in contracts:
-        return
-    frame, dialect = frames["inschrijvingen"], contracts["inschrijvingen"].dialect
-    at, begin = (date_key(pl.col(name), dialect.dates) for name in ("peildatum", "datum_inschrijving"))
-    end = latest(date_key(pl.col("datum_uitschrijving_werkelijk"), dialect.dates))
-    enrolled = (begin <= at) & (present(pl.col("datum_uitschrijving_werkelijk")).is_null() | (end >= at))
-    for rule, domain, flag in (
+def _main_enrolments(tables: Tables) -> Iterator[RuleResult]:
+    domains = (
         (rules.MAIN_AT_INSTITUTION, ["sectornummer", "schooljaar", "instellingscode"], "hoofdinschrijving_instelling"),
         (rules.MAIN_IN_MBO, ["sectornummer", "schooljaar"], "hoofdinschrijving_mbo"),
-    ):
+    )
+    columns = ("peildatum", "datum_inschrijving", "datum_uitschrijving_werkelijk")
+    for rule, domain, flag in domains:
+        if not tables.has("inschrijvingen", *domain, flag, *columns):
+            yield RuleResult.unjudged(rule, "inschrijvingen", "students")
+            continue
+        frame, dialect = tables.frames["inschrijvingen"], tables.contracts["inschrijvingen"].dialect
+        at, begin = (date_key(pl.col(name), dialect.dates) for name in ("peildatum", "datum_inschrijving"))
+        end = latest(date_key(pl.col("datum_uitschrijving_werkelijk"), dialect.dates))
+        enrolled = (begin <= at) & (present(pl.col("datum_uitschrijving_werkelijk")).is_null() | (end >= at))
         counts = (
             frame.filter(enrolled)
             .group_by(domain)
@@ -213,14 +239,14 @@ def _main_enrolments(
         yield RuleResult.counted(rule, "inschrijvingen", rows=int(students), failed=int(without or 0), unit="students")
 
 
-def _funded(frames: Mapping[FileKind, pl.LazyFrame], contracts: Mapping[FileKind, Contract]) -> Iterator[RuleResult]:
-    if "inschrijvingen" not in frames or "inschrijvingen" not in contracts:
+def _funded(tables: Tables) -> Iterator[RuleResult]:
+    if not tables.has("inschrijvingen", "instellingscode", "bekostigbaar"):
+        yield RuleResult.unjudged(rules.FUNDED, "inschrijvingen")
         return
-    funded = pl.col("bekostigbaar") == contracts["inschrijvingen"].dialect.booleans[0]
     enrolments, failed = (
-        frames["inschrijvingen"]
+        tables.read("inschrijvingen", "instellingscode", "bekostigbaar")
         .group_by("instellingscode")
-        .agg(pl.len().alias("rows"), funded.any().fill_null(False).alias("any"))
+        .agg(pl.len().alias("rows"), pl.col("bekostigbaar").any().fill_null(False).alias("any"))
         .select(
             pl.col("rows").sum(),
             pl.col("rows").filter(~pl.col("any") & (pl.col("rows") >= rules.FEW)).sum().alias("failed"),
