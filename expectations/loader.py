@@ -59,6 +59,11 @@ def written_for(file: FileKind) -> tuple[Expectation, ...]:
     return found.expectations
 
 
+def columns_of(expectation: Expectation) -> frozenset[str]:
+    """The columns that an expectation speaks of."""
+    return frozenset(_columns(expectation.kwargs))
+
+
 def _columns(kwargs: Mapping[str, Any]) -> Iterator[str]:
     """Every column that an expectation speaks of, its row condition included."""
     for key, value in kwargs.items():

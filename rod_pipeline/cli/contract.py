@@ -1,116 +1,71 @@
-"""``rod contract``: hold received files against the contracts, and draft the next version.
+"""``rod contract``: which contracts there are, and how what came differs from them.
 
-Belongs here: arguments in, words out. Does not belong here: what differs (``contracts.check``), the draft
-(``contracts.draft``). No value of a file is printed, only names and counts.
+Belongs here: arguments in, words out. Does not belong here: what differs (``contracts.check``), the way to a next
+version (``drift``). No value of a file is printed, only names, counts, and the codes of closed lists that may be told.
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from rod_pipeline.cli import drift
+from rod_pipeline.cli.received import Kind, Password, PasswordFd, Received, received
 from rod_pipeline.contracts import ContractBook
+from rod_pipeline.contracts.book import draft_of
 from rod_pipeline.contracts.check import Checked, absent_kinds
 from rod_pipeline.contracts.check import check as check_files
-from rod_pipeline.contracts.draft import draft as draft_contract
-from rod_pipeline.contracts.draft import undeclared
-from rod_pipeline.contracts.model import FILE_KINDS, FileKind
+from rod_pipeline.contracts.model import Contract
+from rod_pipeline.decree import load_decree
 from rod_pipeline.settings import Settings
-from rod_pipeline.store.secrets import read_code
 
 app = typer.Typer(help="How files should look.", no_args_is_help=True)
 
-_Files = Annotated[
-    list[Path], typer.Argument(help="received files, csv or zip", exists=True, dir_okay=False, show_default=False)
-]
-_Kind = Annotated[
-    str | None, typer.Option("--as", help=f"the kind of file, when its name does not tell: {', '.join(FILE_KINDS)}")
-]
-_Password = Annotated[bool, typer.Option(help="ask for the password of the zip")]
-_PasswordFd = Annotated[int | None, typer.Option(help="read the password of the zip from this file descriptor")]
-
 
 @app.command("list")
-def list_() -> None:
-    """List the contracts in force."""
-    book = _book()
-    table = Table("file", "version", "columns", "names of the file", "dialect")
+def list_(
+    every: Annotated[bool, typer.Option("--all", help="older versions and drafts too")] = False,
+) -> None:
+    """List the contracts in force, and the marts that understand each version."""
+    settings = Settings.load()
+    book = ContractBook.load(settings.contracts, load_decree(settings.decree))
+    table = Table("file", "version", "columns", "names of the file", "dialect", "marts that understand it")
+    table.columns[0].no_wrap = True
     for kind in book.files():
-        contract = book.get(kind)
-        dialect = contract.dialect
-        marks = [dialect.encoding, repr(dialect.separator), dialect.dates.value, "/".join(dialect.booleans)]
-        table.add_row(
-            kind, str(contract.version), str(len(contract.columns)), " ".join(contract.members), " ".join(marks)
-        )
+        *older, newest = book.versions(kind)
+        for version in (*(older if every else ()), newest):
+            contract = book.get(kind, version)
+            state = "" if version == newest else " (older)"
+            table.add_row(kind, f"{version}{state}", *_about(contract, book))
+        if every and settings.contracts is not None and draft_of(settings.contracts, kind, newest + 1).is_file():
+            table.add_row(kind, f"{newest + 1} (draft)", "", "", "", "see rod contract diff")
     Console().print(table)
+
+
+def _about(contract: Contract, book: ContractBook) -> tuple[str, ...]:
+    from rod_pipeline.marts.declared import understanding
+
+    dialect = contract.dialect
+    marks = [dialect.encoding, repr(dialect.separator), dialect.dates.value, "/".join(dialect.booleans)]
+    marts = [mart if not why else f"{mart}: NOT" for mart, why in understanding(contract, book).items()]
+    return str(len(contract.columns)), " ".join(contract.members), " ".join(marks), ", ".join(marts)
 
 
 @app.command()
 def check(
-    files: _Files, kind: _Kind = None, zip_password: _Password = False, zip_password_fd: _PasswordFd = None
+    what: Received, kind: Kind = None, zip_password: Password = False, zip_password_fd: PasswordFd = None
 ) -> None:
-    """Say exactly how received files differ from their contracts. Exits with 1 when anything differs."""
-    book = _book()
-    checked = check_files(files, book, _kind(kind), _password(zip_password, zip_password_fd))
+    """Say exactly how what was received differs from its contracts. Exits with 1 when anything differs."""
+    with received(what, zip_password, zip_password_fd) as came:
+        checked = check_files(came.files, came.book, kind, came.password)
     for one in checked:
-        _tell(one, book)
-    if any(one.packed for one in checked) and (absent := absent_kinds(checked, book)):
+        _tell(one, came.book)
+    if any(one.packed for one in checked) and (absent := absent_kinds(checked, came.book)):
         typer.echo(f"The delivery lacks: {', '.join(absent)}.")
         raise typer.Exit(1)
     if any(one.differences for one in checked):
         raise typer.Exit(1)
-
-
-@app.command()
-def draft(
-    files: _Files,
-    kind: _Kind = None,
-    out: Annotated[
-        Path | None, typer.Option(help="folder for the drafts (<file>/<version>.toml); to the terminal otherwise")
-    ] = None,
-    zip_password: _Password = False,
-    zip_password_fd: _PasswordFd = None,
-) -> None:
-    """Propose the next version of a contract from what came. It never assigns a rubriek: a person does."""
-    failed = False
-    for one in check_files(files, _book(), _kind(kind), _password(zip_password, zip_password_fd)):
-        if one.observation is None:
-            typer.echo(f"{one.name}: {'; '.join(one.differences)}.", err=True)
-            failed = True
-            continue
-        contract, text = one.observation.contract, draft_contract(one.observation)
-        if out is None:
-            typer.echo(text)
-        else:
-            target = out / contract.file / f"{contract.version + 1}.toml"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                raise typer.BadParameter(f"{target} is there already: move it away first", param_hint="--out")
-            target.write_text(text, "utf-8")
-            typer.echo(f"{one.name}: {target}")
-        if count := undeclared(one.observation):
-            typer.echo(f"{one.name}: {count} columns need a rubriek or a letter of the minister.", err=True)
-    if failed:
-        raise typer.Exit(1)
-
-
-def _book() -> ContractBook:
-    return ContractBook.load(Settings.load().contracts)
-
-
-def _kind(name: str | None) -> FileKind | None:
-    for kind in FILE_KINDS:
-        if kind == name:
-            return kind
-    if name is not None:
-        raise typer.BadParameter(f"use one of {', '.join(FILE_KINDS)}", param_hint="--as")
-    return None
-
-
-def _password(ask: bool, fd: int | None) -> bytes | None:
-    return read_code(fd, "Password of the zip: ").encode() if ask or fd is not None else None
 
 
 def _tell(one: Checked, book: ContractBook) -> None:
@@ -121,3 +76,6 @@ def _tell(one: Checked, book: ContractBook) -> None:
         typer.echo(f"  - {difference}")
     for note in one.accepted:
         typer.echo(f"  (accepted: {note})")
+
+
+drift.register(app)

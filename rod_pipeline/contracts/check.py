@@ -3,12 +3,15 @@
 Belongs here: turning an observation into differences, for one file and for the files of a delivery. Does not belong
 here: looking at a file (``observe``), refusing it (``intake``), the command line (``cli.contract``).
 
-No value of a file stands in a difference; headers that no contract declares do only where they look like headers.
+No value of a file stands in a difference, but for codes of closed lists that may be told (``codes``); headers that no
+contract declares do only where they look like headers.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,6 +47,23 @@ _SETTINGS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A file as it came: under which name, and how to open it, as often as is wanted."""
+
+    name: str
+    open: Callable[[], BinaryIO]
+
+
+def on_disk(paths: Iterable[Path]) -> tuple[Source, ...]:
+    """Files on disk as sources."""
+    return tuple(Source(path.name, partial(_opened, path)) for path in paths)
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """One file: its name as it may be shown, its kind when a contract knows it, whether a zip held it,
     and what differs.
@@ -60,13 +80,13 @@ class Checked:
 
 
 def check(
-    paths: Sequence[Path], book: ContractBook, kind: FileKind | None = None, password: bytes | None = None
+    files: Iterable[Source], book: ContractBook, kind: FileKind | None = None, password: bytes | None = None
 ) -> tuple[Checked, ...]:
-    """Each csv in ``paths``, or in a zip among them, held against the newest contract of its kind.
+    """Each csv in ``files``, or in a zip among them, held against the newest contract of its kind.
 
     Its name tells the kind, unless ``kind`` is given for all. What can't be opened or read is a difference, no error.
     """
-    return tuple(one for path in paths for one in _check_path(path, book, kind, password))
+    return tuple(one for file in files for one in _check_file(file, book, kind, password))
 
 
 def absent_kinds(checked: Sequence[Checked], book: ContractBook) -> tuple[FileKind, ...]:
@@ -91,7 +111,10 @@ def accepted(seen: Observation) -> tuple[str, ...]:
 
 
 def likely_renames(seen: Observation) -> Mapping[int, Column]:
-    """For positions of undeclared columns, the missing column whose header is most alike; a guess for a person."""
+    """For positions of undeclared columns, the missing column that it may be under a new name; a guess for a person.
+
+    Either their headers are alike, or the one stands where the other stood.
+    """
     missing = {header: column for column in seen.contract.columns if (header := column.header) in seen.match.missing}
     pairs = sorted(
         (
@@ -106,24 +129,27 @@ def likely_renames(seen: Observation) -> Mapping[int, Column]:
     for ratio, at, header in pairs:
         if ratio >= _ALIKE and at not in renames and missing[header] not in renames.values():
             renames[at] = missing[header]
+    declared = seen.contract.columns
+    after: dict[Column | None, Column] = {None: declared[0], **dict(pairwise(declared))}
+    for at in seen.match.unknown:
+        left = seen.column_at(at - 1) if at > 1 else None
+        column = after.get(left) if left is not None or at == 1 else None
+        if column is not None and column in missing.values() and column not in renames.values() and at not in renames:
+            renames[at] = column
     return renames
 
 
-def _check_path(path: Path, book: ContractBook, kind: FileKind | None, password: bytes | None) -> Iterator[Checked]:
+def _check_file(file: Source, book: ContractBook, kind: FileKind | None, password: bytes | None) -> Iterator[Checked]:
     try:
-        with path.open("rb") as stream:
-            found = list(members(stream, password, name=path.name))
+        with file.open() as stream:
+            found = list(members(stream, password, name=file.name))
     except RodError as error:
-        yield Checked(shown_name(path.name), None, False, None, (f"{error.code}: {error.happened}",))
+        yield Checked(shown_name(file.name), None, False, None, (f"{error.code}: {error.happened}",))
         return
-
-    def reopen() -> BinaryIO:
-        return path.open("rb")
-
     for member in found:
         packed = member.size is not None
         # A bare csv can be opened once as a member, and is read twice here.
-        yield _check_one(member.name, packed, member.open if packed else reopen, book, kind)
+        yield _check_one(member.name, packed, member.open if packed else file.open, book, kind)
 
 
 def _check_one(
@@ -191,7 +217,9 @@ def _values(seen: Observation) -> tuple[str, ...]:
     for (name, miss), count in seen.misses.items():
         column = seen.contract.column(name)
         text = _MISSES[miss].format(type=column.type.value, values=column.values)
-        texts.append(f"column {column.header!r}: {count} of {seen.rows} {text}")
+        codes = seen.codes.get(name, ()) if miss == "values" else ()
+        told = f" ({', '.join(f'{code}: {rows}' for code, rows in codes)})" if codes else ""
+        texts.append(f"column {column.header!r}: {count} of {seen.rows} {text}{told}")
     return tuple(texts)
 
 

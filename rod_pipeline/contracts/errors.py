@@ -4,7 +4,7 @@ Belongs here: the errors of this part, so that each has its code in one place. D
 that a contract judges (``intake``, ``quality``).
 """
 
-from rod_pipeline.errors import PermanentError
+from rod_pipeline.errors import BlockedError, PermanentError
 
 
 class BadContract(PermanentError):
@@ -53,3 +53,15 @@ class NoSuchContract(BadContract):
     """No contract of this kind of file or of this version."""
 
     code = "ROD-CONTRACT-07"
+
+
+class NoDraft(BadContract):
+    """A draft is asked for that isn't there."""
+
+    code = "ROD-CONTRACT-08"
+
+
+class NotReviewed(BlockedError):
+    """A draft was to be put in force in which something is left for a person to say."""
+
+    code = "ROD-CONTRACT-09"

@@ -4,7 +4,7 @@ Belongs here: telling the dialect from the bytes and reading a file by what it i
 Does not belong here: saying what differs (``check``), proposing a contract (``draft``), refusing (``intake.reader``).
 
 A file is read twice: once to see how it begins and ends and what its bytes are, once by the reader's own records.
-Nothing of a value is kept or returned but counts.
+Nothing of a value is kept or returned but counts, and the codes of closed lists that may be told (``codes``).
 """
 
 import codecs
@@ -18,6 +18,7 @@ from typing import BinaryIO, Literal, TypeVar
 import polars as pl
 
 from rod_pipeline.contracts.book import ContractBook
+from rod_pipeline.contracts.codes import looks_like, tellable
 from rod_pipeline.contracts.model import Column, ColumnType, Contract, DateNotation, Dialect
 from rod_pipeline.errors import RodError
 from rod_pipeline.intake.identifiers import ContentScan, Finding, scan_header
@@ -37,6 +38,8 @@ _DATES = {
 Miss = Literal["empty", "type", "pattern", "values", "range"]
 _T = TypeVar("_T")
 _TEXT = "text"
+_MOST_CODES = 100
+"""A list that misses more codes than these isn't this column's list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Observation:
 
     ``dialect`` is what the file has, and what the contract says where the file does not tell. ``headers`` is empty for
     a file without header. ``misses``: how many values of which column do not fit. ``stopped``: why reading ended early.
+    ``codes``: per column with a closed list the unknown codes that may be told, each with its rows.
     """
 
     contract: Contract
@@ -57,6 +61,7 @@ class Observation:
     misses: Mapping[tuple[str, Miss], int]
     identifiers: tuple[Finding, ...]
     stopped: RodError | None
+    codes: Mapping[str, tuple[tuple[str, int], ...]]
 
     def column_at(self, position: int) -> Column | None:
         """The contract's column at a 1-based position of the file; None where it has none."""
@@ -120,6 +125,7 @@ def observe(open_file: Callable[[], BinaryIO], contract: Contract, book: Contrac
     ]
     scan, rows = ContentScan(contract), 0
     counts: Counter[tuple[str, Miss]] = Counter()
+    unknown: dict[str, Counter[str]] = {}
     tests: Mapping[tuple[str, Miss], pl.Expr] = {}
     stopped: RodError | None = None
     known = [contract.column(name) for name in names if not name.startswith("#")]
@@ -134,7 +140,11 @@ def observe(open_file: Callable[[], BinaryIO], contract: Contract, book: Contrac
                     tests = _tests(known, dialect, book)
                 rows += frame.height
                 scan.feed(frame)
-                counts.update({key: count for key, count in _count(frame, tests).items() if count})
+                missed = {key: count for key, count in _count(frame, tests).items() if count}
+                counts.update(missed)
+                for name in (name for name, miss in missed if miss == "values"):
+                    listed = book.value_list(contract.column(name).values or "").values
+                    _collect(unknown.setdefault(name, Counter()), frame.get_column(name), listed)
         except RodError as error:
             stopped = error
     return Observation(
@@ -148,6 +158,7 @@ def observe(open_file: Callable[[], BinaryIO], contract: Contract, book: Contrac
         misses=counts,
         identifiers=(*scan_header(headers, contract), *scan.findings()),
         stopped=stopped,
+        codes={name: told for name, found in unknown.items() if (told := tellable(found, counts[name, "values"]))},
     )
 
 
@@ -285,6 +296,14 @@ def _tests(columns: Sequence[Column], dialect: Dialect, book: ContractBook) -> M
             below = pl.lit(value=False) if low is None else number < low
             tests[column.name, "range"] = below | (pl.lit(value=False) if high is None else number > high)
     return tests
+
+
+def _collect(found: Counter[str], column: pl.Series, listed: Sequence[str]) -> None:
+    """Add what looks like a code of the list and isn't in it to ``found``; no more than ``_MOST_CODES`` codes."""
+    values = column.filter(column.is_not_null() & ~column.is_in(listed)).value_counts(name="rows")
+    for value, rows in values.iter_rows():
+        if looks_like(value, listed) and (value in found or len(found) < _MOST_CODES):
+            found[value] += rows
 
 
 def _count(frame: pl.DataFrame, tests: Mapping[tuple[str, Miss], pl.Expr]) -> Mapping[tuple[str, Miss], int]:

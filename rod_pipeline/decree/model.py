@@ -208,6 +208,20 @@ class Decree(_Model):
                 return rubriek
         raise KeyError(code)
 
+    def named_by(self, header: str) -> tuple[str, Rubriek] | None:
+        """DUO's name in the annex that ``header`` is, or begins with as a part that was split off does; its rubriek.
+
+        Upper or lower case doesn't count. The longest name where there are more; None where there is none.
+        """
+        plain = header.strip().casefold()
+        found = [
+            (field, rubriek)
+            for rubriek in self.rubrieken
+            for field in rubriek.duo_fields
+            if plain.startswith(field.casefold()) and not plain[len(field.casefold()) :][:1].isalnum()
+        ]
+        return max(found, key=lambda one: len(one[0]), default=None)
+
     def ambiguity(self, code: str) -> Ambiguity:
         """The ambiguity with this code; raises ``KeyError``."""
         for ambiguity in self.ambiguities:

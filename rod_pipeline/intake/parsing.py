@@ -80,7 +80,7 @@ def parse(system: System, key: DeliveryKey, file: FileKind) -> ParsedFile:
             return ParsedFile(before.rows, 0, contract, copy)
         clear(system, intake.delivery_id)
         with _refusing(system, intake), _naming(file), _member(system, intake, file) as stream:
-            table = read_table(stream, contract)
+            table = read_table(stream, contract, decree=system.decree)
             copy = system.vault.write_table(intake.delivery_id, "parsed", file, table.frame)
             report = table.finish()
         if copy.rows != report.rows:

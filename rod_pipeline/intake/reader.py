@@ -18,6 +18,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from rod_pipeline.contracts.model import Contract
+from rod_pipeline.decree import Decree
 from rod_pipeline.intake.identifiers import AGES_ON, ContentScan, refuse_identifiers, scan_header
 from rod_pipeline.intake.records import CHUNK_BYTES, RecordStream
 from rod_pipeline.intake.refusals import (
@@ -149,11 +150,13 @@ def read_table(
     row_numbers: bool = True,
     ages_on: date = AGES_ON,
     chunk_bytes: int = CHUNK_BYTES,
+    decree: Decree | None = None,
 ) -> RawTable:
     """The table in ``stream``; its header is read and judged at once, its records when the frame is consumed.
 
     ``ages_on`` is the date at which a column of dates is judged to be birth dates. Raises the ROD-FILE errors, and
-    ROD-PRIVACY for a header that names a direct identifier; before any other complaint about the header.
+    ROD-PRIVACY for a header that names a direct identifier; before any other complaint about the header. A column that
+    the contract doesn't declare but ``decree`` names waits for a person; any other is data that may not be kept.
     """
     records = RecordStream(stream, contract.dialect, chunk_bytes)
     declared = [column.name for column in contract.columns]
@@ -163,7 +166,7 @@ def read_table(
     headers = strip_prefix(records.header(), contract)
     refuse_identifiers(scan_header(headers, contract))
     match = HeaderMatch.of(headers, contract)
-    _refuse_columns(match, headers, contract)
+    _refuse_columns(match, headers, contract, decree)
     return RawTable(records, [name for name in match.names if name is not None], contract, ages_on, row_numbers)
 
 
@@ -175,7 +178,7 @@ def strip_prefix(headers: list[str], contract: Contract) -> list[str]:
     return [headers[0].removeprefix(prefix), *headers[1:]]
 
 
-def _refuse_columns(match: HeaderMatch, headers: Sequence[str], contract: Contract) -> None:
+def _refuse_columns(match: HeaderMatch, headers: Sequence[str], contract: Contract, decree: Decree | None) -> None:
     if not (match.missing or match.unknown or match.double):
         return
     if not match.looks_like_header:
@@ -192,12 +195,14 @@ def _refuse_columns(match: HeaderMatch, headers: Sequence[str], contract: Contra
     ]
     text = "; ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
     # As many new names as missing ones may be declared columns renamed, as far as anybody can tell: a person looks
-    # first. One more, and something undeclared has come for certain.
-    error = UndeclaredColumns if len(match.unknown) > len(match.missing) else WrongColumns
+    # first. One more, and something undeclared has come for certain; but for names of the annex, whole or with
+    # something behind them: what was split off a rubriek falls under the decree as well.
+    strange = [at for at in match.unknown if decree is None or decree.named_by(headers[at - 1]) is None]
+    error = UndeclaredColumns if len(strange) > len(match.missing) else WrongColumns
     raise error(
         f"The columns of {contract.file} differ from its contract (version {contract.version}): {text}.",
         ASK_DUO
         if error is UndeclaredColumns
-        else "Ask DUO what changed. If columns were renamed lawfully, draft the next version of the contract "
+        else "Ask DUO what changed. If columns were renamed or split lawfully, draft the next version of the contract "
         "(`rod contract draft`), have it reviewed, and rerun; if the delivery may not be kept, `rod refuse` erases it.",
     )

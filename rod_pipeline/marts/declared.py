@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rod_pipeline.contracts.book import ContractBook
 from rod_pipeline.contracts.model import Contract, FileKind
-from rod_pipeline.errors import BlockedError
+from rod_pipeline.errors import BlockedError, PermanentError
 from rod_pipeline.marts import studentaantallen
 
 
@@ -22,6 +22,12 @@ class NotUnderstood(BlockedError):
     """A mart was to be built from a table of a contract version that it does not understand."""
 
     code = "ROD-MART-05"
+
+
+class WronglyNamed(PermanentError):
+    """A contract names a mart that there isn't, or that can't be built from a table of that version."""
+
+    code = "ROD-MART-07"
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,34 @@ MARTS: tuple[Mart, ...] = (
 def marts_on(file: FileKind) -> tuple[Mart, ...]:
     """The marts that are built from this kind of file."""
     return tuple(mart for mart in MARTS if file in mart.contracts)
+
+
+def understanding(contract: Contract, book: ContractBook) -> Mapping[str, str]:
+    """For each mart that is built from such a file, why it doesn't understand this version; empty where it does."""
+    found = {}
+    for mart in marts_on(contract.file):
+        lacking = mart.lacks(contract, book)
+        found[mart.name] = (
+            f"uses columns that version {contract.version} lacks or has in another type: {', '.join(lacking)}"
+            if lacking
+            else ""
+            if mart.declares(contract)
+            else f"is not known to understand version {contract.version}, and will not be built from it: adapt its "
+            f'code, or name it in the contract (marts = ["{mart.name}"]) when it still counts what it should'
+        )
+    return found
+
+
+def refuse_wrongly_named(contract: Contract, book: ContractBook) -> None:
+    """Raise ``WronglyNamed`` when a contract names a mart that there isn't, or that can't be built from it."""
+    known = {mart.name: mart for mart in marts_on(contract.file)}
+    for name in contract.marts:
+        if name not in known or known[name].lacks(contract, book):
+            raise WronglyNamed(
+                f"Contract {contract.file} version {contract.version} names the mart {name}, "
+                + ("which there is not." if name not in known else "whose columns it lacks or has in another type."),
+                f"Name marts that are built from {contract.file}: {', '.join(known) or 'there are none'}.",
+            )
 
 
 def refuse_not_understood(name: str, contracts: Mapping[FileKind, Contract], book: ContractBook) -> None:
