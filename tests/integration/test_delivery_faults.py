@@ -76,7 +76,7 @@ def test_a_fault_is_refused_and_made_good(
 
     lies_in = {copy.zone for copy in live_copies(workshop, first)}
     refused_data = {error.code for error in all_errors(RefusedData)}
-    notices = [file.read_text("utf-8") for file in (workshop.home / "notices").glob(f"{key}-{first}-*.txt")]
+    notices = [file.read_text("utf-8") for file in (workshop.home / "notices").glob(f"{key}-m*.txt")]
     if why & refused_data:
         assert intake.stage == "refused"
         assert not lies_in

@@ -12,8 +12,11 @@ from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import FILE_KINDS, FileKind
 from rod_pipeline.decree import load_decree
 from rod_pipeline.deliveries import DeliveryKey
-from rod_pipeline.quality import CheckReport, draft_notice, render_docs, validate_delivery, validate_file
+from rod_pipeline.quality import CheckReport, render_docs, validate_delivery, validate_file
 from rod_pipeline.quality.checks import CheckImpossible, Missing, Present, count
+from rod_pipeline.quality.notice import as_pdf, as_text
+from tests.support.notice import letter_of
+from tests.support.pdf import text_of
 from tests.support.synthetic import LATER
 
 BOOK = ContractBook.load()
@@ -33,7 +36,8 @@ def everything(report: CheckReport) -> str:
             report.summary(),
             json.dumps(report.to_gx()),
             render_docs(report).decode(),
-            draft_notice(KEY, report, LATER),
+            as_text(letter_of(*report.broken)),
+            text_of(as_pdf(letter_of(*report.broken), LATER.now())),
             *(finding.model_dump_json() for finding in report.findings()),
         ]
     )

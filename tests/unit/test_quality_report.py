@@ -1,22 +1,12 @@
-"""What a report says: the verdict, its order, its texts, the findings for the ledger, the page and the letter."""
+"""What a report says: the verdict, its order, its texts, the findings for the ledger, and the page."""
 
 import re
-from datetime import UTC, datetime
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from rod_pipeline.decree import load_decree
-from rod_pipeline.deliveries import DeliveryKey
-from rod_pipeline.errors import RefusedData
-from rod_pipeline.quality import CheckReport, RuleResult, draft_notice, draft_refusal, render_docs, write_notice
+from rod_pipeline.quality import CheckReport, RuleResult, render_docs
 from rod_pipeline.quality.suite import Rule, Severity
-from tests.support.synthetic import At
-
-KEY = DeliveryKey.parse("2025-12")
-NOON = At(datetime(2025, 12, 3, 11, 5, tzinfo=UTC))
 
 
 def result(rule: str, severity: Severity, failed: int, rows: int = 100, **more: Any) -> RuleResult:
@@ -90,37 +80,6 @@ def test_the_page_needs_nothing_from_elsewhere_and_escapes_what_it_shows() -> No
     assert "holds &amp; &lt;stays&gt;" in page
     assert "refused" in page
     assert ">5<" in page
-
-
-def test_the_notice_is_dutch_and_names_delivery_files_rules_counts_and_moment() -> None:
-    text = draft_notice(KEY, report(result("a.rule", "blocking", 1_234, 5_000), result("b", "warning", 1)), NOON)
-    assert "levering 2025-12" in text
-    assert "3 december 2025 om 12:05 uur" in text
-    assert "regel a.rule: 1.234 van 5.000 rijen voldoet niet" in text
-    assert "De regel a.rule klopt." in text
-    assert "besluit 55352791 van 17 november 2025" in text
-    assert "De levering is niet in gebruik genomen." in text
-    assert "The rule" not in text
-
-
-def test_warnings_alone_do_not_stop_a_delivery_from_being_used() -> None:
-    text = draft_notice(KEY, report(result("b", "warning", 1)), NOON)
-    assert "De levering is in gebruik genomen." in text
-
-
-class Forbidden(RefusedData):
-    code = "ROD-PRIVACY-01"
-
-
-def test_the_notice_of_a_refusal_says_why_and_that_it_is_erased(tmp_path: Path) -> None:
-    error = Forbidden("A column looks like a direct identifier.", "Ask DUO.")
-    text = draft_refusal("2025-12", error, NOON.now(), load_decree())
-    assert "ROD-PRIVACY-01" in text
-    assert "per direct gewist" in text
-    intake: Any = SimpleNamespace(key="2025-12", delivery_id="0123456789abcdef")
-    path = write_notice(tmp_path, intake, text)
-    assert path == tmp_path / "notices" / "2025-12-0123456789abcdef-delivery.txt"
-    assert path.read_text("utf-8") == text
 
 
 @pytest.mark.parametrize("bad", ["Has Capital", "x" * 81, "", "with space"])
