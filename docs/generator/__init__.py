@@ -1,7 +1,7 @@
 """The reference pages, made from the code: ``make docs`` writes them.
 
-Belongs here: the pages of ``docs/reference`` and the generated parts of pages that people write. ``tests/docs`` fails
-when a committed page differs from what this gives.
+Belongs here: the pages of ``docs/reference`` and ``docs/runbooks``, and the generated parts of pages that people write.
+``tests/docs`` fails when a committed page differs from what this gives.
 
 A generated part of a page stands between ``<!-- generated: name -->`` and ``<!-- end -->``.
 """
@@ -14,20 +14,22 @@ from docs.generator import data, typed, wiring
 from docs.generator.errors import errors
 from docs.generator.markdown import ROOT
 from docs.generator.purge import purge
+from docs.generator.runbook import quality
 
 _MADE = "<!-- Made from the code by `make docs`. Change the code, not this page. -->\n\n"
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 PAGES: Mapping[str, Callable[[], str]] = {
-    "errors": errors,
-    "settings": typed.settings,
-    "commands": typed.commands,
-    "assets": wiring.assets,
-    "contracts": data.contracts,
-    "events": data.ledger_events,
-    "faults": data.faults,
-    "expectations": data.rules,
-    "purge": purge,
+    "reference/errors": errors,
+    "reference/settings": typed.settings,
+    "reference/commands": typed.commands,
+    "reference/assets": wiring.assets,
+    "reference/contracts": data.contracts,
+    "reference/events": data.ledger_events,
+    "reference/faults": data.faults,
+    "reference/expectations": data.rules,
+    "reference/purge": purge,
+    "runbooks/quality": quality,
 }
 PARTS: Mapping[str, Callable[[], str]] = {
     "stages": data.stages,
@@ -38,7 +40,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
 
 
 def page(name: str) -> str:
-    """The text of one page of the reference."""
+    """The text of one page, by its path in ``docs`` without ending."""
     return _MADE + PAGES[name]().rstrip() + "\n"
 
 
@@ -49,4 +51,5 @@ def with_parts(text: str) -> str:
 
 def hand_written() -> tuple[Path, ...]:
     """The pages that people write, which may have generated parts."""
-    return tuple(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name != "reference")
+    made = {ROOT / "docs" / f"{name}.md" for name in PAGES}
+    return tuple(path for path in sorted((ROOT / "docs").rglob("*.md")) if path not in made)

@@ -8,7 +8,7 @@ from docs.generator.markdown import ROOT
 
 def main() -> None:
     """Write what differs, and say what was written."""
-    wanted = {ROOT / "docs" / "reference" / f"{name}.md": page(name) for name in PAGES}
+    wanted = {ROOT / "docs" / f"{name}.md": page(name) for name in PAGES}
     wanted |= {path: with_parts(path.read_text("utf-8")) for path in hand_written()}
     for path, text in wanted.items():
         if not path.exists() or path.read_text("utf-8") != text:

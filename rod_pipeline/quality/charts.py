@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from rod_pipeline.quality.totals import SCHOOL_YEAR
+
 NOW: Final = "#1f4e79"
 BEFORE: Final = "#8db4d6"
 OLDER: Final = ("#d5dbe2", "#c0c9d3", "#aab6c3", "#94a3b3")
 MOVED: Final = "#c77700"
-_WIDTH: Final = 460
+_WIDTH: Final = 520
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def columns(title: str, groups: Sequence[str], series: Sequence[Series]) -> str:
     for number, group in enumerate(groups):
         middle = left + room * (number + 0.5)
         drawn.append(
-            f'<text class="axis" x="{middle:.1f}" y="{height - 6}" text-anchor="middle">{escape(group)}</text>'
+            f'<text class="axis" x="{middle:.1f}" y="{height - 6}" text-anchor="middle">{escape(_year(group))}</text>'
         )
         for place, one in enumerate(series):
             value, x = one.values[number], middle + (place - len(series) / 2) * wide
@@ -80,7 +82,7 @@ def columns(title: str, groups: Sequence[str], series: Sequence[Series]) -> str:
 
 def lines(title: str, described: str, bars: Sequence[Bar], *, most: float = 1.0) -> str:
     """Lying bars, one a line, over an axis from nothing to ``most`` (a share)."""
-    left, right, row, top = 190, 92, 17, 18
+    left, right, row, top = 222, 96, 17, 18
     room, height = _WIDTH - left - right, top + row * len(bars) + 4
 
     def x(value: float) -> float:
@@ -95,7 +97,7 @@ def lines(title: str, described: str, bars: Sequence[Bar], *, most: float = 1.0)
         )
     for number, bar in enumerate(bars):
         y = top + row * number
-        label = bar.label if len(bar.label) <= 28 else f"{bar.label[:27]}…"
+        label = bar.label if len(bar.label) <= 33 else f"{bar.label[:32]}…"
         drawn.append(
             f"<g><title>{escape(f'{bar.label}: {bar.words}')}</title>"
             f'<text x="{left - 6}" y="{y + 12}" text-anchor="end">{escape(label)}</text>'
@@ -133,6 +135,11 @@ def _step(most: int) -> int:
     """A round distance between lines, so that there are at most five of them above zero."""
     size = int(10 ** max(int(math.log10(most)) - 1, 0))
     return next(size * times for times in (1, 2, 5, 10, 20, 50, 100) if most / (size * times) <= 5)
+
+
+def _year(name: str) -> str:
+    """A school year as short as it is read: 2024-25."""
+    return f"{name[:5]}{name[7:]}" if SCHOOL_YEAR.fullmatch(name) else name
 
 
 def _short(count: int) -> str:

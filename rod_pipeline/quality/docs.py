@@ -105,7 +105,7 @@ def _title(name: str) -> str:
 
 
 def _file(name: str, results: list[RuleResult], only: bool) -> str:
-    held = sum(result.passed for result in results)
+    held = sum(result.passed and result.judged for result in results)
     return (
         f"<details{' open' if only else ''}><summary><strong>{escape(_title(name))}</strong> "
         f'<span class="dim">{held} of {len(results)} rules hold</span></summary>'
@@ -120,15 +120,24 @@ def _table(results: Sequence[RuleResult], *, with_file: bool) -> str:
 
 
 def _cells(result: RuleResult, *, with_file: bool) -> list[str]:
-    kind = "ok" if result.passed else result.severity
+    kind, word = _outcome(result)
     told = "" if result.passed else html.listed([*result.told(), ("Runbook", address(result.id))][1:])
     return [
-        f'<span class="{kind}">{"holds" if result.passed else result.severity}</span>',
+        f'<span class="{kind}">{word}</span>',
         *([escape(_title(result.file))] if with_file else []),
         f"{escape(result.sentence)}{told}"
         f'<br><span class="src"><code>{escape(result.id)}</code> · {escape(result.rule.source)}</span>',
         f"{result.failed:,}",
         f"{result.rows:,} {result.unit}",
-        percent(result.share),
+        percent(result.share) if result.judged else "",
         escape(", ".join(result.rubrieken)),
     ]
+
+
+def _outcome(result: RuleResult) -> tuple[str, str]:
+    """The class and the word for how a rule came out."""
+    if not result.judged:
+        return "dim", "not judged"
+    if result.passed:
+        return "ok", "holds"
+    return (result.severity, result.severity) if result.waived is None else ("warning", "waived")

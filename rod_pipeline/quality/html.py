@@ -27,7 +27,8 @@ font-variant-numeric:tabular-nums;white-space:nowrap}code{font-size:.85em;overfl
 .ok{color:var(--ok)}.warning{color:var(--warn)}.blocking{color:var(--bad)}.verdict{color:#fff}
 dl{margin:.4rem 0;display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem}dt{font-weight:600}dd{margin:0}
 details{border-bottom:1px solid var(--line);padding:.25rem 0}summary{cursor:pointer;padding:.35rem 0}
-svg{display:block;max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}
+th.n{white-space:normal}svg{display:block;width:100%;height:auto}
+svg text{font:11.5px system-ui,sans-serif;fill:var(--ink)}
 svg .axis{fill:var(--dim)}svg .grid{stroke:var(--line)}
 .facts{display:flex;flex-wrap:wrap;gap:.6rem;margin:1rem 0;padding:0;list-style:none}
 .facts li{flex:1 1 10rem;border:1px solid var(--line);border-radius:.4rem;padding:.5rem .8rem}

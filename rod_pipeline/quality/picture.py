@@ -267,7 +267,7 @@ def _missing(now: Seen, before: Seen | None) -> str:
     if before is not None:
         entries.append((charts.MOVED, f"the same, {CLEAR:.0%} of the rows or more from what it was"))
         entries.append(("mark", f"share in {before.key}"))
-    drawn = [_missing_of(file, now, before) for file in _files(now)]
+    drawn = [_missing_of(file, now, before) for file in _files(now) if file != TECHNICAL]
     return f'{charts.key(entries)}<div class="pair">{"".join(drawn)}</div>'
 
 
