@@ -128,6 +128,8 @@ def _leerweg(rng: np.random.Generator, cohort: int, level: Ints, adult: Bools) -
     for code, share_of_code in rates.OTHER_LEERWEGEN.items():
         if code == rates.BOL_DT and cohort > 2021:  # bol deeltijd ended on 31 July 2023
             continue
+        if code == rates.ODT and cohort < 2020:  # overig onderwijs in deeltijd exists since 2019
+            continue
         leerweg = np.where((u >= low) & (u < low + share_of_code), code, leerweg)
         low += share_of_code
     return leerweg

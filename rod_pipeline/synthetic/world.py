@@ -245,8 +245,8 @@ def make_world(seed: int) -> World:
     pc4 = np.sort(_distinct(rng, 4_000, 9_000)) + 1_000
     pc4_gemeente = np.sort(rng.integers(0, len(gemeenten), 4_000))
     wealth = rng.normal(0, 0.28, 4_000)
-    ses = np.clip(np.stack([wealth, *(wealth / 3 + rng.normal(0, 0.05, (3, 4_000)))], axis=1), -0.9, 0.9)
-    ses[:, 0] = np.clip(ses[:, 1:].sum(1), -0.9, 0.9)
+    parts = np.clip(wealth / 3 + rng.normal(0, 0.05, (3, 4_000)), -0.3, 0.3)
+    ses = np.stack([parts.sum(0), *parts], axis=1)
     schools = _brins(rng, 640 + 36 + count)
     return World(
         brin=schools[:count],
