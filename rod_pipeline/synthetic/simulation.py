@@ -253,6 +253,8 @@ def _continue(rng: np.random.Generator, world: World, c: Careers, y: int, rows: 
     c.reason[movers, y] = 7
     c.institution[movers, y + 1] = other
     c.start[movers, y + 1] = summer + 1 + rng.integers(0, 45, len(movers))
+    if c.cohort + y + 1 > 2022:
+        c.leerweg[movers, y + 1] = np.where(c.leerweg[movers, y] == rates.BOL_DT, rates.BOL, c.leerweg[movers, y])
 
 
 def _move(
