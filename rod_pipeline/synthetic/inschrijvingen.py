@@ -138,13 +138,16 @@ def _second(known: Known, year: int, y: int) -> _Rows:
     end = np.minimum(np.minimum(c.end[person, y], c.second_diploma[person, y]), day(year + 1, 7, 31)).astype(np.int64)
     end = np.where(end > known.extracted, NEVER, end)
     earned = known.second_diploma[person, y] < NEVER
+    leerweg = known.leerweg[person, y].astype(np.int64)
+    if year > 2022:  # a second enrolment is new each year, and bol deeltijd ended on 31 July 2023
+        leerweg = np.where(leerweg == rates.BOL_DT, rates.BOL, leerweg)
     return _Rows(
         person=person,
         year=np.full(len(person), year),
         y=np.full(len(person), y),
         programme=known.second_programme[person, y].astype(np.int64),
         institution=c.second_institution[person, y].astype(np.int64),
-        leerweg=known.leerweg[person, y].astype(np.int64),
+        leerweg=leerweg,
         start=start,
         period=start,
         planned=np.full(len(person), day(year + 1, 7, 31)),
