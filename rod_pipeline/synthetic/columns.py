@@ -101,7 +101,7 @@ def technical(moment: Moment, year: Ints) -> dict[str, pl.Series]:
         "schooljaar": school_years(year),
         "peildatum": dates(days(year, 10, 1)),
         "prikdatum": pl.repeat(moment.prikdatum, count, dtype=pl.Date, eager=True),
-        "status": repeat(moment.status, count),
+        "status": codes(("D", moment.status), (year >= moment.current).astype(np.int64)),
     }
 
 

@@ -32,7 +32,10 @@ _EARLIER_YEARS = 5
 
 @dataclass(frozen=True)
 class Moment:
-    """What a delivery key means for the data: ``current`` is the youngest school year with a 1 October in the past."""
+    """What a delivery key means for the data: ``current`` is the youngest school year with a 1 October in the past.
+
+    ``status`` is that of the current school year; the ones before it were final already.
+    """
 
     key: DeliveryKey
     prikdatum: date
@@ -42,6 +45,10 @@ class Moment:
     @property
     def peildatum(self) -> date:
         return date(self.current, 10, 1)
+
+    def status_of(self, year: int) -> str:
+        """The status of a school year in this delivery: once it was final, it stays so."""
+        return self.status if year >= self.current else "D"
 
     def school_years(self, file: FileKind) -> tuple[int, ...]:
         """The school years of a file, ascending; for ``mbo_hbo`` the years in which people left mbo."""

@@ -97,7 +97,7 @@ class Totals:
                 "schooljaar": pl.Series([key[1] for key in keys], dtype=pl.String),
                 "peildatum": pl.Series([date(int(key[1][:4]), 10, 1) for key in keys], dtype=pl.Date),
                 "prikdatum": pl.repeat(moment.prikdatum, count, dtype=pl.Date, eager=True),
-                "status": pl.repeat(moment.status, count, dtype=pl.String, eager=True),
+                "status": pl.Series([moment.status_of(int(key[1][:4])) for key in keys], dtype=pl.String),
                 "uitsplitsing": pl.Series([key[2] for key in keys], dtype=pl.String),
                 "waarde": pl.Series([key[3] for key in keys], dtype=pl.String),
                 "aantal": pl.Series([self._counts[key] for key in keys], dtype=pl.Int64),
