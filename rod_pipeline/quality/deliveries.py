@@ -10,7 +10,7 @@ rows before it was stored. A school year is *over* at a delivery when its prikda
 Tables are opened one file at a time, and every frame that is collected is a sum over all students.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -27,6 +27,8 @@ from rod_pipeline.quality.tables import MASK, Tables, bit, mask_of, school_year
 
 _TOTALS: FileKind = "technisch"
 _TOLD = ("bestand", "schooljaar", "status", "prikdatum", "uitsplitsing", "aantal")
+_TELLS_OF: Mapping[FileKind, int] = {"doorstroom": 2}
+"""Of how many school years a row tells, where it isn't one: doorstroom has the diploma of the next one too."""
 DATA_FILES: tuple[FileKind, ...] = ("inschrijvingen", "diplomas", "doorstroom", "mbo_hbo")
 
 
@@ -119,8 +121,9 @@ def _years_kept(now: pl.DataFrame, before: pl.DataFrame, key: DeliveryKey, decre
     return RuleResult.counted(rules.YEARS_KEPT, "delivery", rows=wanted.height, failed=lost.height, unit="school years")
 
 
-def _over(prikdatum: pl.Expr) -> pl.Expr:
-    return prikdatum >= (pl.col("year") + 1) * 10_000 + 1001
+def _over(prikdatum: pl.Expr, years: int = 1) -> pl.Expr:
+    """Whether a school year, and so many in all from it on, were over at the prikdatum."""
+    return prikdatum >= (pl.col("year") + years) * 10_000 + 1001
 
 
 def _row_counts(now: pl.DataFrame, before: pl.DataFrame) -> Iterator[RuleResult]:
@@ -184,8 +187,9 @@ def _facts(now: pl.DataFrame, before: pl.DataFrame, file: FileKind, years: Seque
 def _drift(
     file: FileKind, tables: Tables, old: Tables, told: tuple[pl.DataFrame, pl.DataFrame], before: str
 ) -> list[Drift]:
-    """Drift between the newest school years that were over in each delivery, so that like is held against like."""
-    newest = [one.filter(_over(pl.col("prikdatum")), file=file)["year"].max() for one in told]
+    """Drift between the newest school years of which all was known in each delivery, so that like meets like."""
+    over = _over(pl.col("prikdatum"), _TELLS_OF.get(file, 1))
+    newest = [one.filter(over, file=file)["year"].max() for one in told]
     if not all(isinstance(year, int) for year in newest):
         return []
     this, that = (school_year(year) for year in newest if isinstance(year, int))
