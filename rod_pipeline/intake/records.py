@@ -22,6 +22,7 @@ import numpy.typing as npt
 import polars as pl
 
 from rod_pipeline.contracts.model import Dialect
+from rod_pipeline.intake import bits
 from rod_pipeline.intake.refusals import (
     ASK_DUO,
     BadQuoting,
@@ -44,16 +45,15 @@ MAX_VALUE_BYTES = 64 * 2**10
 
 _BOM = b"\xef\xbb\xbf"
 _LF, _CR = 10, 13
-_BLOCK_BYTES = 2**18
 
 
 @dataclass(slots=True)
 class _Chunk:
-    """Whole records. ``ends`` are the positions of their line feeds; ``inside`` is 1 where a byte is quoted."""
+    """Whole records. ``ends`` are the positions of their line feeds; ``quoted``: there are quotes among them."""
 
     data: bytes
-    ends: npt.NDArray[np.int64]
-    inside: npt.NDArray[np.uint8] | None
+    ends: bits.Positions
+    quoted: bool
     number: int
 
     @property
@@ -61,8 +61,9 @@ class _Chunk:
         return np.frombuffer(self.data, np.uint8)
 
     @property
-    def starts(self) -> npt.NDArray[np.int64]:
-        return np.concatenate((np.zeros(1, np.int64), self.ends[:-1] + 1))
+    def lengths(self) -> bits.Positions:
+        """Bytes in each record, its line feed excluded."""
+        return np.diff(self.ends, prepend=-1) - 1
 
     def where(self, position: int) -> str:
         """Which record holds the byte at ``position``, in words."""
@@ -71,10 +72,9 @@ class _Chunk:
     def split(self, count: int) -> "tuple[_Chunk, _Chunk]":
         """The first ``count`` records, and the rest."""
         cut = int(self.ends[count - 1]) + 1 if count else 0
-        inside = (None, None) if self.inside is None else (self.inside[:cut], self.inside[cut:])
         return (
-            _Chunk(self.data[:cut], self.ends[:count], inside[0], self.number),
-            _Chunk(self.data[cut:], self.ends[count:] - cut, inside[1], self.number + count),
+            _Chunk(self.data[:cut], self.ends[:count], self.quoted, self.number),
+            _Chunk(self.data[cut:], self.ends[count:] - cut, self.quoted, self.number + count),
         )
 
 
@@ -189,12 +189,14 @@ class RecordStream:
         return taken
 
     def _layout(self, buffer: bytes) -> _Chunk:
-        raw = np.frombuffer(buffer, np.uint8)
-        quote = self.dialect.quote.encode()
+        raw, quote = np.frombuffer(buffer, np.uint8), self.dialect.quote.encode()
         if not quote or quote not in buffer:
-            return _Chunk(buffer, np.flatnonzero(raw == _LF), None, self._number)
-        inside = np.bitwise_xor.accumulate((raw == quote[0]).view(np.uint8))
-        return _Chunk(buffer, np.flatnonzero((raw == _LF) & (inside == 0)), inside, self._number)
+            return _Chunk(buffer, np.flatnonzero(raw == _LF), False, self._number)
+        return _Chunk(buffer, bits.positions(bits.marks(raw, _LF) & ~self._inside(raw)), True, self._number)
+
+    def _inside(self, raw: npt.NDArray[np.uint8]) -> bits.Words:
+        """The bytes within quotes, of a chunk that begins with a record."""
+        return bits.within(bits.marks(raw, ord(self.dialect.quote)))
 
     def _refuse_endless(self, chunk: _Chunk) -> None:
         """Refuse when what follows the last record end of ``chunk`` can't become a record any more."""
@@ -202,7 +204,7 @@ class RecordStream:
         if not (self._ended and unended) and unended <= MAX_RECORD_BYTES:
             return
         where = _name(chunk.number + len(chunk.ends))
-        if chunk.inside is not None and chunk.inside[-1]:
+        if chunk.quoted and chunk.data.count(self.dialect.quote.encode()) % 2:
             raise BadQuoting(f"A quote that stands in {where} is not closed.", ASK_DUO)
         raise TooLong(f"{where.capitalize()} is longer than {MAX_RECORD_BYTES} bytes.", ASK_DUO)
 
@@ -219,14 +221,13 @@ class RecordStream:
 
     def _check_bytes(self, chunk: _Chunk) -> None:
         """Bytes that no dialect allows, blank or endless records, line ends, quotes, encoding."""
-        data, raw, ends, starts = chunk.data, chunk.bytes, chunk.ends, chunk.starts
+        data, raw, ends, lengths = chunk.data, chunk.bytes, chunk.ends, chunk.lengths
         if (position := data.find(b"\0")) >= 0:
             raise HasNulBytes(f"A NUL byte stands in {chunk.where(position)}.", ASK_DUO)
-        if chunk.inside is not None:
+        if chunk.quoted:
             self._check_quotes(chunk)
-        lengths = ends - starts
         if lengths.min() <= 1:
-            blank = (lengths == 0) | ((lengths == 1) & (raw[starts] == _CR))
+            blank = (lengths == 0) | ((lengths == 1) & (raw[ends - 1] == _CR))
             if blank.any():
                 raise BlankRecord(
                     f"{_name(chunk.number + int(blank.argmax())).capitalize()} is a blank line "
@@ -237,7 +238,7 @@ class RecordStream:
             where = _name(chunk.number + int(lengths.argmax())).capitalize()
             raise TooLong(f"{where} is longer than {MAX_RECORD_BYTES} bytes.", ASK_DUO)
         crlf = int(np.count_nonzero(raw[ends - 1] == _CR))
-        if data.count(b"\r") != crlf:
+        if np.count_nonzero(raw == _CR) != crlf:
             self._check_carriage_returns(chunk)
         self.crlf_ends += crlf
         self.lf_ends += len(ends) - crlf
@@ -247,9 +248,12 @@ class RecordStream:
     def _check_quotes(self, chunk: _Chunk) -> None:
         raw, quote, separator = chunk.bytes, ord(self.dialect.quote), ord(self.dialect.separator)
         at = np.flatnonzero(raw == quote)
-        before_open = np.where(at[0::2] > 0, raw[at[0::2] - 1], _LF)
-        bad_open = at[0::2][~np.isin(before_open, (separator, _LF, quote))]
-        bad_close = at[1::2][~np.isin(raw[at[1::2] + 1], (separator, _LF, _CR, quote))]
+        around = np.zeros(256, np.bool_)
+        around[[separator, _LF, quote]] = True
+        # Before the first byte stands the end of a record, as at the end of the chunk.
+        bad_open = at[0::2][~around[raw[at[0::2] - 1]]]
+        around[_CR] = True
+        bad_close = at[1::2][~around[raw[at[1::2] + 1]]]
         if bad := [int(positions[0]) for positions in (bad_open, bad_close) if len(positions)]:
             raise BadQuoting(
                 f"A quote in {chunk.where(min(bad))} stands inside a value; inside a quoted value it must be doubled.",
@@ -260,8 +264,8 @@ class RecordStream:
         raw = chunk.bytes
         at = np.flatnonzero(raw == _CR)
         lone = at[raw[at + 1] != _LF]
-        if chunk.inside is not None:
-            lone = lone[chunk.inside[lone] == 0]
+        if chunk.quoted:
+            lone = lone[~bits.has(self._inside(raw), lone)]
         if len(lone):
             raise LoneCarriageReturn(
                 f"A carriage return without line feed stands in {chunk.where(int(lone[0]))}.", ASK_DUO
@@ -286,11 +290,14 @@ class RecordStream:
             )
 
     def _check_columns(self, chunk: _Chunk, wanted: int) -> None:
-        if self._has_columns(chunk, wanted):
-            return
-        at = np.concatenate(list(self._separator_blocks(chunk)))
-        counts = np.diff(np.searchsorted(at, chunk.ends), prepend=0) + 1
+        raw = chunk.bytes
+        separators = bits.marks(raw, ord(self.dialect.separator))
+        if chunk.quoted:
+            separators &= ~self._inside(raw)
+        counts = np.diff(bits.before(separators, chunk.ends), prepend=0) + 1
         wrong = counts != wanted
+        if not wrong.any():
+            return
         first = int(wrong.argmax())
         where = _name(chunk.number + first).capitalize()
         last = self._ended and not self.final_newline and not self._rest and first == len(counts) - 1
@@ -300,30 +307,6 @@ class RecordStream:
             f"({int(wrong.sum())} such records in this part of the file).{cause}",
             ASK_DUO,
         )
-
-    def _has_columns(self, chunk: _Chunk, wanted: int) -> bool:
-        """Whether each record has ``wanted - 1`` separators: so many in all, and its first and last lie within it."""
-        each, seen = wanted - 1, 0
-        firsts, lasts = [], []
-        for at in self._separator_blocks(chunk):
-            if each:
-                firsts.append(at[-seen % each :: each])
-                lasts.append(at[(each - 1 - seen) % each :: each])
-            seen += len(at)
-        if seen != each * len(chunk.ends):
-            return False
-        if not each:
-            return True
-        return bool((np.concatenate(firsts) >= chunk.starts).all() and (np.concatenate(lasts) < chunk.ends).all())
-
-    def _separator_blocks(self, chunk: _Chunk) -> Iterator[npt.NDArray[np.int64]]:
-        """Positions of the separators outside quotes, in pieces that fit the processor's cache."""
-        raw, separator = chunk.bytes, ord(self.dialect.separator)
-        for start in range(0, len(raw), _BLOCK_BYTES):
-            block = raw[start : start + _BLOCK_BYTES] == separator
-            if chunk.inside is not None:
-                block &= chunk.inside[start : start + _BLOCK_BYTES] == 0
-            yield np.flatnonzero(block) + start
 
     # -- parsing -----------------------------------------------------------------------------------------------------
 
@@ -363,11 +346,11 @@ class RecordStream:
             raise RowsLost(
                 f"Of {wanted} records from {_name(chunk.number)} on, the parser returned {frame.height}.", ASK_DUO
             )
-        if int((chunk.ends - chunk.starts).max()) > MAX_VALUE_BYTES:
+        if int(chunk.lengths.max()) > MAX_VALUE_BYTES:
             longest = frame.select(pl.max_horizontal(pl.all().str.len_bytes().fill_null(0))).to_series()
             if int(longest.max() or 0) > MAX_VALUE_BYTES:  # type: ignore[arg-type]
                 where = _name(chunk.number + int(longest.arg_max() or 0)).capitalize()
                 raise TooLong(f"{where} holds a value of more than {MAX_VALUE_BYTES} bytes.", ASK_DUO)
-        if chunk.inside is not None and self.dialect.quote.encode() * 2 in data:
+        if chunk.quoted and self.dialect.quote.encode() * 2 in data:
             frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
         return frame
