@@ -82,7 +82,7 @@ def columns(title: str, groups: Sequence[str], series: Sequence[Series]) -> str:
 
 def lines(title: str, described: str, bars: Sequence[Bar], *, most: float = 1.0) -> str:
     """Lying bars, one a line, over an axis from nothing to ``most`` (a share)."""
-    left, right, row, top = 222, 96, 17, 18
+    left, right, row, top = 222, 112, 17, 18
     room, height = _WIDTH - left - right, top + row * len(bars) + 4
 
     def x(value: float) -> float:

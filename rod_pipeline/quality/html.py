@@ -23,7 +23,7 @@ table{border-collapse:collapse;width:100%;margin:.5rem 0}th,td{text-align:left;v
 border-bottom:1px solid var(--line)}th{background:var(--soft);font-weight:600}td.n,th.n{text-align:right;
 font-variant-numeric:tabular-nums;white-space:nowrap}code{font-size:.85em;overflow-wrap:anywhere}
 .src{font-size:.85em;color:var(--dim)}
-.rule{min-width:18rem}.s{font-weight:600;white-space:nowrap}
+.y{white-space:nowrap}.rule{min-width:18rem}.s{font-weight:600;white-space:nowrap}
 .ok{color:var(--ok)}.warning{color:var(--warn)}.blocking{color:var(--bad)}.verdict{color:#fff}
 dl{margin:.4rem 0;display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem}dt{font-weight:600}dd{margin:0}
 details{border-bottom:1px solid var(--line);padding:.25rem 0}summary{cursor:pointer;padding:.35rem 0}

@@ -12,6 +12,8 @@ from rod_pipeline.quality.changes import Change, Drift
 from rod_pipeline.quality.profile import Part
 
 _MOST_BARS = 20
+_LEAST = 0.005
+"""What moved less than this, and not further than is usual, isn't drawn."""
 _MOST_COLUMNS = 6
 _STATUS = {"V": "provisional", "D": "final"}
 
@@ -32,11 +34,13 @@ def moved(together: Part | None) -> str:
 
 
 def _drift(drifts: Sequence[Drift]) -> str:
-    most = max(max(drift.distance, drift.allowed) for drift in drifts)
+    most = max(drift.distance for drift in drifts)
     scale = next(top for top in (0.05, 0.1, 0.2, 0.5, 1.0) if most <= top or top == 1.0)
     drawn = []
     for file in dict.fromkeys(drift.file for drift in drifts):
-        own = sorted((drift for drift in drifts if drift.file == file), key=lambda drift: -drift.distance)
+        all_of_file = [drift for drift in drifts if drift.file == file]
+        own = [drift for drift in all_of_file if drift.far or drift.distance >= _LEAST]
+        own.sort(key=lambda drift: (not drift.far, -drift.distance))
         bars = [
             charts.Bar(
                 drift.column,
@@ -47,10 +51,10 @@ def _drift(drifts: Sequence[Drift]) -> str:
             )
             for drift in own[:_MOST_BARS]
         ]
-        less = len(own) - len(bars)
-        years = f"{own[0].schooljaar} beside {own[0].schooljaar_before} of {own[0].before}"
-        note = f"{years}.{f' {less} columns that moved less are not drawn.' if less else ''}"
-        chart = charts.lines(f"How far the columns of {file} moved", note, bars, most=scale)
+        one, less = all_of_file[0], len(all_of_file) - len(bars)
+        years = f"{one.schooljaar} beside {one.schooljaar_before} of {one.before}"
+        note = f"{years}.{f' {less} columns that moved less, or not at all, are not drawn.' if less else ''}"
+        chart = charts.lines(f"How far the columns of {file} moved", note, bars, most=scale) if bars else ""
         drawn.append(
             f'<figure><figcaption>{escape(file)}</figcaption><p class="dim">{escape(note)}</p>{chart}</figure>'
         )
@@ -67,7 +71,7 @@ def _drift(drifts: Sequence[Drift]) -> str:
 def _changes(changes: Sequence[Change]) -> str:
     head = [
         ("", "file"),
-        ("", "school year"),
+        ("y", "school year"),
         ("", "status"),
         ("n", "rows before"),
         ("n", "rows now"),

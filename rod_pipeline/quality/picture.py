@@ -24,6 +24,7 @@ TOGETHER = "delivery"
 CLEAR = 0.01
 """From this change on, in the share of rows without a value, a column is marked."""
 _MOST_CELLS = 25
+_MOST_BROKEN = 10
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _facts(now: Seen, before: Seen | None) -> str:
     if now.together is not None:
         differ = sum(not total.agrees for total in now.together.totals)
         facts.append(
-            (str(differ), f"of {len(now.together.totals)} control totals differ", "blocking" if differ else "")
+            (str(differ), f"of {len(now.together.totals):,} control totals differ", "blocking" if differ else "")
         )
     if before is not None:
         jumped = sum(_jumped(now.profile(file), before.profile(file)) for file in _files(now))
@@ -185,7 +186,14 @@ def _rules(now: Seen) -> str:
         (html.links([(name, "all files together" if name == TOGETHER else name)]), list(part.rules))
         for name, part in now.parts.items()
     ]
-    return f'<div class="pair">{_tally_table("layer", layers)}{_tally_table("report", files)}</div>'
+    broken = [one for part in now.parts.values() for one in part.broken]
+    first = sorted(broken, key=lambda one: one[0] != "blocking")[:_MOST_BROKEN]
+    listed = "".join(f'<li><span class="s {kind}">{kind}</span> {escape(says)}</li>' for kind, says in first)
+    more = f"<p>And {len(broken) - len(first)} more, in the reports.</p>" if len(broken) > len(first) else ""
+    return (
+        f"{f'<ul>{listed}</ul>{more}' if listed else ''}"
+        f'<div class="pair">{_tally_table("layer", layers)}{_tally_table("report", files)}</div>'
+    )
 
 
 def _tally_table(what: str, lines: Iterable[tuple[str, Sequence[Tally]]]) -> str:
@@ -227,7 +235,7 @@ def _totals(now: Seen) -> str:
 
 def _total_table(totals: Sequence[Total], *, breakdown: bool = True) -> str:
     by = [("", "by"), ("", "value")] if breakdown else []
-    head = [("", "file"), ("", "school year"), *by, ("n", "stated"), ("n", "counted"), ("n", "difference")]
+    head = [("", "file"), ("y", "school year"), *by, ("n", "stated"), ("n", "counted"), ("n", "difference")]
     lines = []
     for total in totals:
         kind = "ok" if total.agrees else "s blocking"

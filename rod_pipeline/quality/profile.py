@@ -52,7 +52,8 @@ class Tally(_Model):
 class Part(_Model):
     """What the picture needs of one part of a delivery: a kind of file, or the files together.
 
-    ``copies``: the parsed tables that it rests on; it speaks of the delivery only while those are in force.
+    ``copies``: the parsed tables that it rests on; it speaks of the delivery only while those are in force. ``broken``:
+    each broken rule in a line, worst first.
     """
 
     v: Literal[1] = 1
@@ -60,6 +61,7 @@ class Part(_Model):
     copies: tuple[str, ...]
     passed: bool
     rules: tuple[Tally, ...]
+    broken: tuple[tuple[Severity, str], ...] = ()
     profile: FileProfile | None = None
     totals: tuple[Total, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -73,6 +75,7 @@ class Part(_Model):
             copies=tuple(copies),
             passed=report.passed,
             rules=_tallied(report),
+            broken=tuple((result.severity, result.said()) for result in report.broken),
             profile=profile,
             totals=report.totals,
             changes=report.changes,

@@ -52,16 +52,17 @@ FAMILIES: Mapping[Layer, Family] = {
         "DUO has answered what the combination means, and the next delivery or the changed rule shows none.",
     ),
     "table": Family(
-        "All rows of a file together: keys that are unique, counts that are plausible.",
-        "Compare the volumes and school years in the picture of the delivery with those of the one before. Twice as "
-        "many rows: a file that was put together twice. Few rows: an extraction that broke off.",
+        "All rows of a file together: keys that are unique, one main enrolment, counts that are what DUO states.",
+        "Look at the control totals in the picture: one value that differs is a late correction, a whole file that "
+        "differs is another extraction. Compare volumes with the delivery before: twice as many rows is a file put "
+        "together twice, few rows an extraction that broke off.",
         "Don't remove duplicates: which of two rows holds is for DUO to say.",
         "The file comes anew, with the number of rows that its control totals state.",
     ),
     "files": Family(
-        "Files of one delivery held against each other, its moment and the decree: dates, status, control totals.",
-        "Look at the control totals in the picture: one value that differs is a late correction, a whole file that "
-        "differs is another extraction.",
+        "Files of one delivery held against each other, its moment and the decree: dates, status, diplomas.",
+        "Look which two files disagree, and in which school year. All of a year: files of two extractions, or of two "
+        "deliveries. A small part: a definition that the files apply differently.",
         "Don't mix files of two deliveries, and don't announce one file again alone: a delivery is one extraction.",
         "A complete new set passes as a whole.",
     ),
