@@ -27,7 +27,7 @@ from rod_pipeline.quality.history import Earlier
 from rod_pipeline.quality.rekenregels import recomputed
 from rod_pipeline.quality.report import CheckReport, RuleResult
 from rod_pipeline.quality.suite import Rule
-from rod_pipeline.quality.tables import Tables
+from rod_pipeline.quality.tables import Tables, bit, where, years_in
 from rod_pipeline.quality.totals import TECHNICAL, Total, beside, comparable, stated, tellable
 from rod_pipeline.quality.values import date_key, latest, present
 
@@ -215,28 +215,38 @@ def _totals(
 
 
 def _main_enrolments(tables: Tables) -> Iterator[RuleResult]:
-    domains = (
-        (rules.MAIN_AT_INSTITUTION, ["sectornummer", "schooljaar", "instellingscode"], "hoofdinschrijving_instelling"),
-        (rules.MAIN_IN_MBO, ["sectornummer", "schooljaar"], "hoofdinschrijving_mbo"),
-    )
-    columns = ("peildatum", "datum_inschrijving", "datum_uitschrijving_werkelijk")
-    for rule, domain, flag in domains:
-        if not tables.has("inschrijvingen", *domain, flag, *columns):
-            yield RuleResult.unjudged(rule, "inschrijvingen", "students")
-            continue
-        frame, dialect = tables.frames["inschrijvingen"], tables.contracts["inschrijvingen"].dialect
-        at, begin = (date_key(pl.col(name), dialect.dates) for name in ("peildatum", "datum_inschrijving"))
-        end = latest(date_key(pl.col("datum_uitschrijving_werkelijk"), dialect.dates))
-        enrolled = (begin <= at) & (present(pl.col("datum_uitschrijving_werkelijk")).is_null() | (end >= at))
-        counts = (
-            frame.filter(enrolled)
-            .group_by(domain)
-            .agg((pl.col(flag) == dialect.booleans[0]).any().alias("has_main"))
-            .select(pl.len().alias("students"), (~pl.col("has_main").fill_null(False)).sum().alias("without"))
-            .collect(engine="streaming")
+    """Students who are enrolled on the peildatum, at an institution and at all, and those without a main enrolment."""
+    judged = (rules.MAIN_AT_INSTITUTION, rules.MAIN_IN_MBO)
+    keys, flags = ("sectornummer", "instellingscode"), ("hoofdinschrijving_instelling", "hoofdinschrijving_mbo")
+    dates = ("peildatum", "datum_inschrijving", "datum_uitschrijving_werkelijk")
+    if not tables.has("inschrijvingen", "schooljaar", *keys, *flags, *dates):
+        yield from (RuleResult.unjudged(rule, "inschrijvingen", "students") for rule in judged)
+        return
+    frame, dialect = tables.frames["inschrijvingen"], tables.contracts["inschrijvingen"].dialect
+    at, begin, end = (date_key(pl.col(name), dialect.dates) for name in dates)
+    enrolled = (begin <= at) & (present(pl.col("datum_uitschrijving_werkelijk")).is_null() | (latest(end) >= at))
+    year, (here, anywhere) = bit(pl.col("schooljaar")), (pl.col(flag) == dialect.booleans[0] for flag in flags)
+    row = (
+        frame.filter(enrolled)
+        .select(*keys, year.alias("year"), where(here, year).alias("here"), where(anywhere, year).alias("anywhere"))
+        .group_by(keys)
+        .agg(pl.col("year", "here", "anywhere").bitwise_or())
+        .with_columns(
+            pl.col("year").bitwise_count_ones().alias("rows"),
+            (pl.col("year") & ~pl.col("here")).bitwise_count_ones().alias("without"),
         )
-        students, without = counts.row(0)
-        yield RuleResult.counted(rule, "inschrijvingen", rows=int(students), failed=int(without or 0), unit="students")
+        .group_by("sectornummer")
+        .agg(pl.col("rows", "without").sum(), pl.col("year", "anywhere").bitwise_or())
+        .select(
+            pl.col("rows", "without").cast(pl.Int64).sum(),
+            years_in(pl.col("year")).alias("all rows"),
+            years_in(pl.col("year") & ~pl.col("anywhere")).alias("all without"),
+        )
+        .collect(engine="streaming")
+        .row(0)
+    )
+    for rule, (rows, without) in zip(judged, (row[:2], row[2:]), strict=True):
+        yield RuleResult.counted(rule, "inschrijvingen", rows=int(rows), failed=int(without), unit="students")
 
 
 def _funded(tables: Tables) -> Iterator[RuleResult]:
