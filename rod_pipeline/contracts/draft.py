@@ -75,7 +75,7 @@ def _lines(seen: Observation, decree: Decree) -> Iterator[str]:
     names = {column.name for column in (*kept, *renames.values())}
     yield f"# Draft from a received file of {seen.rows} rows, held against version {old.version}. Review every line."
     if seen.match.unknown:
-        yield f'# {len(seen.match.unknown)} of its columns are not declared: look for rubriek = "".'
+        yield f"# {len(seen.match.unknown)} of its columns are not declared: look for each rubriek that is empty."
     if seen.stopped is not None:
         yield f"# The file could not be read to its end ({seen.stopped.code}): mend that first."
     for header in seen.match.missing:

@@ -131,7 +131,7 @@ def test_a_draft_never_assigns_a_rubriek(tmp_path: Path, book: ContractBook) -> 
     seen = checked(paths, book)["inschrijvingen"].observation
     assert seen is not None
     text = draft(seen, DECREE)
-    assert 'look for rubriek = ""' in text
+    assert "1 of its columns are not declared" in text
     (new,) = [one for one in tomllib.loads(text)["column"] if not one.get("rubriek") and not one.get("technical")]
     assert new == {"name": "verzuimdagen", "header": "Verzuimdagen", "rubriek": "", "type": "code"}
     (path,) = [path for path in paths if "inschrijvingen" in path.name]
