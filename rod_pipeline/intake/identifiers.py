@@ -32,6 +32,7 @@ AGES_ON = date(2025, 10, 1)
 and hardly an enrolment or diploma that the annex covers is ten years old."""
 _AGES = (10, 80)
 
+_LOOK_ROWS = 50_000
 _SAMPLE_ROWS = 512
 _ENOUGH_FILLED = 64
 _MEMORY = 100_000
@@ -138,11 +139,11 @@ class _Tally:
 
 
 class ContentScan:
-    """Looks at each chunk of a file for columns that hold direct identifiers.
+    """Looks through a file, fed frame by frame, for columns that hold direct identifiers.
 
-    Of each chunk and column, about 512 rows evenly spread are looked at, and all filled ones of a sparse column, so
-    that a column is found wherever it begins and however little of it is filled. Rules are about distinct values, and
-    for dates about rows. Costs a few per cent of reading.
+    Of every 50,000 rows or so and each column, about 512 rows evenly spread are looked at, and all filled ones of a
+    sparse column, so that a column is found wherever it begins and however little of it is filled. Rules are about
+    distinct values, and for dates about rows. Costs a few per cent of reading.
     """
 
     def __init__(self, contract: Contract, *, on: date = AGES_ON) -> None:
@@ -150,9 +151,26 @@ class ContentScan:
         self._born_before = date(on.year - _AGES[0], on.month, 1)
         self._opaque = {column.name for column in contract.columns if column.type is ColumnType.PSEUDONYM}
         self._tallies: dict[str, _Tally] = {}
+        self._waiting: list[pl.DataFrame] = []
 
     def feed(self, frame: pl.DataFrame) -> None:
-        """Look at a chunk: columns of String; others are passed over."""
+        """Take the next rows: columns of String; others are passed over. All frames have the same columns."""
+        self._waiting.append(frame)
+        if sum(waiting.height for waiting in self._waiting) >= _LOOK_ROWS:
+            self._look()
+
+    def findings(self) -> tuple[Finding, ...]:
+        """The columns that hold direct identifiers, as far as was fed."""
+        self._look()
+        return tuple(
+            Finding(name, kind, share) for name, tally in self._tallies.items() for kind, share in _judge(tally)
+        )
+
+    def _look(self) -> None:
+        if not self._waiting:
+            return
+        frame = pl.concat(self._waiting, rechunk=False)
+        self._waiting = []
         step = max(frame.height // _SAMPLE_ROWS, 1)
         for series, sample in zip(frame.iter_columns(), frame.gather_every(step).iter_columns(), strict=True):
             filled = series.len() - series.null_count()
@@ -163,12 +181,6 @@ class ContentScan:
             name = series.name
             counts = sample.value_counts(name="count")
             self._note(name, dict(zip(counts.to_series(0).to_list(), counts.to_series(1).to_list(), strict=True)))
-
-    def findings(self) -> tuple[Finding, ...]:
-        """The columns that hold direct identifiers, as far as was fed."""
-        return tuple(
-            Finding(name, kind, share) for name, tally in self._tallies.items() for kind, share in _judge(tally)
-        )
 
     def _note(self, column: str, values: dict[str | None, int]) -> None:
         tally = self._tallies.setdefault(column, _Tally())
