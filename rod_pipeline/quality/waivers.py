@@ -11,7 +11,7 @@ waiver has ended. What may not be kept (``RefusedData``) is no finding: it is er
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from rod_pipeline.errors import BlockedError, PermanentError
 from rod_pipeline.ledger.events import Checked, Validated
 from rod_pipeline.ledger.findings import WaiverState, unexcused, waiver_for
 from rod_pipeline.ledger.quality import Finding, Reason, Waived, WaiverWithdrawn
+from rod_pipeline.quality.delivery_rules import FUNDED, IN_SCOPE
 
 if TYPE_CHECKING:
     from rod_pipeline.ledger.state import IntakeState
@@ -28,10 +29,20 @@ if TYPE_CHECKING:
     from rod_pipeline.system import System
 
 
+_ONLY: Mapping[str, tuple[Reason, ...]] = {IN_SCOPE.id: (), FUNDED.id: ("duo_confirmed",)}
+"""Rules that guard the bounds of the decree, and the only reasons for which they can be waived."""
+
+
 class NothingToWaive(PermanentError):
     """A waiver was asked for what isn't a blocking finding of the delivery."""
 
     code = "ROD-WAIVER-01"
+
+
+class NotOursToWaive(PermanentError):
+    """A waiver was asked for what the decree doesn't leave to us."""
+
+    code = "ROD-WAIVER-03"
 
 
 class WaiverEnded(BlockedError):
@@ -46,7 +57,7 @@ def waive(
     """Accept the finding of ``rule`` in the current intake of a delivery before ``until``; ``file`` when two have it.
 
     Takes effect when the delivery is validated again. Raises ``UnknownDelivery``, ``DeliveryIsGone``,
-    ``NothingToWaive``, or ``IllegalEvent`` when it would have ended already.
+    ``NothingToWaive``, ``NotOursToWaive``, or ``IllegalEvent`` when it would have ended already.
     """
     intake = system.intake(key)
     blocking = [finding for finding in intake.findings if finding.severity == "blocking"]
@@ -56,6 +67,12 @@ def waive(
         raise NothingToWaive(
             f"No single blocking finding of {key} is meant. Blocking findings: {found}.",
             "Give rule and file (--file) as the report of the delivery names them. What was refused can't be waived.",
+        )
+    if reason not in (allowed := _ONLY.get(rule, (reason,))):
+        raise NotOursToWaive(
+            f"Rule {rule} guards what the decree allows us to have; "
+            + (f"it is waived only for: {', '.join(allowed)}." if allowed else "nobody here can waive it."),
+            "Ask DUO; refuse the delivery (`rod refuse`) when it holds what the decree doesn't allow.",
         )
     waived = Waived(
         waiver_id=new_id(),
