@@ -27,12 +27,18 @@ from great_expectations.core.expectation_validation_result import ExpectationSui
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
-from great_expectations.expectations.expectation import ColumnMapExpectation
+from great_expectations.expectations.expectation import ColumnMapExpectation, ColumnPairMapExpectation
 from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
     column_condition_partial,
 )
 from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
     ColumnMapMetricProvider,
+)
+from great_expectations.expectations.metrics.map_metric_provider.column_pair_condition_partial import (
+    column_pair_condition_partial,
+)
+from great_expectations.expectations.metrics.map_metric_provider.column_pair_map_metric_provider import (
+    ColumnPairMapMetricProvider,
 )
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
@@ -105,31 +111,45 @@ class TextDatasource(PandasDatasource):
     type: Literal["rod_text"] = "rod_text"  # type: ignore[assignment]
 
 
-class ColumnValuesReadAsDeclared(ColumnMapMetricProvider):
-    """Registers the metric of the expectation below; the engine answers it, so the body is never reached."""
+def _registered(metric: str, *value_keys: str) -> str:
+    """Make a metric about one column known to Great Expectations; the engine answers it, so no body is ever reached."""
 
-    condition_metric_name = "column_values.read_as_declared"
+    class Provider(ColumnMapMetricProvider):
+        condition_metric_name = metric
+        condition_value_keys = value_keys
 
-    @column_condition_partial(engine=TextEngine)
-    def _pandas(cls, column: object, **_: object) -> object:
+        @column_condition_partial(engine=TextEngine)
+        def _pandas(cls, column: object, **_: object) -> object:
+            raise NotImplementedError
+
+    return metric
+
+
+class PairsGoTogether(ColumnPairMapMetricProvider):
+    """Great Expectations' own metric about pairs (``in_set``, 1.24.1) loses the row condition; this one keeps it."""
+
+    condition_metric_name = "column_pair_values.go_together"
+    condition_value_keys = ("value_pairs_set",)
+
+    @column_pair_condition_partial(engine=TextEngine)  # type: ignore[untyped-decorator]
+    def _pandas(cls, column_A: object, column_B: object, **_: object) -> object:
         raise NotImplementedError
+
+
+class ExpectColumnPairValuesToGoTogether(ColumnPairMapExpectation):
+    """The values of two columns are one of the pairs in ``value_pairs_set``, where both have a value."""
+
+    value_pairs_set: Sequence[Sequence[str]]
+    ignore_row_if: Literal["either_value_is_missing"] = "either_value_is_missing"
+
+    map_metric = PairsGoTogether.condition_metric_name
+    success_keys = ("value_pairs_set", "ignore_row_if", "mostly")
 
 
 class ExpectColumnValuesToReadAsDeclared(ColumnMapExpectation):
     """Each value reads as the type that the contract declares for its column, in the contract's notation."""
 
-    map_metric = "column_values.read_as_declared"
-
-
-class ColumnValuesValidInYear(ColumnMapMetricProvider):
-    """Registers the metric of the expectation below; the engine answers it, so the body is never reached."""
-
-    condition_metric_name = "column_values.valid_in_year"
-    condition_value_keys = ("year_column", "valid")
-
-    @column_condition_partial(engine=TextEngine)
-    def _pandas(cls, column: object, **_: object) -> object:
-        raise NotImplementedError
+    map_metric = _registered("column_values.read_as_declared")
 
 
 class ExpectColumnValuesValidInYear(ColumnMapExpectation):
@@ -142,19 +162,8 @@ class ExpectColumnValuesValidInYear(ColumnMapExpectation):
     year_column: str
     valid: Mapping[str, Sequence[int | None]]
 
-    map_metric = "column_values.valid_in_year"
+    map_metric = _registered("column_values.valid_in_year", "year_column", "valid")
     success_keys = ("year_column", "valid", "mostly")
-
-
-class ColumnValuesApart(ColumnMapMetricProvider):
-    """Registers the metric of the expectation below; the engine answers it, so the body is never reached."""
-
-    condition_metric_name = "column_values.apart"
-    condition_value_keys = ("others", "min_value", "max_value")
-
-    @column_condition_partial(engine=TextEngine)
-    def _pandas(cls, column: object, **_: object) -> object:
-        raise NotImplementedError
 
 
 class ExpectColumnLessOthersToBeBetween(ColumnMapExpectation):
@@ -164,19 +173,8 @@ class ExpectColumnLessOthersToBeBetween(ColumnMapExpectation):
     min_value: float | None = None
     max_value: float | None = None
 
-    map_metric = "column_values.apart"
+    map_metric = _registered("column_values.apart", "others", "min_value", "max_value")
     success_keys = ("others", "min_value", "max_value", "mostly")
-
-
-class ColumnValuesInSeason(ColumnMapMetricProvider):
-    """Registers the metric of the expectation below; the engine answers it, so the body is never reached."""
-
-    condition_metric_name = "column_values.in_season"
-    condition_value_keys = ("year_column", "first", "last")
-
-    @column_condition_partial(engine=TextEngine)
-    def _pandas(cls, column: object, **_: object) -> object:
-        raise NotImplementedError
 
 
 class ExpectColumnDatesInSeason(ColumnMapExpectation):
@@ -190,19 +188,8 @@ class ExpectColumnDatesInSeason(ColumnMapExpectation):
     first: str | None = None
     last: str | None = None
 
-    map_metric = "column_values.in_season"
+    map_metric = _registered("column_values.in_season", "year_column", "first", "last")
     success_keys = ("year_column", "first", "last", "mostly")
-
-
-class ColumnValuesAgreeWithin(ColumnMapMetricProvider):
-    """Registers the metric of the expectation below; the engine answers it, so the body is never reached."""
-
-    condition_metric_name = "column_values.agree_within"
-    condition_value_keys = ("within",)
-
-    @column_condition_partial(engine=TextEngine)
-    def _pandas(cls, column: object, **_: object) -> object:
-        raise NotImplementedError
 
 
 class ExpectColumnValuesToAgreeWithin(ColumnMapExpectation):
@@ -210,7 +197,7 @@ class ExpectColumnValuesToAgreeWithin(ColumnMapExpectation):
 
     within: Sequence[str]
 
-    map_metric = "column_values.agree_within"
+    map_metric = _registered("column_values.agree_within", "within")
     success_keys = ("within", "mostly")
 
 
@@ -338,7 +325,7 @@ _COUNTED: dict[str, Callable[[dict[str, Any], dict[str, Any], Condition | None],
         d["column_A"], d["column_B"], bool(v.get("or_equal")), where
     ),
     "column_pair_values.equal.unexpected_count": lambda d, _, where: ask.Unequal(d["column_A"], d["column_B"], where),
-    "column_pair_values.in_set.unexpected_count": lambda d, v, where: ask.PairNotIn(
+    "column_pair_values.go_together.unexpected_count": lambda d, v, where: ask.PairNotIn(
         d["column_A"], d["column_B"], tuple((one, other) for one, other in v["value_pairs_set"]), where
     ),
     "column_values.valid_in_year.unexpected_count": _valid_in_year,

@@ -177,11 +177,12 @@ SUITE = Suite(
         ),
         expectation(
             "a.pairs",
-            "expect_column_pair_values_to_be_in_set",
+            "expect_column_pair_values_to_go_together",
             column_A="vlag",
             column_B="code",
             value_pairs_set=[["J", "ABC"], ["N", "M"]],
             ignore_row_if="either_value_is_missing",
+            row_condition={"type": "nullity", "column": {"name": "ander"}, "is_null": False},
         ),
         expectation(
             "a.year",
@@ -218,7 +219,7 @@ IN_OUR_TERMS: dict[str, ask.Check] = {
     ),
     "a.order": ask.NotAfter("einde", "begin"),
     "a.equal": ask.Unequal("code", "ander"),
-    "a.pairs": ask.PairNotIn("vlag", "code", (("J", "ABC"), ("N", "M"))),
+    "a.pairs": ask.PairNotIn("vlag", "code", (("J", "ABC"), ("N", "M")), ask.Present("ander")),
     "a.year": ask.NotValidInYear("code", "begin", (("ABC", 2019, 2020), ("M", 0, 2019), ("1", 2020, 9999))),
     "a.apart": ask.Apart("cijfer", ("getal",), None, 3),
     "a.season": ask.OutsideSeason("einde", "ander", 801, 10_731),

@@ -65,7 +65,7 @@ def expectation(rule: str, kind: str, severity: Severity = "blocking", **kwargs:
 
 def naive(rows: Sequence[Row], of: Contract, check: ask.Check) -> int:
     """How many rows a check finds, one row at a time."""
-    considered = [row for row in rows if _holds(row, of, check.where)]
+    considered = [row for row in rows if holds(row, of, check.where)]
     match check:
         case ask.Rows():
             return len(considered)
@@ -152,14 +152,15 @@ def _season(year: int, bound: int) -> tuple[int, int, int]:
     return year + bound // 10_000, bound % 10_000 // 100, bound % 100
 
 
-def _holds(row: Row, of: Contract, condition: ask.Condition | None) -> bool:
+def holds(row: Row, of: Contract, condition: ask.Condition | None) -> bool:
+    """Whether a row meets a condition, by the naive reading."""
     match condition:
         case None:
             return True
         case ask.Every(parts):
-            return all(_holds(row, of, part) for part in parts)
+            return all(holds(row, of, part) for part in parts)
         case ask.Some(parts):
-            return any(_holds(row, of, part) for part in parts)
+            return any(holds(row, of, part) for part in parts)
         case ask.Present(name, expected):
             return bool(row[name]) == expected
         case ask.Compare(name, "==" | "IN", values):
@@ -170,6 +171,8 @@ def _holds(row: Row, of: Contract, condition: ask.Condition | None) -> bool:
             value = read(row[name], of.column(name), of.dialect) if row[name] else None
             if value is None:
                 return False
+            if of.column(name).type is ColumnType.DATE:
+                value = value[0] * 10_000 + value[1] * 100 + value[2]
             return {"<": value < bound, "<=": value <= bound, ">": value > bound, ">=": value >= bound}[operator]
     raise AssertionError(condition)
 

@@ -20,7 +20,7 @@ KEY = "2025-12"
 
 
 @cache
-def clean(seed: int = 1, scale: float = 0.002, key: str = KEY) -> Mapping[FileKind, pl.DataFrame]:
+def clean(seed: int = 1, scale: float = 0.001, key: str = KEY) -> Mapping[FileKind, pl.DataFrame]:
     """A synthetic delivery without fault, as text under technical names."""
     return tables(zipped(key, Population(seed=seed, scale=scale), BOOK), BOOK)
 
@@ -40,7 +40,12 @@ def as_check(expectation: Expectation) -> ask.Check:
     """The question that the engine asks for an expectation about rows."""
     metric = f"{get_expectation_impl(expectation.type).map_metric}.unexpected_count"
     kwargs = dict(expectation.kwargs)
-    return engine._COUNTED[metric](kwargs, kwargs, engine._condition(kwargs.get("row_condition")))
+    return engine._COUNTED[metric](kwargs, kwargs, condition_of(expectation))
+
+
+def condition_of(expectation: Expectation) -> ask.Condition | None:
+    """Which rows a rule looks at."""
+    return engine._condition(expectation.kwargs.get("row_condition"))
 
 
 def count(kind: FileKind, frame: pl.DataFrame) -> dict[str, int]:
