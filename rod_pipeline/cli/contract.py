@@ -27,11 +27,11 @@ app = typer.Typer(help="How files should look.", no_args_is_help=True)
 def list_(
     every: Annotated[bool, typer.Option("--all", help="older versions and drafts too")] = False,
 ) -> None:
-    """List the contracts in force, and the marts that understand each version."""
+    """List the contracts in force, and which marts understand each version."""
     settings = Settings.load()
     book = ContractBook.load(settings.contracts, load_decree(settings.decree))
-    table = Table("file", "version", "columns", "names of the file", "dialect", "marts that understand it")
-    table.columns[0].no_wrap = True
+    table = Table("file", "version", "columns", "names of the file", "dialect", "marts")
+    table.columns[0].no_wrap = table.columns[-1].no_wrap = True
     for kind in book.files():
         *older, newest = book.versions(kind)
         for version in (*(older if every else ()), newest):
@@ -48,8 +48,8 @@ def _about(contract: Contract, book: ContractBook) -> tuple[str, ...]:
 
     dialect = contract.dialect
     marks = [dialect.encoding, repr(dialect.separator), dialect.dates.value, "/".join(dialect.booleans)]
-    marts = [mart if not why else f"{mart}: NOT" for mart, why in understanding(contract, book).items()]
-    return str(len(contract.columns)), " ".join(contract.members), " ".join(marks), ", ".join(marts)
+    marts = [f"NOT {mart}" if why else mart for mart, why in understanding(contract, book).items()]
+    return str(len(contract.columns)), " ".join(contract.members), " ".join(marks), "\n".join(marts)
 
 
 @app.command()
