@@ -45,7 +45,8 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from rod_pipeline.contracts.model import Contract
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.quality import checks as ask
-from rod_pipeline.quality.checks import Check, Condition, count
+from rod_pipeline.quality.checks import Check, Condition
+from rod_pipeline.quality.counting import count
 from rod_pipeline.quality.suite import Suite
 
 PROVED_ON = ("1.24.1",)

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from rod_pipeline.contracts.model import FILE_KINDS, FileKind
-from rod_pipeline.quality import Suite, validate_file
-from rod_pipeline.quality import checks as ask
+from rod_pipeline.quality import Suite, counting, validate_file
 from tests.support.planting import PLANTERS, plant
 from tests.support.quality import naive
 from tests.support.rules import BOOK, as_check, clean, count, expectations, is_about_rows
@@ -28,9 +27,9 @@ def test_every_type_of_expectation_in_the_suites_has_a_way_to_break_it() -> None
 def test_a_planted_breach_is_counted_exactly(kind: FileKind, rule: str) -> None:
     expectation, contract, frame = expectations(kind)[rule], BOOK.get(kind), clean()[kind]
     check = as_check(expectation)
-    before = ask.count(frame.lazy(), contract, [check])[check]
+    before = counting.count(frame.lazy(), contract, [check])[check]
     spoilt = plant(frame, contract, expectation, range(PLANTED))
-    found = ask.count(spoilt.lazy(), contract, [check])[check]
+    found = counting.count(spoilt.lazy(), contract, [check])[check]
     if "mostly" in expectation.kwargs:  # some rows break it in a clean file too
         assert found == naive(spoilt.to_dicts(), contract, check) > before
     else:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rod_pipeline.contracts.model import Contract, DateNotation
 from rod_pipeline.quality import checks as ask
+from rod_pipeline.quality import counting
 from rod_pipeline.quality.suite import Suite
 from tests.support.quality import NAMES, Row, contract, expectation, frame, naive
 
@@ -98,7 +99,7 @@ def test_every_check_counts_what_a_naive_reading_counts(
 ) -> None:
     of = contract(**dialect)
     checks = _checks(None, where)
-    assert ask.count(frame(rows), of, checks) == {check: naive(rows, of, check) for check in checks}
+    assert counting.count(frame(rows), of, checks) == {check: naive(rows, of, check) for check in checks}
 
 
 @pytest.mark.parametrize("notation", list(DateNotation))
@@ -113,10 +114,10 @@ def test_dates_on_every_edge_of_the_calendar_and_every_pair_of_them(notation: Da
     of = contract(dates=notation)
     single: list[Row] = [dict.fromkeys(NAMES) | {"begin": day} for day in days]
     for row in single:
-        assert ask.count(frame([row]), of, [check := ask.Unreadable("begin")])[check] == naive([row], of, check)
+        assert counting.count(frame([row]), of, [check := ask.Unreadable("begin")])[check] == naive([row], of, check)
     pairs = [dict.fromkeys(NAMES) | {"begin": one, "einde": other} for one in days[::3] for other in days]
     for check in (ask.NotAfter("einde", "begin"), ask.NotAfter("einde", "begin", or_equal=False)):
-        assert ask.count(frame(pairs), of, [check])[check] == naive(pairs, of, check)
+        assert counting.count(frame(pairs), of, [check])[check] == naive(pairs, of, check)
 
 
 SUITE = Suite(
@@ -246,4 +247,4 @@ def test_great_expectations_reports_what_a_naive_reading_counts(rows: list[Row],
 @pytest.mark.parametrize("rows", [[], [dict.fromkeys(NAMES)], [dict.fromkeys(NAMES, "")] * 3])
 def test_tables_without_any_value(rows: list[Row]) -> None:
     of, checks = contract(), _checks(None, *CONDITIONS)
-    assert ask.count(frame(rows), of, checks) == {check: naive(rows, of, check) for check in checks}
+    assert counting.count(frame(rows), of, checks) == {check: naive(rows, of, check) for check in checks}

@@ -10,7 +10,7 @@ from expectations import suite_for
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import FileKind
 from rod_pipeline.quality import checks as ask
-from rod_pipeline.quality import engine
+from rod_pipeline.quality import counting, engine
 from rod_pipeline.quality.suite import Expectation
 from rod_pipeline.synthetic.population import Population
 from tests.support.synthetic import tables, zipped
@@ -51,5 +51,5 @@ def condition_of(expectation: Expectation) -> ask.Condition | None:
 def count(kind: FileKind, frame: pl.DataFrame) -> dict[str, int]:
     """How many rows break each rule about rows."""
     asked = {rule: as_check(each) for rule, each in expectations(kind).items() if is_about_rows(each)}
-    found = ask.count(frame.lazy(), BOOK.get(kind), asked.values())
+    found = counting.count(frame.lazy(), BOOK.get(kind), asked.values())
     return {rule: found[check] for rule, check in asked.items()}

@@ -1,0 +1,245 @@
+"""Counting the rows that break a rule, in few vectorised passes over a lossless table of text.
+
+Belongs here: answering many checks at once with counts alone. Does not belong here: what may be asked (``checks``), the
+expression of a check (``breaking``), which rows they are (``detail``).
+
+A check about one column is asked of that column's *distinct values* and weighted by how often each occurs: a regular
+expression runs a few thousand times, not millions. Parquet is columnar, so a column is read once, alone, in bounded
+memory. So are checks that look a pair of columns up in a list. What spans columns otherwise, or a column whose values
+hardly repeat, is answered in one streaming pass over the rows; what it has to read or match there is looked up among
+the distinct values. Rows that have a key in common are sought among the hashes of all keys first: what is left is
+compared as text, so that the answer rests on no hash. No value of the data leaves this module, in an answer or in an
+error.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import reduce
+from operator import xor
+from typing import TypeVar
+
+import numpy as np
+import polars as pl
+
+from rod_pipeline.contracts.model import Column, ColumnType, Contract
+from rod_pipeline.quality.breaking import Reading, column_of, impossible
+from rod_pipeline.quality.checks import (
+    Check,
+    Compare,
+    Condition,
+    Deviating,
+    NotMatching,
+    NotValidInYear,
+    OneColumn,
+    Outside,
+    PairNotIn,
+    Repeated,
+    Rows,
+    Unreadable,
+    columns_of,
+)
+
+_T = TypeVar("_T", bound=Check | Compare)
+_LookedUp = PairNotIn | NotValidInYear
+_ROWS = "__rows"
+_AT_ONCE = 12
+
+
+def count(frame: pl.LazyFrame, contract: Contract, checks: Iterable[Check]) -> Mapping[Check, int]:
+    """How many rows of ``frame`` each check finds.
+
+    ``frame`` holds the contract's columns as String under their technical names, one row per record. Raises
+    ``CheckImpossible``, which quotes rules and never data.
+    """
+    table = Table(frame, contract)
+    distinct: dict[tuple[str, ...], list[Check]] = defaultdict(list)
+    by_row: list[Check] = []
+    repeated: list[Repeated] = []
+    deviating: dict[tuple[tuple[str, ...], Condition | None], list[Deviating]] = defaultdict(list)
+    asked_for = dict.fromkeys(checks)
+    for check in asked_for:
+        if isinstance(check, Repeated):
+            repeated.append(check)
+        elif isinstance(check, Deviating):
+            deviating[check.within, check.where].append(check)
+        elif check == Rows():
+            continue
+        elif isinstance(check, OneColumn | _LookedUp) and table.is_told_by_values(check):
+            distinct[tuple(sorted(columns_of(check)))].append(check)
+        else:
+            by_row.append(check)
+    answers: dict[Check, int] = {}
+    with told_without_data(contract):
+        if Rows() in asked_for:
+            answers[Rows()] = table.rows()
+        for names, asked in distinct.items():
+            answers |= table.over_distinct(names, asked)
+        answers |= table.over_rows(by_row)
+        for check in repeated:
+            answers[check] = table.repeated(check)
+        for alike in deviating.values():
+            answers |= table.beside_most(alike)
+    return answers
+
+
+@contextmanager
+def told_without_data(contract: Contract) -> Iterator[None]:
+    """Errors of Polars as ``CheckImpossible``: their own text may quote a value, so the kind alone is told."""
+    try:
+        yield
+    except pl.exceptions.ColumnNotFoundError:
+        raise impossible(contract, "names a column that the table does not have") from None
+    except pl.exceptions.PolarsError:
+        raise impossible(contract, "could not be computed") from None
+
+
+class Table:
+    """A table of text and what was already learnt about it."""
+
+    def __init__(self, frame: pl.LazyFrame, contract: Contract) -> None:
+        self.frame = frame
+        self.contract = contract
+        self._distinct: dict[tuple[str, ...], pl.DataFrame] = {}
+
+    def repeats(self, name: str) -> bool:
+        """Whether distinct values are few beside rows; pseudonyms hardly repeat, so grouping them saves nothing."""
+        return column_of(self.contract, name).type is not ColumnType.PSEUDONYM
+
+    def is_told_by_values(self, check: OneColumn | _LookedUp) -> bool:
+        """Whether distinct values, or pairs of them, are all that a check needs."""
+        return check.where is None and all(map(self.repeats, columns_of(check)))
+
+    def distinct(self, *names: str) -> pl.DataFrame:
+        """The distinct values of columns, together, with how often each occurs (``__rows``)."""
+        if names not in self._distinct:
+            grouped = self.frame.group_by(names).agg(pl.len().cast(pl.Int64).alias(_ROWS))
+            self._distinct[names] = grouped.collect(engine="streaming")
+        return self._distinct[names]
+
+    def over_distinct(self, names: tuple[str, ...], checks: list[Check]) -> dict[Check, int]:
+        """Checks about the same columns, asked of their distinct values."""
+        read = Reading(self.contract)
+        weighed = [
+            (read.breaks(check).fill_null(False).cast(pl.Int64) * pl.col(_ROWS)).sum().alias(str(at))
+            for at, check in enumerate(checks)
+        ]
+        values = read.prepared(self.distinct(*names).lazy(), pl.col(_ROWS))
+        return _answers(checks, values.select(weighed).collect())
+
+    def over_rows(self, checks: list[Check]) -> dict[Check, int]:
+        """Checks about any columns, asked of every row; in passes over few columns each, which bounds memory."""
+        answers: dict[Check, int] = {}
+        for some in _by_columns(checks):
+            read = LookingUp(self)
+            sums = [read.finds(check).sum().alias(str(at)) for at, check in enumerate(some)]
+            answers |= _answers(some, read.prepared(self.frame).select(sums).collect(engine="streaming"))
+        return answers
+
+    def rows(self) -> int:
+        """How many rows there are."""
+        return int(self.frame.select(pl.len()).collect(engine="streaming").item())
+
+    def repeated(self, check: Repeated) -> int:
+        """Rows that share their key with another one: those whose hash is not unique, compared as text."""
+        read = LookingUp(self)
+        keys = [read.text(name) for name in check.columns]
+        considered = read.holds(check.where) & pl.any_horizontal(key.is_not_null() for key in keys)
+        hashed = reduce(xor, (key.hash(seed) for seed, key in enumerate(keys)))
+        table = read.prepared(self.frame).filter(considered).with_columns(hashed.alias("__hash"))
+        hashes = np.sort(table.select("__hash").collect(engine="streaming")["__hash"].to_numpy())
+        twice = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        if not len(twice):
+            return 0
+        groups = (
+            table.filter(pl.col("__hash").is_in(pl.Series(twice).implode()))
+            .group_by(check.columns)
+            .agg(pl.len().alias(_ROWS))
+            .filter(pl.col(_ROWS) > 1)
+            .select(pl.col(_ROWS).sum())
+        )
+        return int(groups.collect(engine="streaming").item() or 0)
+
+    def beside_most(self, checks: list[Deviating]) -> dict[Check, int]:
+        """Checks with the same ``within`` and condition: one pass over the rows, to the few combinations there are."""
+        within = list(checks[0].within)
+        names = list(dict.fromkeys([*within, *(check.column for check in checks)]))
+        read = LookingUp(self)
+        considered = read.holds(checks[0].where) & pl.all_horizontal(read.text(name).is_not_null() for name in within)
+        for name in names:
+            read.text(name)
+        found = (
+            read.prepared(self.frame)
+            .filter(considered)
+            .group_by(names)
+            .agg(pl.len().cast(pl.Int64).alias(_ROWS))
+            .collect(engine="streaming")
+        )
+        answers: dict[Check, int] = {}
+        for check in checks:
+            each = found.drop_nulls(check.column).group_by(*within, check.column).agg(pl.col(_ROWS).sum())
+            beside = each.group_by(within).agg(pl.col(_ROWS).sum() - pl.col(_ROWS).max())
+            answers[check] = int(beside[_ROWS].sum())
+        return answers
+
+
+class LookingUp(Reading):
+    """Checks over rows, with what has to be read or matched looked up among the distinct values of a column."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table.contract)
+        self._table = table
+
+    def finds(self, check: Check) -> pl.Expr:
+        """Whether a row is one that the check counts: true or false, never null."""
+        if isinstance(check, Rows):
+            return self.holds(check.where)
+        return (self.breaks(check) & self.holds(check.where)).fill_null(False)
+
+    def breaks(self, check: Check) -> pl.Expr:
+        if isinstance(check, Unreadable | NotMatching | Outside) and self._table.repeats(check.column):
+            return self._one_of(check.column, check, Reading.breaks)
+        return super().breaks(check)
+
+    def compares(self, condition: Compare) -> pl.Expr:
+        if condition.operator in ("<", "<=", ">", ">=") and self._table.repeats(condition.column):
+            return self._one_of(condition.column, condition, Reading.compares)
+        return super().compares(condition)
+
+    def _one_of(self, name: str, asked: _T, expression: Callable[[Reading, _T], pl.Expr]) -> pl.Expr:
+        """Whether the text is one of those for which the expression is true."""
+        read = Reading(self.contract)
+        true = expression(read, asked)
+        found = read.prepared(self._table.distinct(name).lazy()).filter(true).select(name).collect()[name]
+        return self._share(1, asked, self.text(name).is_in(found.implode()))
+
+    def _key(self, column: Column, at_latest: bool) -> pl.Expr:
+        return self._looked_up(column, super()._key(column, at_latest))
+
+    def _year(self, column: Column) -> pl.Expr:
+        return self._looked_up(column, super()._year(column))
+
+    def _looked_up(self, column: Column, read: pl.Expr) -> pl.Expr:
+        if not self._table.repeats(column.name):
+            return read
+        known = self._table.distinct(column.name).select(pl.col(column.name), read.alias("__read")).drop_nulls()
+        values, found = known[column.name], known["__read"]
+        return pl.col(column.name).replace_strict(values, found, default=None, return_dtype=found.dtype)
+
+
+def _by_columns(checks: Iterable[Check]) -> Iterator[list[Check]]:
+    """Checks that look at the same columns together, about ``_AT_ONCE`` columns at a time."""
+    some: list[Check] = []
+    names: set[str] = set()
+    for check in sorted(checks, key=lambda one: sorted(columns_of(one))):
+        if some and len(names | set(columns_of(check))) > _AT_ONCE:
+            yield some
+            some, names = [], set()
+        some.append(check)
+        names |= set(columns_of(check))
+    if some:
+        yield some
+
+
+def _answers(checks: list[Check], totals: pl.DataFrame) -> dict[Check, int]:
+    return {check: int(total or 0) for check, total in zip(checks, totals.row(0), strict=True)}
