@@ -3,16 +3,18 @@
 Belongs here: the measures, in bounded memory. Does not belong here: which tables are compared and what is too much
 (``deliveries``).
 
-Two tables are joined by numbers, never by values: every row becomes a number for its key and one for its contents, 64
-bits with a seed of the process. Equal rows have equal numbers; that two different ones among ten million rows have so
-too happens once in some hundred thousand runs. Between two passes the numbers of changed rows are held, nothing else.
+Two tables are joined by numbers, never by values: every row becomes a number for its key and one for its contents. Each
+is a sum over columns of the value's hash times an odd number of the column's own, 64 bits, drawn anew in each process;
+without a factor, two columns that change alike would cancel out. Equal rows have equal numbers; that two different ones
+among ten million have so too happens once in some hundred thousand runs. Between two passes the numbers of changed rows
+are held, nothing else.
 """
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from math import pi, sqrt
-from operator import xor
+from operator import add
 
 import polars as pl
 
@@ -24,9 +26,10 @@ from rod_pipeline.quality.values import present
 
 _NOT_COMPARED = ("prikdatum", "status", "peildatum")
 """Technical columns that say when a row was extracted, not what it holds."""
-_AT_ONCE = 500_000
-"""Changed rows of which columns are compared in one pass."""
+_COLUMNS_AT_ONCE, _ROWS_AT_ONCE = 16, 500_000
+"""Columns that are compared in one pass, and changed rows of which it is told in which: so much memory is meant for."""
 _SEED = secrets.randbits(62)
+_FACTORS = tuple(secrets.randbits(64) | 1 for _ in range(256))
 
 
 def changes_between(file: FileKind, new: Tables, old: Tables, facts: pl.DataFrame, before: str) -> list[Change]:
@@ -34,33 +37,45 @@ def changes_between(file: FileKind, new: Tables, old: Tables, facts: pl.DataFram
 
     ``facts``: year, rows, status, rows_before, status_before of those school years; ``before``: the key of the earlier
     delivery. A key that stands more than once in a table counts as so many rows added or removed as it stands more
-    often or less often, and as changed when its rows together differ.
+    often or less often, and as one changed row when its rows together differ.
     """
     key, columns = _compared(file, new, old)
     if facts.is_empty() or not key or not new.has(file, *key) or not old.has(file, *key):
         return []
     years = [school_year(year) for year in facts["year"]]
-    sides = [_numbered(file, tables, other, key, columns, years) for tables, other in ((old, new), (new, old))]
-    both = _paired(sides, ["contents"])
-    changed = (pl.col("old") == pl.col("new")) & (pl.col("contents") != 0)
-    surplus = pl.col("new").cast(pl.Int64) - pl.col("old").cast(pl.Int64)
-    counted = (
-        both.group_by("schooljaar")
-        .agg(
-            surplus.clip(lower_bound=0).sum().alias("added"),
-            (-surplus).clip(lower_bound=0).sum().alias("removed"),
-            pl.col("new").filter(changed).cast(pl.Int64).sum().alias("changed"),
-            pl.col("key").filter(changed).alias("keys"),
-        )
-        .collect(engine="streaming")
-    )
-    by_year = {row["schooljaar"]: row for row in counted.drop("keys").iter_rows(named=True)}
-    moved = _columns_of(sides, columns, counted["keys"].explode().drop_nulls())
+    passes: list[pl.DataFrame] = []
+    moved = pl.DataFrame({"schooljaar": years})
+    for start in range(0, max(len(columns), 1), _COLUMNS_AT_ONCE):
+        some = columns[start : start + _COLUMNS_AT_ONCE]
+        sides = [_numbered(file, tables, other, key, some, years) for tables, other in ((old, new), (new, old))]
+        passes.append(_rows_of(sides))
+        keys = passes[-1]["keys"].explode().drop_nulls()
+        moved = moved.join(_columns_of(sides, some, keys), on="schooljaar", how="left")
+    # A row may have changed in the columns of several passes.
+    changed = pl.concat(passes).explode("keys").drop_nulls("keys").group_by("schooljaar").agg(pl.col("keys").n_unique())
+    rows = passes[0].drop("keys").join(changed.rename({"keys": "changed"}), on="schooljaar", how="left").fill_null(0)
+    by_year = {row["schooljaar"]: row for row in rows.iter_rows(named=True)}
     nothing = {"added": 0, "removed": 0, "changed": 0}
     return [
         _change(file, before, fact, by_year.get(school_year(fact["year"]), nothing), moved)
         for fact in facts.iter_rows(named=True)
     ]
+
+
+def _rows_of(sides: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+    """Per school year, rows that one side alone has, and the numbers of the keys whose contents differ."""
+    differ = (pl.col("old") == pl.col("new")) & (pl.col("contents") != 0)
+    surplus = pl.col("new").cast(pl.Int64) - pl.col("old").cast(pl.Int64)
+    return (
+        _paired(sides, ["contents"])
+        .group_by("schooljaar")
+        .agg(
+            surplus.clip(lower_bound=0).sum().alias("added"),
+            (-surplus).clip(lower_bound=0).sum().alias("removed"),
+            pl.col("key").filter(differ).alias("keys"),
+        )
+        .collect(engine="streaming")
+    )
 
 
 def _change(
@@ -103,16 +118,17 @@ def _numbered(
 
     def hashed(name: str, number: int) -> pl.Expr:
         read = present(pl.col(name)) if same else value(contract.column(name), contract.dialect)
-        return read.hash(_SEED + number)
+        return read.hash(_SEED) * pl.lit(_FACTORS[number % len(_FACTORS)], pl.UInt64)
 
-    each = {name: hashed(name, number) for number, name in enumerate(columns)}
+    # The factors of the key are the same in every pass.
+    each = {name: hashed(name, number) for number, name in enumerate(columns, len(key))}
     return (
         tables.frames[file]
         .filter(pl.col("schooljaar").is_in(years))
         .select(
             "schooljaar",
-            reduce(xor, [hashed(name, number) for number, name in enumerate(key, len(columns))]).alias("key"),
-            reduce(xor, each.values(), pl.lit(0, pl.UInt64)).alias("contents"),
+            reduce(add, [hashed(name, number) for number, name in enumerate(key)]).alias("key"),
+            reduce(add, each.values(), pl.lit(0, pl.UInt64)).alias("contents"),
             *[expression.alias(name) for name, expression in each.items()],
         )
     )
@@ -133,8 +149,8 @@ def _paired(sides: Sequence[pl.LazyFrame], columns: Sequence[str]) -> pl.LazyFra
 def _columns_of(sides: Sequence[pl.LazyFrame], columns: Sequence[str], keys: pl.Series) -> pl.DataFrame:
     """Per school year, in how many changed rows each column differs; so many rows at once as memory is meant for."""
     found = []
-    for start in range(0, len(keys), _AT_ONCE):
-        some = pl.LazyFrame({"key": keys.slice(start, _AT_ONCE)})
+    for start in range(0, len(keys), _ROWS_AT_ONCE):
+        some = pl.LazyFrame({"key": keys.slice(start, _ROWS_AT_ONCE)})
         pairs = _paired([side.join(some, on="key", how="semi") for side in sides], columns)
         found.append(
             pairs.group_by("schooljaar")
