@@ -1,7 +1,7 @@
 """From a finding to a notice that was sent, answered and closed; from a waiver to the mart that names it."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
