@@ -175,7 +175,8 @@ class RecordStream:
             self._refuse_endless(chunk)
             if self._ended:
                 return None
-            buffer += self._fill(self.chunk_bytes)
+            # A record longer than a chunk is looked at anew each time: so each time twice as much of it.
+            buffer += self._fill(max(self.chunk_bytes, len(buffer)))
         taken, left = chunk.split(ready)
         self._rest = left.data
         if self._ended and self.dialect.control_record:
@@ -319,9 +320,11 @@ class RecordStream:
             quoting=csv.QUOTE_MINIMAL if self.dialect.quote else csv.QUOTE_NONE,
         )
         try:
-            return next(rows, [""])
+            found = list(rows)
         except csv.Error:
             return [""]
+        # A carriage return within the record would hide what comes after it.
+        return found[0] if len(found) == 1 else [""]
 
     def _parse(self, chunk: _Chunk, columns: Sequence[str]) -> pl.DataFrame:
         data, wanted = chunk.data, len(chunk.ends)
