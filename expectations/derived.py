@@ -136,9 +136,9 @@ def _of_a_column(contract: Contract, column: Column, value_list: Callable[[str],
             f"is een van de {len(listed.values)} bekende waarden van de {'open' if listed.open else 'gesloten'} lijst "
             f"{listed.name}.",
             said=listed.source,
-            severity="warning" if listed.open else "blocking",
+            severity="warning" if listed.open else weighed,
             cause=_CAUSES["open" if listed.open else "closed"],
-            remedy=_LOOK if listed.open else _ASK,
+            remedy=_LOOK if listed.open else "",
             value_set=list(listed.values),
         )
         if listed.valid and any(each.name == _YEAR for each in contract.columns):
