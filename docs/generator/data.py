@@ -81,7 +81,7 @@ def _contract(contract: Contract) -> Iterator[str]:
         (
             code(c.name),
             c.header,
-            c.rubriek or "technical",
+            c.rubriek or (f"letter {c.letter}" if c.letter else "technical"),
             c.type.value,
             _allowed(c),
             "yes" if c.nullable else "no",
@@ -89,7 +89,7 @@ def _contract(contract: Contract) -> Iterator[str]:
         )
         for c in contract.columns
     ]
-    yield table(("column", "header", "rubriek", "type", "values", "may be empty", "what it is"), rows)
+    yield table(("column", "header", "rubriek or letter", "type", "values", "may be empty", "what it is"), rows)
 
 
 def _allowed(column: Column) -> str:
