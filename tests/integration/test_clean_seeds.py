@@ -5,6 +5,7 @@ import pytest
 
 from rod_pipeline.contracts.model import FILE_KINDS, FileKind
 from rod_pipeline.quality import checks as ask
+from rod_pipeline.quality import counting
 from rod_pipeline.quality.suite import Expectation
 from tests.support.rules import BOOK, clean, condition_of, count, expectations
 
@@ -29,4 +30,4 @@ def _allowed(kind: FileKind, frame: pl.DataFrame, rule: Expectation) -> float:
     if "mostly" not in rule.kwargs:
         return 0
     rows = ask.Rows(condition_of(rule))
-    return (1 - float(rule.kwargs["mostly"])) * ask.count(frame.lazy(), BOOK.get(kind), [rows])[rows]
+    return (1 - float(rule.kwargs["mostly"])) * counting.count(frame.lazy(), BOOK.get(kind), [rows])[rows]
