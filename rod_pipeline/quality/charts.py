@@ -60,7 +60,7 @@ def columns(title: str, groups: Sequence[str], series: Sequence[Series]) -> str:
     for number, group in enumerate(groups):
         middle = left + room * (number + 0.5)
         drawn.append(
-            f'<text class="axis" x="{middle:.1f}" y="{height - 6}" text-anchor="middle">{escape(_year(group))}</text>'
+            f'<text class="axis" x="{middle:.1f}" y="{height - 6}" text-anchor="middle">{escape(short_year(group))}</text>'
         )
         for place, one in enumerate(series):
             value, x = one.values[number], middle + (place - len(series) / 2) * wide
@@ -137,7 +137,7 @@ def _step(most: int) -> int:
     return next(size * times for times in (1, 2, 5, 10, 20, 50, 100) if most / (size * times) <= 5)
 
 
-def _year(name: str) -> str:
+def short_year(name: str) -> str:
     """A school year as short as it is read: 2024-25."""
     return f"{name[:5]}{name[7:]}" if SCHOOL_YEAR.fullmatch(name) else name
 

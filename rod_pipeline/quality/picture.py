@@ -158,7 +158,7 @@ def _volumes(now: Seen, earlier: Sequence[Seen]) -> str:
 
 
 def _volume_table(file: str, years: Sequence[str], shown: Sequence[Seen]) -> str:
-    head = [("", "delivery"), *(("n", year) for year in years), ("n", "all")]
+    head = [("", "delivery"), *(("n", charts.short_year(year)) for year in years), ("n", "all")]
     lines = []
     for seen in reversed(shown):
         profile = seen.profile(file)
