@@ -212,15 +212,22 @@ def _renamed(column: Column | None) -> str:
     return "" if column is None else f" (perhaps {column.header!r} under a new name)"
 
 
-def _values(seen: Observation) -> tuple[str, ...]:
+def missed(seen: Observation, column: Column) -> tuple[str, ...]:
+    """In what the values of a column don't fit what is declared of it: how many, of how many, in which way."""
     texts = []
     for (name, miss), count in seen.misses.items():
-        column = seen.contract.column(name)
+        if name != column.name:
+            continue
         text = _MISSES[miss].format(type=column.type.value, values=column.values)
         codes = seen.codes.get(name, ()) if miss == "values" else ()
         told = f" ({', '.join(f'{code}: {rows}' for code, rows in codes)})" if codes else ""
-        texts.append(f"column {column.header!r}: {count} of {seen.rows} {text}{told}")
+        texts.append(f"{count} of {seen.rows} {text}{told}")
     return tuple(texts)
+
+
+def _values(seen: Observation) -> tuple[str, ...]:
+    columns = [seen.contract.column(name) for name in dict.fromkeys(name for name, _ in seen.misses)]
+    return tuple(f"column {column.header!r}: {text}" for column in columns for text in missed(seen, column))
 
 
 def _stopped(seen: Observation) -> tuple[str, ...]:

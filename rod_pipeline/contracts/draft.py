@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rod_pipeline.contracts.book import ContractBook, draft_of, list_draft_of
-from rod_pipeline.contracts.check import likely_renames
+from rod_pipeline.contracts.check import likely_renames, missed
 from rod_pipeline.contracts.identifiers import names_identifier
 from rod_pipeline.contracts.model import Column, Dialect, ValueList
 from rod_pipeline.contracts.observe import Observation
@@ -97,6 +97,7 @@ def _lines(seen: Observation, decree: Decree) -> Iterator[str]:
         if column is None:
             yield from _undeclared(seen, at, renames.get(at), decree, names)
         elif at not in seen.match.double:
+            yield from (f"# {text}: still as declared?" for text in missed(seen, column))
             yield "[[column]]"
             yield from _settings(_said(column))
         else:
