@@ -30,10 +30,10 @@ class Rule(_Model):
 
     id: RuleId
     severity: Severity
-    layer: Layer = "value"
+    layer: Layer
     sentence: Sentence
     zin: Sentence
-    cause: Annotated[str, StringConstraints(max_length=300)] = ""
+    cause: Sentence
     remedy: Sentence
     rubrieken: tuple[str, ...] = ()
     source: Annotated[str, StringConstraints(min_length=2)]

@@ -18,6 +18,8 @@ def broken(
     of = Rule(
         id=rule,
         severity=severity,
+        layer="value",
+        cause="Nobody knows.",
         sentence=f"The rule {rule} holds.",
         zin=f"De regel {rule} klopt.",
         remedy="Ask DUO about it.",

@@ -122,6 +122,7 @@ def rule(name: str, severity: Severity = "blocking") -> Rule:
     return Rule(
         id=name,
         severity=severity,
+        cause="Nobody knows.",
         layer="row",
         sentence="The rule holds for all.",
         zin="De regel klopt voor alle.",

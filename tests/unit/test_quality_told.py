@@ -37,6 +37,7 @@ def broken(rule: str = "diplomas.code.values", **more: Any) -> RuleResult:
     of = Rule(
         id=rule,
         severity="blocking",
+        layer="value",
         sentence=more.pop("sentence", "The code is on the list."),
         zin="De code staat op de lijst.",
         cause="A list that is behind.",
