@@ -58,10 +58,8 @@ def columns(title: str, groups: Sequence[str], series: Sequence[Series]) -> str:
         for at in range(0, highest + 1, step)
     ]
     for number, group in enumerate(groups):
-        middle = left + room * (number + 0.5)
-        drawn.append(
-            f'<text class="axis" x="{middle:.1f}" y="{height - 6}" text-anchor="middle">{escape(short_year(group))}</text>'
-        )
+        middle, name = left + room * (number + 0.5), escape(short_year(group))
+        drawn.append(f'<text class="axis" x="{middle:.1f}" y="{height - 6}" text-anchor="middle">{name}</text>')
         for place, one in enumerate(series):
             value, x = one.values[number], middle + (place - len(series) / 2) * wide
             if value is None:

@@ -38,7 +38,8 @@ figure{margin:0;break-inside:avoid}figcaption{font-weight:600;margin:.4rem 0}
 .key{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;margin:.3rem 0;padding:0;list-style:none;font-size:.9em}
 .key i{display:inline-block;width:.9em;height:.9em;margin-right:.4em;vertical-align:-.1em}
 @media print{@page{size:A4;margin:14mm}main{max-width:none;padding:0}body{font-size:10.5px}h2{break-after:avoid}
-tr,li{break-inside:avoid}.pair{grid-template-columns:repeat(2,minmax(0,1fr))}.wide{overflow:visible}th,td{padding:.2rem .3rem}
+tr,li{break-inside:avoid}.pair{grid-template-columns:repeat(2,minmax(0,1fr))}
+.wide{overflow:visible}th,td{padding:.2rem .3rem}
 details>summary{list-style:none}details::details-content{content-visibility:visible;block-size:auto}}
 """
 
