@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from docs.generator import data, typed, wiring
+from docs.generator.coverage import coverage
 from docs.generator.errors import errors
 from docs.generator.markdown import ROOT
 from docs.generator.purge import purge
@@ -25,6 +26,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/commands": typed.commands,
     "reference/assets": wiring.assets,
     "reference/contracts": data.contracts,
+    "reference/coverage": coverage,
     "reference/events": data.ledger_events,
     "reference/faults": data.faults,
     "reference/expectations": data.rules,

@@ -45,7 +45,9 @@ def contracts() -> str:
     lines += [
         "## Value lists",
         "",
-        "An unknown value of a closed list blocks a delivery; of an open one it is a warning.",
+        "An unknown value of a closed list blocks a delivery, but where the contract only assumes the list; of an open",
+        "one it is a warning, and so is a value that did not exist in the school year of the row. An open list without",
+        "values asks nothing: it waits for the operator's list of that name in the folder of contracts.",
         "",
     ]
     for values in book.value_lists():
@@ -58,9 +60,12 @@ def contracts() -> str:
             "",
             f"{'Open' if values.open else 'Closed'}. Source: {values.source}",
             "",
-            shown,
+            shown or "No values yet.",
             "",
         ]
+        if values.valid:
+            bounds = ((code(value), span.first or "", span.last or "") for value, span in sorted(values.valid.items()))
+            lines += ["Not of all years:", "", table(("value", "first day", "last day"), bounds), ""]
     return "\n".join(lines)
 
 
@@ -98,6 +103,8 @@ def _allowed(column: Column) -> str:
         parts.append(f"list [{column.values}](#{column.values})")
     if column.pattern:
         parts.append(code(column.pattern))
+    if column.assumed:
+        parts.append("assumed")
     if column.minimum is not None or column.maximum is not None:
         low, high = ("" if bound is None else f"{bound:g}" for bound in (column.minimum, column.maximum))
         parts.append(f"{low} to {high}".strip())

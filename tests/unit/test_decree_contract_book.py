@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import rod_pipeline.contracts as contracts
-from rod_pipeline.contracts import BadContract, ContractBook, names_identifier
+from rod_pipeline.contracts import BadContract, ContractBook, Span, names_identifier
 
 PACKAGED = Path(contracts.__file__).parent
 
@@ -167,3 +167,39 @@ def test_names_of_direct_identifiers(name: str) -> None:
 )
 def test_lawful_names_that_come_close(name: str) -> None:
     assert not names_identifier(name)
+
+
+LIST = 'name = "jaren"\nsource = "test"\nopen = {open}\nvalues = {values}\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LIST.format(open="false", values="[]"),
+        LIST.format(open="true", values='["1"]') + '[valid]\n"2" = { last = 2020-12-31 }\n',
+        LIST.format(open="true", values='["1"]') + '[valid]\n"1" = { first = 2021-01-01, last = 2020-12-31 }\n',
+        LIST.format(open="true", values='["1"]') + '[valid]\n"1" = {}\n',
+    ],
+    ids=["closed and empty", "validity of an unknown value", "last before first", "no bound"],
+)
+def test_a_value_list_that_contradicts_itself_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "value_lists").mkdir()
+    (tmp_path / "value_lists" / "jaren.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(BadContract, match=r"jaren\.toml"):
+        ContractBook.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("span", "years"),
+    [
+        ({"last": "2020-12-31"}, (None, 2020)),
+        ({"last": "2021-07-31"}, (None, 2020)),
+        ({"last": "2021-08-01"}, (None, 2021)),
+        ({"first": "2021-01-01"}, (2020, None)),
+        ({"first": "2021-08-01", "last": "2023-07-31"}, (2021, 2022)),
+    ],
+)
+def test_a_span_covers_the_school_years_that_it_has_a_day_in(
+    span: dict[str, str], years: tuple[int | None, int | None]
+) -> None:
+    assert Span.model_validate(span).school_years == years
