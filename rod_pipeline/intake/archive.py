@@ -26,6 +26,7 @@ from rod_pipeline.errors import BlockedError, PermanentError, RefusedData
 from rod_pipeline.intake.refusals import shown_name
 
 MAX_MEMBERS = 64
+MAX_DIRECTORY_BYTES = 2**20
 MAX_ARCHIVE_BYTES = 4 * 2**30
 MAX_MEMBER_BYTES = 32 * 2**30
 MAX_TOTAL_BYTES = 64 * 2**30
@@ -238,6 +239,7 @@ class _Zip:
             memory.write(start)
             start = stream.read(_COPY_BYTES)
         self._password = password or None
+        _check_directory(memory)
         try:
             self._zip = pyzipper.AESZipFile(memory)
             infos = self._zip.infolist()
@@ -306,6 +308,23 @@ class _Inflated(io.RawIOBase):
         if not self.closed:
             self._opened.close()
         super().close()
+
+
+def _check_directory(memory: BinaryIO) -> None:
+    """Refuse a directory of absurd size before it is read: each entry takes a kilobyte of memory.
+
+    By the function that finds the directory for ``AESZipFile`` too, so that both look at the same one.
+    """
+    try:
+        end = pyzipper.zipfile._EndRecData(memory)
+    except Exception:
+        return  # a damaged one is refused when it is read
+    if end and end[pyzipper.zipfile._ECD_SIZE] > MAX_DIRECTORY_BYTES:
+        raise DecompressionBomb(
+            f"The archive's directory holds {end[pyzipper.zipfile._ECD_ENTRIES_TOTAL]} members in "
+            f"{end[pyzipper.zipfile._ECD_SIZE]} bytes; {MAX_MEMBERS} members are the most.",
+            _ASK_DUO,
+        )
 
 
 def _checked(infos: Sequence[pyzipper.ZipInfo], archive_bytes: int) -> list[pyzipper.ZipInfo]:

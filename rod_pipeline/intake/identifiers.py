@@ -23,7 +23,7 @@ import polars as pl
 from rod_pipeline.contracts.identifiers import names_identifier
 from rod_pipeline.contracts.model import ColumnType, Contract
 from rod_pipeline.errors import RefusedData
-from rod_pipeline.intake.refusals import shown_headers
+from rod_pipeline.intake.refusals import shown_headers, some
 
 Identifier = Literal["header", "bsn", "birth_date", "name", "address", "postcode", "email", "phone", "iban"]
 
@@ -36,6 +36,8 @@ _LOOK_ROWS = 50_000
 _SAMPLE_ROWS = 512
 _ENOUGH_FILLED = 64
 _MEMORY = 100_000
+_LOOKED_AT = 300
+"""Characters of a value. Some of the patterns take time by the square of what they look at."""
 _CHANCE = 1e-6
 _BSN_SHARE = 0.25
 _DISTINCT = 6
@@ -113,7 +115,7 @@ def refuse_identifiers(findings: Sequence[Finding]) -> None:
     ]
     error = IdentifierNamed if all(found.kind == "header" for found in findings) else IdentifierFound
     raise error(
-        f"Direct identifiers may never be delivered, and stand in: {'; '.join(texts)}.",
+        f"Direct identifiers may never be delivered, and stand in: {'; '.join(some(texts))}.",
         "The delivery may not be kept. Tell the minister and DUO at once (voorschrift 3e) and ask for a new delivery.",
     )
 
@@ -121,7 +123,8 @@ def refuse_identifiers(findings: Sequence[Finding]) -> None:
 def scan_header(headers: Sequence[str], contract: Contract) -> tuple[Finding, ...]:
     """The headers that name a direct identifier; ``contract`` gives the technical name where it declares the header."""
     known = {column.header: column.name for column in contract.columns}
-    named = [position for position, header in enumerate(headers, 1) if names_identifier(header)]
+    suspect = {header for header in set(headers) if names_identifier(header)}
+    named = [position for position, header in enumerate(headers, 1) if header in suspect]
     shown = dict(zip(named, shown_headers(headers, named), strict=True))
     return tuple(Finding(known.get(headers[at - 1]) or shown[at], "header") for at in named)
 
@@ -200,7 +203,7 @@ class ContentScan:
 
     def _kind(self, value: str, tally: _Tally, opaque: bool) -> Identifier | None:
         """What a value looks like. ``numbers`` of the tally counts what could be a BSN, passed or not."""
-        text = value.strip()
+        text = value[:_LOOKED_AT].strip()
         if len(text) < 3:
             return None
         if text[0].isdigit() and (born := _date(text)) is not None:

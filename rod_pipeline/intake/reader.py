@@ -29,6 +29,7 @@ from rod_pipeline.intake.refusals import (
     UndeclaredColumns,
     WrongColumns,
     shown_headers,
+    some,
 )
 
 ROW = "_row"
@@ -66,14 +67,14 @@ class HeaderMatch:
     def of(cls, headers: Sequence[str], contract: Contract) -> "HeaderMatch":
         known = {column.header: column.name for column in contract.columns}
         names = tuple(known.get(header) for header in headers)
-        present = [name for name in names if name is not None]
-        declared = [column.name for column in contract.columns if column.name in set(present)]
+        first: dict[str, int] = {}
+        double = tuple(i for i, name in enumerate(names, 1) if name is not None and first.setdefault(name, i) != i)
         return cls(
             names=names,
-            missing=tuple(column.header for column in contract.columns if column.name not in set(present)),
+            missing=tuple(column.header for column in contract.columns if column.name not in first),
             unknown=tuple(i for i, name in enumerate(names, 1) if name is None),
-            double=tuple(i for i, name in enumerate(names, 1) if name is not None and name in names[: i - 1]),
-            reordered=list(dict.fromkeys(present)) != declared,
+            double=double,
+            reordered=list(first) != [column.name for column in contract.columns if column.name in first],
         )
 
     @property
@@ -193,7 +194,7 @@ def _refuse_columns(match: HeaderMatch, headers: Sequence[str], contract: Contra
         ("missing", [repr(header) for header in match.missing]),
         ("double", [repr(headers[i - 1]) for i in match.double]),
     ]
-    text = "; ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
+    text = "; ".join(f"{what}: {', '.join(some(names))}" for what, names in parts if names)
     # As many new names as missing ones may be declared columns renamed, as far as anybody can tell: a person looks
     # first. One more, and something undeclared has come for certain; but for names of the annex, whole or with
     # something behind them: what was split off a rubriek falls under the decree as well.

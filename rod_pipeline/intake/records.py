@@ -212,7 +212,9 @@ class RecordStream:
     def _read_control_record(self, record: bytes) -> None:
         kind = self.dialect.control_record
         values = self._values(record)
-        if len(values) != 2 or values[0] != kind or not values[1].isascii() or not values[1].isdigit():
+        # Behind a carriage return that ends no line there could be more.
+        lone = b"\r" in record.removesuffix(b"\n").removesuffix(b"\r")
+        if lone or len(values) != 2 or values[0] != kind or not values[1].isascii() or not values[1].isdigit():
             raise ControlRecordWrong(
                 f"The last record is no control record {kind} with a count: the file may be truncated.", ASK_DUO
             )
@@ -320,11 +322,9 @@ class RecordStream:
             quoting=csv.QUOTE_MINIMAL if self.dialect.quote else csv.QUOTE_NONE,
         )
         try:
-            found = list(rows)
+            return next(rows, [""])
         except csv.Error:
             return [""]
-        # A carriage return within the record would hide what comes after it.
-        return found[0] if len(found) == 1 else [""]
 
     def _parse(self, chunk: _Chunk, columns: Sequence[str]) -> pl.DataFrame:
         data, wanted = chunk.data, len(chunk.ends)

@@ -35,6 +35,11 @@ def shown_headers(headers: Sequence[str], positions: Sequence[int]) -> list[str]
     return [f"#{position} (not shown)" for position in positions]
 
 
+def some(names: Sequence[str], most: int = 100) -> list[str]:
+    """The names for a message: the first of them, and how many more when they are absurdly many."""
+    return [*names[:most], f"and {len(names) - most} more"] if len(names) > most else list(names)
+
+
 def _looks_like_header(text: str) -> bool:
     letters = sum(char.isalpha() for char in text)
     return letters >= 3 and len(text) <= 80 and bool(_HEADER_LIKE.fullmatch(text)) and not _LONG_NUMBER.search(text)

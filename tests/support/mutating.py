@@ -87,7 +87,7 @@ def _archives() -> tuple[_Whole, ...]:
 
 
 def broken(number: int) -> Broken:
-    """The broken file of this number; but for the salts of AES always the same."""
+    """The broken file of this number; but for the clock in a zip and the salts of AES always the same."""
     rng = random.Random(number)
     archive = rng.random() < 0.25
     whole = rng.choice(_archives() if archive else _tables())

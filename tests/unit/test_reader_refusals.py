@@ -173,7 +173,7 @@ def test_the_closing_control_record_is_counted_and_is_no_row() -> None:
     assert "holds 1" in text
 
 
-@pytest.mark.parametrize("last", [b"", b"3;4", b"SLR;x", b"SLR", b"SLR;2;2", b"XXX;2", b"SLR;-2", b"SLR;2\r5;6\n"])
+@pytest.mark.parametrize("last", [b"", b"3;4", b"SLR;x", b"SLR", b"SLR;2;2", b"XXX;2", b"SLR;-2", b"SLR;2\r5;6\n", b"SLR;2\r\r\n"])
 def test_a_file_without_its_control_record_is_truncated(last: bytes) -> None:
     text = refused(b"Aa;Bb\n1;2\n3;4\n" + last, refusals.ControlRecordWrong, "aa", "bb", control_record="SLR")
     assert "truncated" in text
