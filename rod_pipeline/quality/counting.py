@@ -130,7 +130,7 @@ class Table:
     def over_rows(self, checks: list[Check]) -> dict[Check, int]:
         """Checks about any columns, asked of every row; in passes over few columns each, which bounds memory."""
         answers: dict[Check, int] = {}
-        for some in _by_columns(checks):
+        for some in by_columns(checks):
             read = LookingUp(self)
             sums = [read.finds(check).sum().alias(str(at)) for at, check in enumerate(some)]
             answers |= _answers(some, read.prepared(self.frame).select(sums).collect(engine="streaming"))
@@ -141,46 +141,68 @@ class Table:
         return int(self.frame.select(pl.len()).collect(engine="streaming").item())
 
     def repeated(self, check: Repeated) -> int:
-        """Rows that share their key with another one: those whose hash is not unique, compared as text."""
+        """How many rows share their key with another one."""
+        suspects = self._suspects(check)
+        if suspects is None:
+            return 0
+        groups = suspects.group_by(check.columns).agg(pl.len().alias(_ROWS)).filter(pl.col(_ROWS) > 1)
+        return int(groups.select(pl.col(_ROWS).sum()).collect(engine="streaming").item() or 0)
+
+    def sharing(self, check: Repeated, *keep: pl.Expr) -> pl.LazyFrame:
+        """The rows that share their key with another one, with ``keep``."""
+        suspects = self._suspects(check, *keep)
+        if suspects is None:
+            return self.frame.select(*keep).clear()
+        return suspects.filter(pl.len().over(check.columns) > 1)
+
+    def _suspects(self, check: Repeated, *keep: pl.Expr) -> pl.LazyFrame | None:
+        """The rows whose key has a hash that other rows have too; whether the key is the same is told by its text."""
         read = LookingUp(self)
         keys = [read.text(name) for name in check.columns]
         considered = read.holds(check.where) & pl.any_horizontal(key.is_not_null() for key in keys)
         hashed = reduce(xor, (key.hash(seed) for seed, key in enumerate(keys)))
-        table = read.prepared(self.frame).filter(considered).with_columns(hashed.alias("__hash"))
-        hashes = np.sort(table.select("__hash").collect(engine="streaming")["__hash"].to_numpy())
+        rows = read.prepared(self.frame, *keep).filter(considered).with_columns(hashed.alias("__hash"))
+        hashes = np.sort(rows.select("__hash").collect(engine="streaming")["__hash"].to_numpy())
         twice = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
-        if not len(twice):
-            return 0
-        groups = (
-            table.filter(pl.col("__hash").is_in(pl.Series(twice).implode()))
-            .group_by(check.columns)
-            .agg(pl.len().alias(_ROWS))
-            .filter(pl.col(_ROWS) > 1)
-            .select(pl.col(_ROWS).sum())
-        )
-        return int(groups.collect(engine="streaming").item() or 0)
+        return rows.filter(pl.col("__hash").is_in(pl.Series(twice).implode())) if len(twice) else None
 
     def beside_most(self, checks: list[Deviating]) -> dict[Check, int]:
         """Checks with the same ``within`` and condition: one pass over the rows, to the few combinations there are."""
         within = list(checks[0].within)
-        names = list(dict.fromkeys([*within, *(check.column for check in checks)]))
-        read = LookingUp(self)
-        considered = read.holds(checks[0].where) & pl.all_horizontal(read.text(name).is_not_null() for name in within)
-        for name in names:
-            read.text(name)
-        found = (
-            read.prepared(self.frame)
-            .filter(considered)
-            .group_by(names)
-            .agg(pl.len().cast(pl.Int64).alias(_ROWS))
-            .collect(engine="streaming")
-        )
+        found = self._combined(checks)
         answers: dict[Check, int] = {}
         for check in checks:
             each = found.drop_nulls(check.column).group_by(*within, check.column).agg(pl.col(_ROWS).sum())
             beside = each.group_by(within).agg(pl.col(_ROWS).sum() - pl.col(_ROWS).max())
             answers[check] = int(beside[_ROWS].sum())
         return answers
+
+    def deviating(self, check: Deviating, *keep: pl.Expr) -> pl.LazyFrame:
+        """The rows with another value than most rows of their group have, with ``keep``."""
+        most = (
+            self._combined([check])
+            .drop_nulls(check.column)
+            .sort(_ROWS, check.column, descending=[True, False])
+            .group_by(check.within, maintain_order=True)
+            .agg(pl.col(check.column).first().alias("__most"))
+        )
+        rows = self._within([check], *keep).filter(pl.col(check.column).is_not_null())
+        joined = rows.join(most.lazy(), on=list(check.within), how="inner", maintain_order="left")
+        return joined.filter(pl.col(check.column) != pl.col("__most"))
+
+    def _combined(self, checks: list[Deviating]) -> pl.DataFrame:
+        names = list(dict.fromkeys([*checks[0].within, *(check.column for check in checks)]))
+        grouped = self._within(checks).group_by(names).agg(pl.len().cast(pl.Int64).alias(_ROWS))
+        return grouped.collect(engine="streaming")
+
+    def _within(self, checks: list[Deviating], *keep: pl.Expr) -> pl.LazyFrame:
+        """The rows that checks with the same ``within`` and condition look at."""
+        read = LookingUp(self)
+        filled = pl.all_horizontal(read.text(name).is_not_null() for name in checks[0].within)
+        considered = read.holds(checks[0].where) & filled
+        for check in checks:
+            read.text(check.column)
+        return read.prepared(self.frame, *keep).filter(considered)
 
 
 class LookingUp(Reading):
@@ -227,8 +249,8 @@ class LookingUp(Reading):
         return pl.col(column.name).replace_strict(values, found, default=None, return_dtype=found.dtype)
 
 
-def _by_columns(checks: Iterable[Check]) -> Iterator[list[Check]]:
-    """Checks that look at the same columns together, about ``_AT_ONCE`` columns at a time."""
+def by_columns(checks: Iterable[Check]) -> Iterator[list[Check]]:
+    """Checks that look at the same columns together, about ``_AT_ONCE`` columns at a time: that bounds memory."""
     some: list[Check] = []
     names: set[str] = set()
     for check in sorted(checks, key=lambda one: sorted(columns_of(one))):

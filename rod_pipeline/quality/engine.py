@@ -14,7 +14,6 @@ Importing this module imports Great Expectations (seconds, hundreds of MB): impo
 """
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -28,18 +27,15 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation, ColumnPairMapExpectation
-from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
-    column_condition_partial,
-)
-from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.metadata_types import FailureSeverity
+from great_expectations.expectations.metrics.map_metric_provider import (  # type: ignore[attr-defined]
     ColumnMapMetricProvider,
-)
-from great_expectations.expectations.metrics.map_metric_provider.column_pair_condition_partial import (
+    ColumnPairMapMetricProvider,
+    column_condition_partial,
     column_pair_condition_partial,
 )
-from great_expectations.expectations.metrics.map_metric_provider.column_pair_map_metric_provider import (
-    ColumnPairMapMetricProvider,
-)
+from great_expectations.expectations.registry import get_expectation_impl
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from rod_pipeline.contracts.model import Contract
@@ -47,7 +43,8 @@ from rod_pipeline.errors import PermanentError
 from rod_pipeline.quality import checks as ask
 from rod_pipeline.quality.checks import Check, Condition
 from rod_pipeline.quality.counting import count
-from rod_pipeline.quality.suite import Suite
+from rod_pipeline.quality.suite import Expectation, Suite
+from rod_pipeline.quality.values import season_day
 
 PROVED_ON = ("1.24.1",)
 """Versions of Great Expectations on which every count was held against the row-by-row reference."""
@@ -56,8 +53,13 @@ _COUNTS_ONLY = {"result_format": "BASIC", "exclude_unexpected_values": True, "pa
 ROW = "_row"
 _COUNT = ".unexpected_count"
 _ALWAYS = (0, 9999)
-_SEASON = re.compile(r"J(\+[0-9])?-([0-9]{2})-([0-9]{2})")
 _NEVER_FETCHED = (".unexpected_values", ".condition")
+_LONG: dict[str, tuple[Callable[[str], Any], Callable[[Any], str]]] = {
+    "value_set": (lambda token: [token], lambda given: given[0]),
+    "value_pairs_set": (lambda token: [[token, token]], lambda given: given[0][0]),
+    "valid": (lambda token: {token: [None, None]}, lambda given: next(iter(given))),
+}
+"""Arguments that may be long, and how a token takes their place and is read from it."""
 
 
 class UnknownMetric(PermanentError):
@@ -78,10 +80,11 @@ class TextEngine(PandasExecutionEngine):
     frame: pl.LazyFrame
     contract: Contract
     columns: tuple[str, ...]
+    lists: Mapping[str, Any]
     failure: Exception | None = None
 
-    def about(self, frame: pl.LazyFrame, contract: Contract) -> None:
-        self.frame, self.contract, self.failure = frame, contract, None
+    def about(self, frame: pl.LazyFrame, contract: Contract, lists: Mapping[str, Any]) -> None:
+        self.frame, self.contract, self.lists, self.failure = frame, contract, lists, None
         self.columns = tuple(name for name in frame.collect_schema().names() if name != ROW)
 
     def resolve_metrics(
@@ -92,7 +95,7 @@ class TextEngine(PandasExecutionEngine):
     ) -> dict[Any, Any]:
         """One round: all counts together, the rest from what is known of the table."""
         try:
-            questions = {metric.id: _question(metric, self.columns) for metric in metrics_to_resolve}
+            questions = {metric.id: _question(metric, self.columns, self.lists) for metric in metrics_to_resolve}
             asked = [question for question in questions.values() if isinstance(question, Check)]
             counts = count(self.frame, self.contract, asked)
         except Exception as failure:
@@ -214,8 +217,10 @@ def run_suite(frame: pl.LazyFrame, contract: Contract, suite: Suite) -> Expectat
     context.add_datasource(datasource=datasource)
     batch = datasource.add_dataframe_asset(contract.file).add_batch_definition_whole_dataframe(f"v{contract.version}")
     engine: TextEngine = datasource.get_execution_engine()
-    engine.about(frame, contract)
-    gx_suite = context.suites.add(gx.ExpectationSuite(name=suite.name, expectations=_as_gx(suite)))
+    lists: dict[str, Any] = {}
+    engine.about(frame, contract, lists)
+    short = [_short(expectation, lists) for expectation in suite.expectations]
+    gx_suite = context.suites.add(gx.ExpectationSuite(name=suite.name, expectations=short))
     definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=gx_suite)
     context.validation_definitions.add(definition)
     result = definition.run(batch_parameters={"dataframe": pd.DataFrame()}, result_format=_COUNTS_ONLY)
@@ -226,20 +231,44 @@ def run_suite(frame: pl.LazyFrame, contract: Contract, suite: Suite) -> Expectat
             f"Great Expectations did not judge every rule for {contract.file}.",
             f"Compare its version ({gx.__version__}) with the proved ones ({', '.join(PROVED_ON)}).",
         )
+    declared = {expectation.meta.id: expectation for expectation in suite.expectations}
+    for one in result.results:
+        one.expectation_config = _in_full(one.expectation_config, declared)
     return result
 
 
-def _as_gx(suite: Suite) -> list[dict[str, Any]]:
-    return [
-        {
-            "type": expectation.type,
-            "kwargs": dict(expectation.kwargs),
-            "meta": expectation.meta.model_dump(mode="json"),
-            "description": expectation.meta.sentence,
-            "severity": "critical" if expectation.meta.severity == "blocking" else "warning",
-        }
-        for expectation in suite.expectations
-    ]
+def check_of(expectation: Expectation) -> Check | None:
+    """The question about rows that an expectation asks; None when it is about the table as a whole."""
+    metric = f"{getattr(get_expectation_impl(expectation.type), 'map_metric', None)}{_COUNT}"
+    kwargs = dict(expectation.kwargs)
+    return _COUNTED[metric](kwargs, kwargs, _condition(kwargs.get("row_condition"))) if metric in _COUNTED else None
+
+
+def _short(expectation: Expectation, lists: dict[str, Any]) -> dict[str, Any]:
+    """An expectation as Great Expectations runs it: a long list of values is a token, which the engine looks up.
+
+    Great Expectations copies, hashes and serialises each argument some eighty times, which would cost most of a run.
+    """
+    kwargs = dict(expectation.kwargs)
+    for name, (shape, _) in _LONG.items():
+        if name in kwargs:
+            token = f"list {len(lists)}"
+            lists[token] = kwargs[name]
+            kwargs[name] = shape(token)
+    return {"type": expectation.type, "kwargs": kwargs, "meta": {"id": expectation.meta.id}}
+
+
+def _in_full(ran: Any, declared: Mapping[str, Expectation]) -> ExpectationConfiguration:
+    """The expectation that ran as it was declared, for the result to show."""
+    expectation = declared[ran.meta["id"]]
+    return ExpectationConfiguration(
+        type=expectation.type,
+        kwargs=dict(ran.kwargs) | dict(expectation.kwargs),
+        meta=expectation.meta.model_dump(mode="json"),
+        description=expectation.meta.sentence,
+        severity=FailureSeverity.CRITICAL if expectation.meta.severity == "blocking" else FailureSeverity.WARNING,
+        id=ran.id,
+    )
 
 
 def _raised(info: dict[str, Any] | None) -> bool:
@@ -250,10 +279,10 @@ def _raised(info: dict[str, Any] | None) -> bool:
     return any(flag["raised_exception"] if isinstance(flag, dict) else True for flag in flags)
 
 
-def _question(metric: MetricConfiguration, columns: tuple[str, ...]) -> object:
+def _question(metric: MetricConfiguration, columns: tuple[str, ...], lists: Mapping[str, Any]) -> object:
     """A metric as a check to count, or as the answer itself where that is known without counting."""
-    name: str = metric.metric_name
-    domain, value = dict(metric.metric_domain_kwargs), dict(metric.metric_value_kwargs)
+    name, domain, value = metric.metric_name, dict(metric.metric_domain_kwargs), dict(metric.metric_value_kwargs)
+    value |= {key: lists[token(value[key])] for key, (_, token) in _LONG.items() if key in value}
     where = _condition(domain.get("row_condition"))
     if name == "table.columns":
         return list(columns)
@@ -300,13 +329,10 @@ def _in_season(domain: dict[str, Any], value: dict[str, Any], where: Condition |
 
 
 def _season_day(written: str | None) -> int | None:
-    if written is None:
-        return None
-    found = _SEASON.fullmatch(written)
-    if found is None:
-        raise UnknownMetric("A day of a season can't be read.", "Write it as J-08-01 or J+1-07-31.")
-    years, month, day = found.groups()
-    return int(years or 0) * 10_000 + int(month) * 100 + int(day)
+    try:
+        return None if written is None else season_day(written)
+    except ValueError:
+        raise UnknownMetric("A day of a season can't be read.", "Write it as J-08-01 or J+1-07-31.") from None
 
 
 _COUNTED: dict[str, Callable[[dict[str, Any], dict[str, Any], Condition | None], Check]] = {

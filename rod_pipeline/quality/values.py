@@ -7,6 +7,8 @@ A value that does not read becomes null, never an error: that it does not read i
 those of DUO's Programma van Eisen mbo: an unknown day, or an unknown day and month, is written ``00``.
 """
 
+import re
+
 import polars as pl
 
 from rod_pipeline.contracts.model import Column, ColumnType, DateNotation, Dialect
@@ -18,6 +20,7 @@ _DATE_SHAPES: dict[DateNotation, tuple[str, int, int, int]] = {
 }
 _INTEGER = r"^-?[0-9]{1,18}$"
 _DECIMAL = {",": r"^-?[0-9]{1,15}(?:,[0-9]{1,15})?$", ".": r"^-?[0-9]{1,15}(?:\.[0-9]{1,15})?$"}
+_SEASON = re.compile(r"J(\+[0-9])?-([0-9]{2})-([0-9]{2})")
 _UNKNOWN_DAY, _UNKNOWN_MONTH = 99, 9900
 
 
@@ -90,3 +93,12 @@ def ordered(column: Column, dialect: Dialect, *, at_latest: bool = False) -> pl.
     if column.type in (ColumnType.INTEGER, ColumnType.DECIMAL):
         return number(text, column.type, dialect)
     return text
+
+
+def season_day(written: str) -> int:
+    """A day of a season as ``mmdd``, and 10 000 for each year later: ``J+1-07-31`` is 10 731. Raises ``ValueError``."""
+    found = _SEASON.fullmatch(written)
+    if found is None:
+        raise ValueError("no day of a season")
+    years, month, day = found.groups()
+    return int(years or 0) * 10_000 + int(month) * 100 + int(day)
