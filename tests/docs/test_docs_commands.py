@@ -1,7 +1,8 @@
 """The commands in the documentation do what it shows.
 
 A block of ``console`` after ``<!-- run -->`` is run, page by page, in a folder of its own; every line of output that
-the page shows must come, ``…`` standing for anything. ``<!-- run: exits 1 -->`` says how its commands end.
+the page shows must come, ``…`` standing for anything. ``<!-- run: exits 1 -->`` says how its commands end. No Dagster
+runs there: the stages of ``rod rerun`` follow each other without it (``tests.support.rerun``).
 """
 
 import os
@@ -16,7 +17,7 @@ import pytest
 from docs.generator.markdown import ROOT
 
 _BLOCK = re.compile(r"<!-- run(?:: exits (\d))? -->\n```console\n(.*?)```", re.DOTALL)
-_SHIM = "from rod_pipeline.cli import main; main()"
+_SHIM = "from tests.support.rerun import main; main()"
 PAGES = [path for path in sorted((ROOT / "docs").rglob("*.md")) if "<!-- run" in path.read_text("utf-8")]
 
 
@@ -40,7 +41,7 @@ def test_commands_do_what_the_page_shows(page: Path, tmp_path: Path) -> None:
 
 
 def environment_in(folder: Path) -> dict[str, str]:
-    """An installation of its own, in which ``rod`` is the code under test."""
+    """An installation of its own, in which ``rod`` is the code under test, but for Dagster."""
     (folder / "bin").mkdir()
     rod = folder / "bin" / "rod"
     rod.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -W ignore -c "{_SHIM}" "$@"\n')
