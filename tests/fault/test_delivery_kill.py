@@ -108,8 +108,8 @@ def in_clear(bench: Bench, *elsewhere: Path) -> list[str]:
 
 
 def left_in_memory(bench: Bench) -> list[Path]:
-    """The folders in memory of processes that are gone and worked for this installation, or don't say for which."""
-    return list(scratch._abandoned({scratch.tag(bench.home)}))
+    """The folders in memory of processes that are gone and worked for this installation."""
+    return [folder for folder in scratch._abandoned({scratch.tag(bench.home)}) if any(folder.glob("of/*"))]
 
 
 def unreadable(bench: Bench, key: str) -> list[str]:
