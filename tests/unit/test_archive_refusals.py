@@ -14,6 +14,7 @@ import pyzipper
 from rod_pipeline.errors import RodError
 from rod_pipeline.intake import archive
 from rod_pipeline.intake.archive import members
+from tests.support.hostile import entries
 
 CSV = b"Aa;Bb\r\n" + b"".join(b"%d;waarde\r\n" % i for i in range(5000))
 
@@ -179,6 +180,10 @@ def test_links_and_special_files(kind: int) -> None:
 
 def test_too_many_members() -> None:
     refused(plain_zip({f"{i}.csv": b"x" for i in range(65)}), archive.DecompressionBomb)
+
+
+def test_a_directory_of_absurd_size_is_not_read() -> None:
+    assert "directory holds 20000 members" in refused(b"".join(entries(20_000)), archive.DecompressionBomb)
 
 
 def test_a_declared_bomb() -> None:
