@@ -100,17 +100,23 @@ def find(system: System, notice: str) -> NoticeState:
 
 
 def text_of(system: System, notice: NoticeState) -> str:
-    """What a notice says, by its file. Raises ``NoticeDiffers`` when that isn't what was drafted, or isn't there."""
-    try:
-        raw = files_of(system.settings.home, notice.notice).text.read_bytes()
-    except OSError:
-        raw = b""
-    if sha256(raw).hexdigest() != notice.draft.text:
+    """What a notice says, by its files; what is missing of them is written anew from its content.
+
+    Raises ``NoticeDiffers`` when one of them isn't what was drafted.
+    """
+    files, content = files_of(system.settings.home, notice.notice), _content(system, notice)
+    said = letter(content, system.decree)
+    drafted, pdf = as_text(said).encode("utf-8"), as_pdf(said, content.found_at)
+    for path, made in ((files.text, drafted), (files.pdf, pdf)):
+        if not path.exists() and _digest(drafted) == notice.draft.text:
+            path.write_bytes(made)
+    text = files.text.read_bytes() if files.text.exists() else b""
+    if _digest(text) != notice.draft.text or (text == drafted and files.pdf.read_bytes() != pdf):
         raise NoticeDiffers(
-            f"The text of notice {notice.notice} in the folder notices isn't the draft that is on record, or is gone.",
-            "Rerun the delivery's validation, which writes it anew; put remarks of your own in a covering letter.",
+            f"The text or the PDF of notice {notice.notice} isn't the draft that is on record, or can't be found.",
+            "Remove both: they are written anew, or rerun the delivery. Put remarks of your own in a covering letter.",
         )
-    return raw.decode("utf-8")
+    return text.decode("utf-8")
 
 
 def send(system: System, notice: str, draft: int, channel: SentBy, sent_at: datetime | None = None) -> Files:
@@ -225,7 +231,7 @@ def _told(
 
 def _drafted(system: System, intake: IntakeState, content: Content, waiting: NoticeState | None) -> NoticeState:
     text = as_text(letter(content, system.decree))
-    if waiting is not None and _digest(text) != waiting.draft.text:
+    if waiting is not None and _digest(text.encode()) != waiting.draft.text:
         content = content.model_copy(update={"draft": waiting.draft.draft + 1})
         text = as_text(letter(content, system.decree))
     files = files_of(system.settings.home, content.notice)
@@ -242,7 +248,7 @@ def _drafted(system: System, intake: IntakeState, content: Content, waiting: Not
                 found_at=content.found_at,
                 findings=_findings(content.told),
                 refused=None if content.refusal is None else content.refusal.code,
-                text=_digest(text),
+                text=_digest(text.encode()),
             )
         )
     return find(system, content.notice)
@@ -280,5 +286,5 @@ def _findings(told: Iterable[Told]) -> tuple[Finding, ...]:
     return tuple(one.finding for one in told)
 
 
-def _digest(text: str) -> str:
-    return sha256(text.encode("utf-8")).hexdigest()
+def _digest(text: bytes) -> str:
+    return sha256(text).hexdigest()

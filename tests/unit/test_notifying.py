@@ -162,13 +162,17 @@ def test_what_is_sent_is_the_draft_that_lies_there(system: System, set_clock: ma
     found(system, "diplomas", broken("a"), broken("b"))
     with pytest.raises(IllegalEvent, match="number 2"):
         send(system, M1, 1, "letter")
-    path = files_of(system.settings.home, M1).text
-    good = path.read_text("utf-8")
-    for bad in (good.replace("regel b", "regel q"), ""):
-        path.write_text(bad, "utf-8")
-        with pytest.raises(NoticeDiffers):
-            send(system, M1, 2, "letter")
-    path.write_text(good, "utf-8")
+    files = files_of(system.settings.home, M1)
+    good = files.text.read_text("utf-8")
+    for path in (files.text, files.pdf):
+        whole = path.read_bytes()
+        for bad in (whole.replace(b"regel b", b"regel q") + b" ", b""):
+            path.write_bytes(bad)
+            with pytest.raises(NoticeDiffers):
+                send(system, M1, 2, "letter")
+        path.unlink()
+        assert text_of(system, find(system, M1)) == good
+        assert path.read_bytes() == whole
     set_clock.move(hours=5)
     send(system, M1, 2, "letter", make.NOON + timedelta(hours=2))
     told = find(system, M1)
