@@ -17,7 +17,7 @@ from rod_pipeline.contracts.model import Column, Contract
 from rod_pipeline.decree import load_decree
 from rod_pipeline.ledger import erasure, events, vocabulary
 from rod_pipeline.ledger.state import IntakeState, Stage
-from rod_pipeline.quality import delivery_rules
+from rod_pipeline.quality.rulebook import rules_of_deliveries
 from rod_pipeline.quality.suite import Rule
 from rod_pipeline.store.layout import ZONES
 from rod_pipeline.synthetic.faults import FAULTS
@@ -193,9 +193,7 @@ def rules() -> str:
             _rules((rule, "written" if rule.id in written else "contract") for rule in suite),
             "",
         ]
-    whole = [rule for rule in vars(delivery_rules).values() if isinstance(rule, Rule)]
-    breakdowns = dict.fromkeys(["totaal", *(name for file in book.files() for name in book.get(file).breakdowns)])
-    whole += [delivery_rules.totals_agree(name) for name in breakdowns]
+    whole = rules_of_deliveries(name for file in book.files() for name in book.get(file).breakdowns)
     lines += ["## The delivery as a whole", "", _rules((rule, "written") for rule in whole), ""]
     return "\n".join(lines)
 

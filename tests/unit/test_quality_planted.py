@@ -7,15 +7,8 @@ import polars as pl
 import pytest
 
 from rod_pipeline.contracts.model import FileKind
-from rod_pipeline.quality import (
-    CheckReport,
-    Rule,
-    deliveries_rules,
-    delivery_rules,
-    files_rules,
-    rekenregels_rules,
-)
-from rod_pipeline.quality.rekenregels_rules import Band
+from rod_pipeline.quality import CheckReport
+from rod_pipeline.quality.rulebook import rules_of_deliveries
 from tests.support.deliveries import CONTRACTS, Found, earlier, judged, made, put, some, students
 
 KEY, LAST, SHARED, MIDDLE = "2026-12", "2026-2027", "2025-2026", "2023-2024"
@@ -44,14 +37,8 @@ def clean() -> CheckReport:
 
 
 def rules() -> set[str]:
-    found = [
-        value.rule if isinstance(value, Band) else value
-        for module in (delivery_rules, files_rules, deliveries_rules, rekenregels_rules)
-        for value in vars(module).values()
-    ]
-    breakdowns = {"totaal", *(name for contract in CONTRACTS.values() for name in contract.breakdowns)}
-    totals = [delivery_rules.totals_agree(name) for name in breakdowns]
-    return {rule.id for rule in (*found, *totals) if isinstance(rule, Rule)}
+    breakdowns = [name for contract in CONTRACTS.values() for name in contract.breakdowns]
+    return {rule.id for rule in rules_of_deliveries(breakdowns)}
 
 
 def test_every_rule_has_a_planted_fault_and_every_rule_is_judged() -> None:
