@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from rod_pipeline.cli import application
 from rod_pipeline.ledger.events import Accessed
 from tests.support import drift
 from tests.support.drift import fill, folder_of_contracts, rod_contract
@@ -108,6 +110,9 @@ def test_looking_is_on_the_record_and_leaves_nothing_on_disk(bench: Bench, monke
     with bench.system() as system:
         seen = system.ledger.state().seq
     assert rod_contract("draft", KEY).exit_code == 0
+    checked = rod_contract("check", KEY)
+    assert checked.exit_code == 1
+    assert "undeclared column 58: 'Leerroute (nieuw)'" in checked.output
     with bench.system() as system:
         events = [entry.event for entry in system.ledger.entries(after=seen)]
         raw = system.intake(drift.DeliveryKey.parse(KEY)).raw
@@ -115,8 +120,7 @@ def test_looking_is_on_the_record_and_leaves_nothing_on_disk(bench: Bench, monke
     assert all(isinstance(event, Accessed) and event.purpose == "beheer" for event in events)
     new = {path for path in set(bench.home.parent.rglob("*")) - files if path.is_file()}
     assert new <= {folder / "inschrijvingen" / "2.draft.toml"} | set(bench.home.glob("ledger.db*"))
-    for path in (folder / "inschrijvingen" / "2.draft.toml",):
-        assert_no_pseudonym(path.read_text("utf-8"))
+    assert_no_pseudonym((folder / "inschrijvingen" / "2.draft.toml").read_text("utf-8") + checked.output)
 
 
 def assert_no_pseudonym(text: str) -> None:
@@ -151,6 +155,10 @@ def test_a_mart_is_not_built_from_a_version_that_nobody_looked_at(
     fill(folder / "inschrijvingen" / "2.toml", MARTS)
     assert bench.walk(KEY) == []
     assert bench.intake(KEY).marts["studentaantallen"].read == stored_tables(bench, KEY)["inschrijvingen"].height
+    rows = CliRunner().invoke(application(), ["rows", KEY])
+    assert rows.exit_code == 0
+    assert "left out: other peildatum" in rows.output
+    assert "not counted" not in rows.output
 
 
 def test_what_is_neither_missing_nor_in_the_annex_is_still_erased_at_once(bench: Bench, tmp_path: Path) -> None:
