@@ -21,9 +21,11 @@ def named(path: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """What a link into ``page`` may name: its headings, the way that GitHub turns them into anchors."""
-    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    """What a link into ``page`` may name: its headings, the way that GitHub turns them into anchors, and its own ids."""
+    text = page.read_text("utf-8")
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    headings = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return headings | set(re.findall(r'<a id="([^"]+)">', text))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
