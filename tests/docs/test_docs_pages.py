@@ -21,7 +21,7 @@ def named(path: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """What a link into ``page`` may name: its headings, the way that GitHub turns them into anchors, and its own ids."""
+    """What a link into ``page`` may name: its headings, the way that GitHub turns them into anchors, and its ids."""
     text = page.read_text("utf-8")
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     headings = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
