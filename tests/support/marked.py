@@ -64,6 +64,13 @@ def _spoilt(kind: FileKind, frame: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(pl.when(code_like).then(pl.lit(CODE_LIKE)).otherwise(pl.col(name)).alias(name) for name in untold)
 
 
+def within_the_decree(frames: Mapping[FileKind, pl.DataFrame]) -> Mapping[FileKind, pl.DataFrame]:
+    """The same, with markers for school years that the decree doesn't allow: for those a delivery is erased at once."""
+    begin = pl.col("schooljaar").str.extract(r"^([0-9]{4})-[0-9]{4}$").cast(pl.Int32)
+    year = pl.when(begin < 2022).then(pl.lit(THROUGHOUT)).otherwise(pl.col("schooljaar")).alias("schooljaar")
+    return {kind: frame if kind == "doorstroom" else frame.with_columns(year) for kind, frame in frames.items()}
+
+
 def _may_be_told(column: Column) -> bool:
     """Whether a value of this column may be told when it is frequent and looks like a code: one of a closed list."""
     closed = column.values is not None and not BOOK.value_list(column.values).open
