@@ -56,9 +56,10 @@ def take(browser: Browser, url: str, settings: Settings, folder: Path) -> None:
     ui.sensor("announced_deliveries")
     ui.picture(folder / "sensor.png")
     ui.page.unroute_all()
-    (report,) = (settings.home / "data_docs").glob(f"{REFUSED}-*/delivery.html")
-    ui.page.goto(report.as_uri())
-    ui.picture(folder / "report-refused.png")
+    for delivery, name, file in ((REFUSED, "delivery", "report-refused.png"), (GOOD, "picture", "picture.png")):
+        (report,) = (settings.home / "data_docs").glob(f"{delivery}-[0-9a-f]*/{name}.html")
+        ui.page.goto(report.as_uri())
+        ui.picture(folder / file)
 
 
 def main() -> None:
