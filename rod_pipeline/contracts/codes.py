@@ -1,32 +1,39 @@
-"""Which unknown codes of a closed list may be told.
+"""Which unknown codes of a closed list may be told, and under which floor.
 
-Belongs here: the floor and the likeness that let a code out. Does not belong here: finding unknown values (``observe``,
-``quality``).
+Belongs here: the likeness that lets a code out, and the floor of five for breakdowns of counts (DESIGN 14.10). Does not
+belong here: finding unknown values (``observe``, ``quality``).
 
 A code of a closed list describes no person, and a person has to see it to know whether DUO has a new one. But what
 stands where a code belongs may be anything: so only what looks like a code of that very list is told, where it stands
-in five rows or more, and never so that what is left over comes to one to four rows (DESIGN 14.10).
+in five rows or more, and never so that what is left over comes to one to four rows.
 """
 
-import re
 from collections.abc import Collection, Mapping
 
 FLOOR = 5
 
 
-def looks_like(value: str, known: Collection[str]) -> bool:
-    """Whether ``value`` is no longer than the ``known`` codes and built as one of them, kind of character by kind."""
-    return len(value) <= max(map(len, known), default=0) and _shape(value) in {_shape(code) for code in known}
+def under_the_floor(counts: Mapping[str, int], total: int) -> tuple[tuple[tuple[str, int], ...], int]:
+    """Those counts of a breakdown of ``total`` that may be told, largest first, and what is left over.
+
+    What is left over is 0 or at least five, unless nothing is told: then it is the total.
+    """
+    told = sorted(((name, n) for name, n in counts.items() if n >= FLOOR), key=lambda one: (-one[1], one[0]))
+    rest = total - sum(n for _, n in told)
+    while told and 0 < rest < FLOOR:
+        rest += told.pop()[1]
+    return tuple(told), rest
 
 
-def tellable(unknown: Mapping[str, int], rows: int) -> tuple[tuple[str, int], ...]:
-    """The codes that may be told, each with its rows, by code; ``rows`` is how many rows have any unknown value."""
-    told = sorted((count, code) for code, count in unknown.items() if count >= FLOOR)
-    while told and 0 < rows - sum(count for count, _ in told) < FLOOR:
-        told.pop(0)
-    return tuple(sorted((code, count) for count, code in told))
+def looks_like(code: str, values: Collection[str]) -> bool:
+    """Whether a code is no longer than the longest of a list and made of the kinds of characters that occur in it."""
+    kinds = {_kind(character) for value in values for character in value}
+    return len(code) <= max(map(len, values)) and all(_kind(character) in kinds for character in code)
 
 
-def _shape(value: str) -> str:
-    plain = re.sub("[^A-Za-z0-9_.+ /-]", "?", value)
-    return re.sub("[0-9]+", "0", re.sub("[a-z]+", "a", re.sub("[A-Z]+", "A", plain)))
+def _kind(character: str) -> str:
+    if "0" <= character <= "9":
+        return "digit"
+    if "A" <= character <= "Z":
+        return "capital"
+    return "letter" if "a" <= character <= "z" else character

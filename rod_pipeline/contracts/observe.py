@@ -18,7 +18,7 @@ from typing import BinaryIO, Literal, TypeVar
 import polars as pl
 
 from rod_pipeline.contracts.book import ContractBook
-from rod_pipeline.contracts.codes import looks_like, tellable
+from rod_pipeline.contracts.codes import looks_like, under_the_floor
 from rod_pipeline.contracts.model import Column, ColumnType, Contract, DateNotation, Dialect
 from rod_pipeline.errors import RodError
 from rod_pipeline.intake.identifiers import ContentScan, Finding, scan_header
@@ -158,7 +158,9 @@ def observe(open_file: Callable[[], BinaryIO], contract: Contract, book: Contrac
         misses=counts,
         identifiers=(*scan_header(headers, contract), *scan.findings()),
         stopped=stopped,
-        codes={name: told for name, found in unknown.items() if (told := tellable(found, counts[name, "values"]))},
+        codes={
+            name: told for name, found in unknown.items() if (told := under_the_floor(found, counts[name, "values"])[0])
+        },
     )
 
 

@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import polars as pl
 
+from rod_pipeline.contracts.codes import FLOOR, looks_like, under_the_floor
 from rod_pipeline.contracts.model import Contract
-from rod_pipeline.quality.changes import FLOOR
 from rod_pipeline.quality.checks import Check, Deviating, NotIn, Repeated
 from rod_pipeline.quality.counting import LookingUp, Table, by_columns, told_without_data
 from rod_pipeline.quality.report import Detail
@@ -46,18 +46,6 @@ def details(
             check: found[check].told(_codes(table, check) if check in closed and isinstance(check, NotIn) else {})
             for check in checks
         }
-
-
-def under_the_floor(counts: Mapping[str, int], total: int) -> tuple[tuple[tuple[str, int], ...], int]:
-    """Those counts of a breakdown of ``total`` that may be told, largest first, and what is left over.
-
-    What is left over is 0 or at least five, unless nothing is told: then it is the total.
-    """
-    told = sorted(((name, n) for name, n in counts.items() if n >= FLOOR), key=lambda one: (-one[1], one[0]))
-    rest = total - sum(n for _, n in told)
-    while told and 0 < rest < FLOOR:
-        rest += told.pop()[1]
-    return tuple(told), rest
 
 
 class _Found:
@@ -110,19 +98,5 @@ def _codes(table: Table, check: NotIn) -> Mapping[str, int]:
     return {
         code: times
         for code, times in rows.collect(engine="streaming").iter_rows()
-        if times >= FLOOR and _looks_like(code, check.values)
+        if times >= FLOOR and looks_like(code, check.values)
     }
-
-
-def _looks_like(code: str, values: tuple[str, ...]) -> bool:
-    """Whether a code is no longer than the longest of a list and made of the kinds of characters that occur in it."""
-    kinds = {_kind(character) for value in values for character in value}
-    return len(code) <= max(map(len, values)) and all(_kind(character) in kinds for character in code)
-
-
-def _kind(character: str) -> str:
-    if "0" <= character <= "9":
-        return "digit"
-    if "A" <= character <= "Z":
-        return "capital"
-    return "letter" if "a" <= character <= "z" else character

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rod_pipeline.contracts.codes import under_the_floor
 from rod_pipeline.contracts.model import Column, ColumnType, Contract
 from rod_pipeline.quality import checks as ask
 from rod_pipeline.quality.counting import count
-from rod_pipeline.quality.detail import details, under_the_floor
+from rod_pipeline.quality.detail import details
 from rod_pipeline.quality.report import Detail
 from tests.support.quality import NAMES, Row, contract, frame, naive
 
