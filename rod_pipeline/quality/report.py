@@ -118,8 +118,7 @@ class RuleResult:
         yield "Rule", self.sentence
         yield "Since", f"{self.since}, and in every delivery after it" if self.since else "new in this delivery"
         yield from self.where()
-        if self.rule.cause:
-            yield "Likely cause", self.rule.cause
+        yield "Likely cause", self.rule.cause
         yield "What to do", self.remedy
 
     def where(self) -> Iterator[tuple[str, str]]:
