@@ -19,6 +19,7 @@ from polars.io.plugins import register_io_source
 
 from rod_pipeline.contracts.model import Contract
 from rod_pipeline.decree import Decree
+from rod_pipeline.errors import RodError
 from rod_pipeline.intake.identifiers import AGES_ON, ContentScan, refuse_identifiers, scan_header
 from rod_pipeline.intake.records import CHUNK_BYTES, RecordStream
 from rod_pipeline.intake.refusals import (
@@ -128,6 +129,16 @@ class RawTable:
         if self._started:
             raise ReadTwice(f"The frame of {self._contract.file} was read twice.", "Open the file again to read again.")
         self._started = True
+        # polars never lets go of this generator, nor of an error that passed: neither may lead to rows of the file.
+        try:
+            yield from self._frames(columns, predicate, rows)
+        except RodError as error:
+            error.__context__ = None
+            raise error.with_traceback(None) from None
+        finally:
+            self._records.forget()
+
+    def _frames(self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None) -> Iterator[pl.DataFrame]:
         scan = ContentScan(self._contract, on=self._on)
         done = 0
         for frame in self._records.frames(self._order):

@@ -14,7 +14,7 @@ quote inside a quoted value is doubled. Both kinds of line end are accepted and 
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import BinaryIO
 
 import numpy as np
@@ -146,6 +146,10 @@ class RecordStream:
             raise ControlRecordWrong(
                 f"The closing control record counts {self.control_count} records; the file holds {self.rows}.", ASK_DUO
             )
+
+    def forget(self) -> None:
+        """Let go of what was read and not handed out; nothing is read any more."""
+        self.stream, self._rest, self._pending, self._ended = BytesIO(), b"", None, True
 
     # -- cutting -----------------------------------------------------------------------------------------------------
 

@@ -173,7 +173,9 @@ def test_the_closing_control_record_is_counted_and_is_no_row() -> None:
     assert "holds 1" in text
 
 
-@pytest.mark.parametrize("last", [b"", b"3;4", b"SLR;x", b"SLR", b"SLR;2;2", b"XXX;2", b"SLR;-2", b"SLR;2\r5;6\n", b"SLR;2\r\r\n"])
+@pytest.mark.parametrize(
+    "last", [b"", b"3;4", b"SLR;x", b"SLR", b"SLR;2;2", b"XXX;2", b"SLR;-2", b"SLR;2\r5;6\n", b"SLR;2\r\r\n"]
+)
 def test_a_file_without_its_control_record_is_truncated(last: bytes) -> None:
     text = refused(b"Aa;Bb\n1;2\n3;4\n" + last, refusals.ControlRecordWrong, "aa", "bb", control_record="SLR")
     assert "truncated" in text
@@ -199,6 +201,21 @@ def test_a_frame_is_read_once_and_finished_only_at_its_end() -> None:
     assert table.finish().rows == 2
     with pytest.raises(refusals.ReadTwice):
         table.frame.collect()
+
+
+@pytest.mark.parametrize("last", [b"4;5\n", b"4;\xff;6\n", b"\n"])
+def test_a_refusal_half_way_holds_on_to_nothing_of_the_file(last: bytes) -> None:
+    table = read_table(
+        io.BytesIO(b"Aa;Bb;Cc\n" + b"1;geheim;3\n" * 50 + last), contract("aa", "bb", "cc"), chunk_bytes=60
+    )
+    with pytest.raises(RodError) as caught:
+        table.frame.collect(engine="streaming")
+    assert caught.value.__context__ is None
+    trace = caught.value.__traceback__
+    while trace is not None:
+        if "rod_pipeline" in trace.tb_frame.f_code.co_filename:
+            assert "geheim" not in repr([*trace.tb_frame.f_locals.values(), vars(table), vars(table._records)])
+        trace = trace.tb_next
 
 
 def test_projection_filter_and_limit_reach_the_reader() -> None:
