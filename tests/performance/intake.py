@@ -234,7 +234,8 @@ def main() -> None:
             bench.vault.erase_scope(order["scope"], "refused")
     rows = {run["rows"] for name in given.steps for run in runs[name]} - {0}
     size = path.stat().st_size
-    print(f"{path.name}: {size / 1e9:.2f} GB, {rows} rows, {len(wide().columns)} columns, {given.rounds} rounds\n")  # noqa: T201
+    shown = ", ".join(f"{count:,}" for count in sorted(rows))
+    print(f"{path.name}: {size / 1e9:.2f} GB, {shown} rows, {len(wide().columns)} columns, {given.rounds} rounds\n")  # noqa: T201
     print("| step | CPU s | to anchor | wall s | peak MB |\n|---|---:|---:|---:|---:|")  # noqa: T201
     for name in given.steps:
         cpu = statistics.median(run["cpu"] for run in runs[name])
