@@ -116,6 +116,8 @@ def verdict_text(report: CheckReport) -> str:
     told = [_in_full(result) for result in report.broken[:MOST_IN_FULL]]
     if len(report.broken) > MOST_IN_FULL:
         told.append(f"And {len(report.broken) - MOST_IN_FULL} more, which stand in the report and in the table.")
+    if report.unjudged:
+        told.append(f"Not judged, for want of something to hold it against: {len(report.unjudged)} of these rules.")
     # An exclamation mark before a bracket would make a picture of it, that the UI fetches.
     return "\n\n".join([f"{subject} {verdict}: {broken}.", *told]).replace("![", "! [")
 

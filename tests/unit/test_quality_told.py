@@ -92,6 +92,15 @@ def test_of_very_many_broken_rules_the_worst_are_told_in_full_and_every_one_is_n
     assert "And 30 more" in texts["check"]
 
 
+def test_what_was_not_judged_is_not_said_to_hold() -> None:
+    shown = report(broken(), RuleResult.unjudged(broken("diplomas.other").rule, "diplomas"))
+    texts = everywhere(shown)
+    assert "Not judged, for want of something to hold it against: diplomas.other" in texts["terminal"]
+    assert "Not judged, for want of something to hold it against: 1 of these rules" in texts["check"]
+    assert "0 of 2 rules hold" in texts["page"]
+    assert re.search(r"not judged\s+The code", texts["page"])
+
+
 def test_a_hostile_name_is_text_on_the_page_and_in_the_ui() -> None:
     detail = Detail(codes=((HOSTILE, 5),))
     shown = report(broken(sentence=f"The code {HOSTILE} is on the list.", file=HOSTILE, detail=detail))
