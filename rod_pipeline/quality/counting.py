@@ -43,7 +43,7 @@ from rod_pipeline.quality.checks import (
 _T = TypeVar("_T", bound=Check | Compare)
 _LookedUp = PairNotIn | NotValidInYear
 _ROWS = "__rows"
-_AT_ONCE = 12
+_AT_ONCE = 8
 
 
 def count(frame: pl.LazyFrame, contract: Contract, checks: Iterable[Check]) -> Mapping[Check, int]:

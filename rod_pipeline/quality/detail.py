@@ -23,7 +23,7 @@ from rod_pipeline.quality.report import Detail
 INSTITUTION = "instellingscode"
 _BRIN = r"^[0-9]{2}[A-Z]{2}$"
 _FIRST = 5
-_BATCH = 200_000
+_BATCH = 100_000
 
 
 def details(
