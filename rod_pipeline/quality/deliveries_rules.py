@@ -80,13 +80,13 @@ DRIFTED = Rule(
 )
 FINAL_STAYS = Rule(
     id="deliveries.status.final",
-    severity="blocking",
+    severity="warning",
     layer="deliveries",
     sentence="A school year of a file that was delivered as final does not come back as provisional.",
     zin="Een schooljaar van een bestand dat definitief is geleverd, komt niet als voorlopig terug.",
     cause="An older extraction was delivered by mistake, or the status was filled for the delivery as a whole.",
-    remedy=_REFUSE,
-    source="Besluit 55352791, annex 1: status van de verstrekking; marts take the final count where there is one",
+    remedy=_ASK,
+    source="own assumption that the status is that of a school year; annex 1 calls it the status of the delivery",
 )
 YEARS_KEPT = Rule(
     id="deliveries.schooljaar.kept",
