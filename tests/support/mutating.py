@@ -255,7 +255,8 @@ def _edit_header(rng: random.Random, data: bytes, whole: _Whole) -> bytes:
     elif act == 4:
         names = [name + b" " for name in names]
     else:
-        names *= rng.choice((2, 500))
+        times = rng.choice((2, 500))
+        names *= times if len(line) < 10_000 else 2
     return separator.join(names) + b"\r" * line.endswith(b"\r") + end + rest
 
 
