@@ -57,7 +57,8 @@ def test_a_corrupt_ledger_stops_everything_until_a_person_decides() -> None:
     "body",
     [
         f'{{"copy_id":"{"1" * 16}","delivery_id":"{"0" * 16}","kind":"mart_built","mart":"m","rows":3,"v":1}}',
-        f'{{"copy_id":"{"1" * 16}","deliveries":["{"0" * 16}"],"generation":"{"2" * 16}","kind":"database_built","v":1}}',
+        f'{{"copy_id":"{"1" * 16}","deliveries":["{"0" * 16}"],"generation":"{"2" * 16}",'
+        '"kind":"database_built","v":1}',
         f'{{"copy_id":"{"1" * 16}","delivery_id":"{"0" * 16}","file":"diplomas","findings":[],"kind":"checked",'
         '"outcome":"passed","rules":3,"v":1}',
     ],
