@@ -37,7 +37,7 @@ from rod_pipeline.quality.checks import (
     Unequal,
     Unreadable,
 )
-from rod_pipeline.quality.values import ordered, present, reads
+from rod_pipeline.quality.values import latest, ordered, present, reads
 
 _YEAR = r"^([0-9]{4})"
 NUMBERS = (ColumnType.INTEGER, ColumnType.DECIMAL)
@@ -69,6 +69,12 @@ class Reading:
         """A table with the columns that the expressions given so far rest on, and with ``keep``."""
         texts, derived = (list(level.values()) for level in self._shared)
         return frame.select(*keep, *texts).with_columns(*derived)
+
+    def finds(self, check: Check) -> pl.Expr:
+        """Whether a row is one that the check counts: true or false, never null."""
+        if isinstance(check, Rows):
+            return self.holds(check.where)
+        return (self.breaks(check) & self.holds(check.where)).fill_null(False)
 
     def breaks(self, check: Check) -> pl.Expr:
         """Whether a row breaks the rule, its condition left aside; null counts as no."""
@@ -131,12 +137,13 @@ class Reading:
         return self._share(0, name, present(pl.col(column.name)))
 
     def key(self, name: str, *, at_latest: bool = False) -> pl.Expr:
-        """The column as something with an order (``values.ordered``)."""
+        """The column as something with an order (``values.ordered``); of a partly unknown date the latest, if asked."""
         column = self._column(name)
         if column.type is not ColumnType.DATE and column.type not in NUMBERS:
             return self.text(name)
         self.text(name)
-        return self._share(1, (name, "key", at_latest), self._key(column, at_latest))
+        key = self._share(1, (name, "key"), self._key(column))
+        return latest(key) if at_latest and column.type is ColumnType.DATE else key
 
     def year(self, name: str) -> pl.Expr:
         """The year that a text begins with."""
@@ -191,8 +198,8 @@ class Reading:
             return str(value)
         return dict(zip(("J", "N"), self.contract.dialect.booleans, strict=True)).get(str(value))
 
-    def _key(self, column: Column, at_latest: bool) -> pl.Expr:
-        return ordered(column, self.contract.dialect, at_latest=at_latest)
+    def _key(self, column: Column) -> pl.Expr:
+        return ordered(column, self.contract.dialect)
 
     def _year(self, column: Column) -> pl.Expr:
         return pl.col(column.name).str.extract(_YEAR).cast(pl.Int32)

@@ -81,15 +81,14 @@ def reads(text: pl.Expr, kind: ColumnType, dialect: Dialect) -> pl.Expr:
             return text.is_not_null()
 
 
-def ordered(column: Column, dialect: Dialect, *, at_latest: bool = False) -> pl.Expr:
+def ordered(column: Column, dialect: Dialect) -> pl.Expr:
     """The column as a key with an order: numbers and dates by value, booleans, codes and pseudonyms by their text.
 
-    ``at_latest`` gives the upper end of what a partly unknown date can mean, otherwise the lower end.
+    A partly unknown date counts as the earliest that it can mean (``latest`` makes it the latest).
     """
     text = present(pl.col(column.name))
     if column.type is ColumnType.DATE:
-        key = date_key(text, dialect.dates)
-        return latest(key) if at_latest else key
+        return date_key(text, dialect.dates)
     if column.type in (ColumnType.INTEGER, ColumnType.DECIMAL):
         return number(text, column.type, dialect)
     return text

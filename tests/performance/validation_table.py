@@ -45,6 +45,9 @@ _BAD: Mapping[ColumnType, Sequence[str]] = {
 }
 _DATES = ("datum_inschrijving", "periode", "datum_uitschrijving_gepland", "datum_uitschrijving_werkelijk")
 
+_OF_A_PERSON = ("geslacht", "geboren_in_nederland")
+"""What stays with a person: both rows of one have it from the first."""
+
 
 def contract() -> Contract:
     """The columns of the largest files beside each other, as many as are wanted; headers play no part here."""
@@ -128,6 +131,8 @@ def _block(base: pl.DataFrame, of: Contract, start: int, height: int) -> pl.Data
     columns: list[pl.Series] = [(numbers + 1).cast(pl.Int64).alias("_row")]
     for column in of.columns:
         values = drawn[column.name]
+        if column.name in _OF_A_PERSON:
+            values = values[np.arange(height) // 2 * 2]
         if column.type is ColumnType.PSEUDONYM:
             values = persons.cast(pl.String).str.zfill(13).alias(column.name)
         bad: list[str | None] = [*_BAD[column.type], None]

@@ -86,6 +86,9 @@ def _checks(*conditions: ask.Condition | None) -> list[ask.Check]:
             ask.Deviating("code", ("vlag",), where),
             ask.Deviating("ander", ("vlag",), where),
             ask.Deviating("nummer", ("code", "ander"), where),
+            ask.Deviating("code", ("nummer",), where),
+            ask.Deviating("vlag", ("nummer",), where),
+            ask.Deviating("begin", ("nummer", "ander"), where),
             ask.Repeated(("nummer",), where),
             ask.Repeated(("code", "vlag"), where),
         ]
@@ -93,13 +96,23 @@ def _checks(*conditions: ask.Condition | None) -> list[ask.Check]:
 
 
 @settings(max_examples=60)
-@given(rows=TABLES, dialect=DIALECTS, where=st.sampled_from(CONDITIONS))
+@given(
+    rows=TABLES,
+    dialect=DIALECTS,
+    where=st.sampled_from(CONDITIONS),
+    combinations=st.sampled_from([0, 1 << 20]),
+    place_bits=st.sampled_from([2, 16, 60]),
+)
 def test_every_check_counts_what_a_naive_reading_counts(
-    rows: list[Row], dialect: dict[str, object], where: ask.Condition
+    rows: list[Row], dialect: dict[str, object], where: ask.Condition, combinations: int, place_bits: int
 ) -> None:
+    """Whether columns are grouped together or read row by row, and however many keys share a hash."""
     of = contract(**dialect)
     checks = _checks(None, where)
-    assert counting.count(frame(rows), of, checks) == {check: naive(rows, of, check) for check in checks}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "_COMBINATIONS", combinations)
+        patch.setattr(counting, "_PLACE_BITS", place_bits)
+        assert counting.count(frame(rows), of, checks) == {check: naive(rows, of, check) for check in checks}
 
 
 @pytest.mark.parametrize("notation", list(DateNotation))
