@@ -39,7 +39,7 @@ from rod_pipeline.intake.refusals import (
     WrongEncoding,
 )
 
-CHUNK_BYTES = 4 * 2**20
+CHUNK_BYTES = 8 * 2**20
 MAX_RECORD_BYTES = 2**20
 MAX_VALUE_BYTES = 64 * 2**10
 

@@ -166,6 +166,8 @@ class Vault(Eraser):
                     cast(io.BytesIO, sink),
                     # Smallest and largest of each column cost a sixth of the writing, and nobody asks for them.
                     statistics=False,
+                    compression="zstd",
+                    compression_level=1,
                     encryption=ParquetEncryptionProperties(footer_key=draft.key.footer_key),
                 )
             except PolarsError as error:
