@@ -14,7 +14,7 @@ from rod_pipeline.errors import BlockedError, PermanentError, RefusedData
 
 ASK_DUO = "Hold the file against its contract with `rod contract check`, then ask DUO for a corrected file."
 
-_HEADER_LIKE = re.compile(r"#?[^\W\d_][\w ._/()&+:,'-]*")
+_HEADER_LIKE = re.compile(r"#?[^\W\d_](?:[\w ._/()&+:'-]|, )*")
 _LONG_NUMBER = re.compile(r"\d{5}")
 
 

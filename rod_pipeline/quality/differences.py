@@ -24,6 +24,8 @@ from rod_pipeline.quality.changes import Change, Drift, tellable
 from rod_pipeline.quality.tables import Tables, school_year, value
 from rod_pipeline.quality.values import present
 
+_YEARS = "schooljaar"
+"""The value list of school years: every year brings others, which is no drift."""
 _NOT_COMPARED = ("prikdatum", "status", "peildatum")
 """Technical columns that say when a row was extracted, not what it holds."""
 _COLUMNS_AT_ONCE, _ROWS_AT_ONCE = 16, 500_000
@@ -165,8 +167,8 @@ def _columns_of(sides: Sequence[pl.LazyFrame], columns: Sequence[str], keys: pl.
 def drifts_between(file: FileKind, new: tuple[Tables, str], old: tuple[Tables, str], before: str) -> list[Drift]:
     """How far each column moved from one school year of the earlier table to one of the new table.
 
-    Columns with a list of values, booleans and those of the breakdowns are compared by value, all others by whether
-    they are filled.
+    Columns with a list of values (but of school years), booleans and those of the breakdowns are compared by value, all
+    others by whether they are filled.
     """
     (tables, schooljaar), (earlier, schooljaar_before) = new, old
     _, columns = _compared(file, tables, earlier)
@@ -209,7 +211,8 @@ def _values(file: FileKind, tables: Tables, schooljaar: str, names: Sequence[str
 
 def _category(column: Column, tables: Tables, file: FileKind) -> pl.Expr:
     contract = tables.contracts[file]
-    few = column.type is ColumnType.BOOLEAN or column.values is not None or column.name in contract.breakdowns.values()
+    listed = column.values not in (None, _YEARS)
+    few = column.type is ColumnType.BOOLEAN or listed or column.name in contract.breakdowns.values()
     if few:
         return value(column, contract.dialect).cast(pl.String)
     return pl.when(present(pl.col(column.name)).is_not_null()).then(pl.lit("filled"))

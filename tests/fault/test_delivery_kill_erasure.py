@@ -38,7 +38,7 @@ ERASURE = [
 
 
 @pytest.mark.parametrize(
-    ("call", "moment"), [("append:quality_notified", "before"), ("append:quality_notified", "after"), *ERASURE]
+    ("call", "moment"), [("append:notice_drafted", "before"), ("append:notice_drafted", "after"), *ERASURE]
 )
 def test_a_refusal_that_is_killed_is_carried_out_by_the_next_run(
     workshop: Bench, undisturbed: Mapping[str, pl.DataFrame], key: str, call: str, moment: str

@@ -87,7 +87,8 @@ def test_everything_of_a_delivery_is_found_and_erased(purged: Purged) -> None:
     assert purged.before["keys"] == {"keys": 1}
     assert purged.before["secrets"] == {"files": 1}
     assert purged.before["mart_database"] == {"generations": 1}
-    assert purged.before["reports"] == {"files": 6}
+    # A page and a profile for each file and for the delivery; and the picture.
+    assert purged.before["reports"] == {"files": 13}
     assert purged.before["processor"] == {"declarations": 1}
     assert purged.erased == purged.before
     assert left(purged.register, purged.subject) == {}
@@ -259,7 +260,7 @@ def test_a_store_that_gives_no_answer_is_no_empty_store(purged: Purged) -> None:
 
 def test_a_copy_in_another_store_is_unknown(purged: Purged, workshops: Workshops) -> None:
     key = "2025-12-r3"
-    purged.bench.announce(key)
+    purged.bench.announce(key, delivery("2025-12", population=SMALL))
     assert purged.bench.walk(key) == []
     other = purged.bench.settings
     other = other.model_copy(update={"store": other.store.model_copy(update={"name": "elsewhere"})})

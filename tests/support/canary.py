@@ -57,7 +57,7 @@ def in_clear() -> Iterator[None]:
     """Whatever this process writes to the store meanwhile, it writes without sealing and without compression."""
     sink, scan = pl.LazyFrame.sink_parquet, pl.scan_parquet
 
-    def unencrypted(frame: pl.LazyFrame, to: Any, *, encryption: object) -> None:
+    def unencrypted(frame: pl.LazyFrame, to: Any, **_: object) -> None:
         sink(frame, to, compression="uncompressed")
 
     def undecrypted(path: str, *, decryption: object) -> pl.LazyFrame:
