@@ -15,6 +15,7 @@ error.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import reduce
 from math import prod
 from operator import xor
@@ -51,6 +52,7 @@ _Compared = Apart | NotAfter | NotValidInYear | OutsideSeason | PairNotIn
 _COMBINATIONS = 1 << 20
 """At most so many combinations of values are ever grouped: that bounds memory."""
 _ROWS = "__rows"
+_NOT_THERE = "names a column that the table does not have"
 _AT_ONCE = 8
 _PLACE_BITS = 16
 
@@ -66,7 +68,12 @@ def count(frame: pl.LazyFrame, contract: Contract, checks: Iterable[Check]) -> M
     by_row: list[Check] = []
     repeated: list[Repeated] = []
     deviating: dict[tuple[tuple[str, ...], Condition | None], list[Deviating]] = defaultdict(list)
+    unconditional: dict[Check, Check] = {}
     asked_for = dict.fromkeys(checks)
+    there = frame.collect_schema().names()
+    for name in {name: None for check in asked_for for name in columns_of(check)}:
+        if column_of(contract, name).name not in there:
+            raise impossible(contract, _NOT_THERE)
     for check in asked_for:
         if isinstance(check, Repeated):
             repeated.append(check)
@@ -76,6 +83,10 @@ def count(frame: pl.LazyFrame, contract: Contract, checks: Iterable[Check]) -> M
             continue
         elif table.is_told_by_values(check):
             distinct[tuple(sorted(set(columns_of(check))))].append(check)
+        elif isinstance(check, OneColumn) and table.repeats(check.column):
+            # Most rules hold everywhere: then no row has to be asked whether it meets the condition.
+            unconditional[check] = replace(check, where=None)
+            distinct[check.column,].append(unconditional[check])
         else:
             by_row.append(check)
     answers: dict[Check, int] = {}
@@ -84,12 +95,13 @@ def count(frame: pl.LazyFrame, contract: Contract, checks: Iterable[Check]) -> M
             answers[Rows()] = table.rows()
         for names, asked in distinct.items():
             answers |= table.over_distinct(names, asked)
-        answers |= table.over_rows(by_row)
+        answers |= {check: 0 for check, anywhere in unconditional.items() if not answers[anywhere]}
+        answers |= table.over_rows([*by_row, *(check for check in unconditional if check not in answers)])
         for check in repeated:
             answers[check] = table.repeated(check)
         for alike in deviating.values():
             answers |= table.beside_most(alike)
-    return answers
+    return {check: answers[check] for check in asked_for}
 
 
 @contextmanager
@@ -98,7 +110,7 @@ def told_without_data(contract: Contract) -> Iterator[None]:
     try:
         yield
     except pl.exceptions.ColumnNotFoundError:
-        raise impossible(contract, "names a column that the table does not have") from None
+        raise impossible(contract, _NOT_THERE) from None
     except pl.exceptions.PolarsError:
         raise impossible(contract, "could not be computed") from None
 
