@@ -50,7 +50,9 @@ _T = TypeVar("_T", bound=Check | Compare)
 _Compared = Apart | NotAfter | NotValidInYear | OutsideSeason | PairNotIn
 """Checks that read or look up each of several columns."""
 _COMBINATIONS = 1 << 20
-"""At most so many combinations of values are ever grouped: that bounds memory."""
+"""Columns are grouped together only when at most so many combinations are possible: that bounds memory."""
+_KEPT = 1 << 16
+"""So many combinations are kept, for questions about fewer of their columns."""
 _ROWS = "__rows"
 _NOT_THERE = "names a column that the table does not have"
 _AT_ONCE = 8
@@ -66,7 +68,6 @@ def count(frame: pl.LazyFrame, contract: Contract, checks: Iterable[Check]) -> M
     table = Table(frame, contract)
     distinct: dict[tuple[str, ...], list[Check]] = defaultdict(list)
     by_row: list[Check] = []
-    repeated: list[Repeated] = []
     deviating: dict[tuple[tuple[str, ...], Condition | None], list[Deviating]] = defaultdict(list)
     unconditional: dict[Check, Check] = {}
     asked_for = dict.fromkeys(checks)
@@ -74,33 +75,33 @@ def count(frame: pl.LazyFrame, contract: Contract, checks: Iterable[Check]) -> M
     for name in {name: None for check in asked_for for name in columns_of(check)}:
         if column_of(contract, name).name not in there:
             raise impossible(contract, _NOT_THERE)
-    for check in asked_for:
-        if isinstance(check, Repeated):
-            repeated.append(check)
-        elif isinstance(check, Deviating):
-            deviating[check.within, check.where].append(check)
-        elif check == Rows():
-            continue
-        elif table.is_told_by_values(check):
-            distinct[tuple(sorted(set(columns_of(check))))].append(check)
-        elif isinstance(check, OneColumn) and table.repeats(check.column):
-            # Most rules hold everywhere: then no row has to be asked whether it meets the condition.
-            unconditional[check] = replace(check, where=None)
-            distinct[check.column,].append(unconditional[check])
-        else:
-            by_row.append(check)
     answers: dict[Check, int] = {}
     with told_without_data(contract):
+        # The widest groups first: what occurs together tells what occurs alone.
+        for check in asked_for:
+            if isinstance(check, Deviating):
+                deviating[check.within, check.where].append(check)
+        for alike in sorted(deviating.values(), key=len, reverse=True):
+            answers |= table.beside_most(alike)
+        for check in asked_for:
+            if check in answers or check == Rows():
+                continue
+            if isinstance(check, Repeated):
+                answers[check] = table.repeated(check)
+            elif table.is_told_by_values(check):
+                distinct[tuple(sorted(set(columns_of(check))))].append(check)
+            elif isinstance(check, OneColumn) and table.repeats(check.column):
+                # Most rules hold everywhere: then no row has to be asked whether it meets the condition.
+                unconditional[check] = replace(check, where=None)
+                distinct[check.column,].append(unconditional[check])
+            else:
+                by_row.append(check)
         if Rows() in asked_for:
             answers[Rows()] = table.rows()
-        for names, asked in distinct.items():
-            answers |= table.over_distinct(names, asked)
+        for names in sorted(distinct, key=len, reverse=True):
+            answers |= table.over_distinct(names, distinct[names])
         answers |= {check: 0 for check, anywhere in unconditional.items() if not answers[anywhere]}
         answers |= table.over_rows([*by_row, *(check for check in unconditional if check not in answers)])
-        for check in repeated:
-            answers[check] = table.repeated(check)
-        for alike in deviating.values():
-            answers |= table.beside_most(alike)
     return {check: answers[check] for check in asked_for}
 
 
@@ -121,7 +122,7 @@ class Table:
     def __init__(self, frame: pl.LazyFrame, contract: Contract) -> None:
         self.frame = frame
         self.contract = contract
-        self._distinct: dict[str, pl.DataFrame] = {}
+        self._distinct: dict[tuple[str, ...], pl.DataFrame] = {}
 
     def repeats(self, name: str) -> bool:
         """Whether distinct values are few beside rows; pseudonyms hardly repeat, so grouping them saves nothing."""
@@ -138,12 +139,17 @@ class Table:
 
     def distinct(self, *names: str) -> pl.DataFrame:
         """The distinct values of a column, or of columns together, with how often each occurs (``__rows``)."""
-        if (known := self._distinct.get(names[0])) is not None and len(names) == 1:
-            return known
-        grouped = self.frame.group_by(names).agg(pl.len().cast(pl.Int64).alias(_ROWS)).collect(engine="streaming")
-        if len(names) == 1:
-            self._distinct[names[0]] = grouped
-        return grouped
+        wanted = tuple(sorted(names))
+        if wanted in self._distinct:
+            return self._distinct[wanted]
+        wider = [known for of, known in self._distinct.items() if set(wanted) < set(of)]
+        if wider:
+            found = min(wider, key=len).group_by(wanted).agg(pl.col(_ROWS).sum())
+        else:
+            found = self.frame.group_by(wanted).agg(pl.len().cast(pl.Int64).alias(_ROWS)).collect(engine="streaming")
+        if len(wanted) == 1 or found.height <= _KEPT:
+            self._distinct[wanted] = found
+        return found
 
     def over_distinct(self, names: tuple[str, ...], checks: list[Check]) -> dict[Check, int]:
         """Checks about the same columns, asked of their distinct values."""
@@ -211,18 +217,20 @@ class Table:
             .group_by(check.within, maintain_order=True)
             .agg(pl.col(check.column).first().alias("__most"))
         )
-        rows = self._within([check], *keep).filter(pl.col(check.column).is_not_null())
+        rows = self._within([check], self.frame, *keep).filter(pl.col(check.column).is_not_null())
         joined = rows.join(most.lazy(), on=list(check.within), how="inner", maintain_order="left")
         return joined.filter(pl.col(check.column) != pl.col("__most"))
 
     def _combined(self, checks: list[Deviating]) -> pl.DataFrame:
         """How often each combination of the columns occurs; groups without two values of one may be left out."""
         names = list(dict.fromkeys([*checks[0].within, *(check.column for check in checks)]))
-        rows = self._within(checks)
-        if not all(map(self.repeats, checks[0].within)) and all(self.repeats(check.column) for check in checks):
-            rows = self._differing(rows, checks)
-        grouped = rows.group_by(names).agg(pl.len().cast(pl.Int64).alias(_ROWS))
-        return grouped.collect(engine="streaming")
+        if all(map(self.repeats, names)) and set(columns_of(checks[0].where)) <= set(names):
+            rows, weight = self._within(checks, self.distinct(*names).lazy(), pl.col(_ROWS)), pl.col(_ROWS).sum()
+        else:
+            rows, weight = self._within(checks, self.frame), pl.len().cast(pl.Int64).alias(_ROWS)
+            if all(self.repeats(check.column) for check in checks):
+                rows = self._differing(rows, checks)
+        return rows.group_by(names).agg(weight).collect(engine="streaming")
 
     def _differing(self, rows: pl.LazyFrame, checks: list[Deviating]) -> pl.LazyFrame:
         """Of the rows those under whose hash of ``within`` more than one combination of values occurs.
@@ -245,14 +253,14 @@ class Table:
         twice = _twice(apart >> np.uint64(_PLACE_BITS))
         return rows.filter(hashed.is_in(twice.implode()))
 
-    def _within(self, checks: list[Deviating], *keep: pl.Expr) -> pl.LazyFrame:
-        """The rows that checks with the same ``within`` and condition look at."""
+    def _within(self, checks: list[Deviating], frame: pl.LazyFrame, *keep: pl.Expr) -> pl.LazyFrame:
+        """The rows of ``frame`` that checks with the same ``within`` and condition look at."""
         read = LookingUp(self)
         filled = pl.all_horizontal(read.text(name).is_not_null() for name in checks[0].within)
         considered = read.holds(checks[0].where) & filled
         for check in checks:
             read.text(check.column)
-        return read.prepared(self.frame, *keep).filter(considered)
+        return read.prepared(frame, *keep).filter(considered)
 
 
 class LookingUp(Reading):
