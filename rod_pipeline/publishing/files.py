@@ -26,6 +26,7 @@ from rod_pipeline.publishing.zipping import zipped
 from rod_pipeline.store.scratch import memory_folder
 
 DATABASE = "published.duckdb"
+PARQUET = "parquet/"
 ABOUT: Mapping[str, str] = {
     "tabellen": "De gepubliceerde tabellen: titel, omschrijving, aantal rijen en hoeveel daarvan zijn afgeschermd.",
     "gegevensboek": "Het gegevensboek: van elke kolom van elke tabel het label en de omschrijving.",
@@ -118,10 +119,10 @@ def open_files(
         yield f"{name}.csv", as_csv(frame)
     for table in tables:
         yield f"csv/{table.name}.csv", as_csv(table.frame)
-    for table in tables:
+    for name, frame in (*about.items(), *((table.name, table.frame) for table in tables)):
         whole = io.BytesIO()
-        table.frame.write_parquet(whole)
-        yield f"parquet/{table.name}.parquet", whole.getvalue()
+        frame.write_parquet(whole)
+        yield f"{PARQUET}{name}.parquet", whole.getvalue()
 
 
 def zipped_files(tables: tuple[PublicTable, ...], about: Mapping[str, pl.DataFrame], release: Release) -> bytes:
@@ -138,7 +139,7 @@ def as_csv(frame: pl.DataFrame) -> bytes:
             for name in figures
         )
     frame = frame.with_columns(
-        pl.when(name).then(pl.lit("J")).otherwise(pl.lit("N")).alias(name)
+        pl.when(pl.col(name)).then(pl.lit("J")).when(pl.col(name).not_()).then(pl.lit("N")).alias(name)
         for name, dtype in frame.schema.items()
         if dtype == pl.Boolean
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -134,9 +134,14 @@ def find(system: System, release: str | None = None) -> ReleaseState:
     return releases[release]
 
 
-def read_database(system: System, release: ReleaseState) -> bytes:
-    """The DuckDB file of a release. Raises what the vault raises."""
-    return _opened(system, release, _DATABASE)
+def read_tables(system: System, release: ReleaseState) -> Mapping[str, pl.DataFrame]:
+    """Every table of a release by name, those about the tables too. Raises what the vault raises."""
+    with zipfile.ZipFile(io.BytesIO(_opened(system, release, _FILES))) as archive:
+        return {
+            name.removeprefix(files.PARQUET).removesuffix(".parquet"): pl.read_parquet(archive.read(name))
+            for name in archive.namelist()
+            if name.startswith(files.PARQUET)
+        }
 
 
 def get(system: System, folder: Path, release: str | None = None) -> tuple[ReleaseState, tuple[Path, ...]]:
@@ -146,7 +151,7 @@ def get(system: System, folder: Path, release: str | None = None) -> tuple[Relea
     """
     found = find(system, release)
     folder.mkdir(parents=True, exist_ok=True)
-    written = [_put(folder / files.DATABASE, read_database(system, found))]
+    written = [_put(folder / files.DATABASE, _opened(system, found, _DATABASE))]
     with zipfile.ZipFile(io.BytesIO(_opened(system, found, _FILES))) as archive:
         for name in archive.namelist():
             (folder / name).parent.mkdir(exist_ok=True)

@@ -129,9 +129,12 @@ def codes(book: ContractBook, tables: tuple[PublicTable, ...]) -> pl.DataFrame:
 
 
 def catalogue(tables: tuple[PublicTable, ...]) -> pl.DataFrame:
-    """What tables there are: name, title, description, measure, rows, and how many of them are hidden."""
-    rows = [(table.name, table.title, table.about, table.measure, table.frame.height, table.hidden) for table in tables]
-    text = dict.fromkeys(("tabel", "titel", "omschrijving", "maat"), pl.String)
+    """What tables there are: name, title, description, measure, what it is by, rows, and how many of them are hidden."""
+    rows = [
+        (table.name, table.title, table.about, table.measure, ",".join(table.by), table.frame.height, table.hidden)
+        for table in tables
+    ]
+    text = dict.fromkeys(("tabel", "titel", "omschrijving", "maat", "indeling"), pl.String)
     return pl.DataFrame(rows, schema={**text, "rijen": pl.Int64, "afgeschermd": pl.Int64}, orient="row")
 
 
