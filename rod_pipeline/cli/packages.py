@@ -52,7 +52,7 @@ def make(
         bool, typer.Option("--small-counts", help="with counts under five; they must be allowed to this recipient")
     ] = False,
 ) -> None:
-    """Make the package of one recipient, encrypted to its key; the hand-over is in the ledger before the file is there."""
+    """Make the package of one recipient, encrypted to its key. The hand-over is on record before the file is there."""
     from rod_pipeline.packages.making import make as make_package
 
     keys = [DeliveryKey.parse(key) for key in delivery or ()]

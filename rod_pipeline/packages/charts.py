@@ -23,12 +23,13 @@ HIDDEN: Final = "afgeschermd"
 
 @dataclass(frozen=True)
 class Pair:
-    """A label with our own figure (None: hidden) and the national one. ``words`` stand at the end of the line."""
+    """A label with our own figure (None: hidden) and the national one. ``words`` and ``beside`` stand at the end."""
 
     label: str
     own: float | None
     national: float | None
     words: str
+    beside: str
     norm: float | None = None
 
 
@@ -62,7 +63,7 @@ def columns(title: str, described: str, bars: Sequence[tuple[str, float | None, 
 
 def pairs(title: str, described: str, lines: Sequence[Pair], *, most: float) -> str:
     """Two lying bars a line: ours, and the country's below it; with a norm, an upright stroke through both."""
-    left, right, row, top = 190, 120, 40, 8
+    left, right, row, top = 160, 150, 40, 8
     room, height = _WIDTH - left - right, top + row * len(lines) + 4
 
     def x(value: float) -> float:
@@ -80,13 +81,14 @@ def pairs(title: str, described: str, lines: Sequence[Pair], *, most: float) -> 
             drawn.append(_rect(left, y + 18, max(x(line.national) - left, 1), 10, NATIONAL))
         if line.norm is not None:
             drawn.append(_line(x(line.norm), y - 1, x(line.norm), y + 32, NORM, 2.5))
-        drawn.append(_text(_WIDTH - right + 8, y + 15, line.words, size=12.5, bold=line.own is not None))
+        drawn.append(_text(_WIDTH - right + 10, y + 14, line.words, size=12.5, bold=line.own is not None))
+        drawn.append(_text(_WIDTH - right + 10, y + 28, line.beside, size=11, colour=_DIM))
     return _svg(title, described, height, drawn)
 
 
 def places(title: str, described: str, lines: Sequence[Place]) -> str:
     """A line for each label on which every institution is a dot, ours the dark one, from 0 to 100 per cent."""
-    left, right, row, top = 190, 120, 34, 18
+    left, right, row, top = 160, 150, 34, 18
     room, height = _WIDTH - left - right, top + row * len(lines) + 4
     low = 10 * math.floor(min((min(line.every) for line in lines if line.every), default=0) / 10)
 
@@ -103,7 +105,7 @@ def places(title: str, described: str, lines: Sequence[Place]) -> str:
         drawn += [_dot(x(one), y, 5, DOT) for one in line.every]
         if line.own is not None:
             drawn.append(_dot(x(line.own), y, 7.5, OWN))
-        drawn.append(_text(_WIDTH - right + 8, y + 4, line.words, size=12.5, bold=line.own is not None))
+        drawn.append(_text(_WIDTH - right + 10, y + 4, line.words, size=12.5, bold=line.own is not None))
     return _svg(title, described, height, drawn)
 
 

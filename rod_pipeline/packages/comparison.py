@@ -15,6 +15,7 @@ from typing import Literal
 
 import polars as pl
 
+from rod_pipeline.publishing.shape import PERCENTAGE
 from rod_pipeline.publishing.words import words
 
 FEWEST = 3
@@ -56,7 +57,8 @@ def comparisons(tables: Mapping[str, pl.DataFrame], subject: Subject) -> tuple[C
     ]
     found = {}
     for name, measure, by in about:
-        if subject.column not in by:
+        # The two sides of an outcome are told by their percentage.
+        if subject.column not in by or f"{name}{PERCENTAGE}" in tables:
             continue
         rest = tuple(column for column in by if column != subject.column)
         kind: Literal["count", "percentage"] = "percentage" if "percentage" in tables[name].columns else "count"

@@ -6,7 +6,7 @@ Belongs here: from comparisons to sentences, drawings and tables. Does not belon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -91,7 +91,7 @@ def report(
         subtitle=f"Vergeleken met heel Nederland. Uitgave van {day(about.published)}.",
         notice=_notice(about),
         facts=tuple(_facts(counts, results))[:4],
-        parts=(*_students(counts, labels), *parts, _sources(about)),
+        parts=(*_students(counts, labels), *parts, _sources(about, ranked=subject.column == "instellingscode")),
         foot=f"{about.holder} · besluit {about.decree} · uitgave {about.release}",
     )
 
@@ -141,7 +141,7 @@ def _students(counts: Sequence[Comparison], labels: Mapping[str, Mapping[str, st
                 figures.append(_trend(one, word.label))
             elif len(rest) == 1 and (drawn := _shares(one, rest[0], word.label, labels)) is not None:
                 figures.append(drawn)
-                sheets.append(_numbers(one, rest[0], labels))
+                sheets.append(_over_years(one, rest[0], _number, labels))
         if figures:
             yield Part(word.label, (f"{word.about}.",), tuple(figures), tuple(sheets))
 
@@ -167,6 +167,7 @@ def _shares(one: Comparison, column: str, label: str, labels: Mapping[str, Mappi
             100 * row["eigen"] / own,
             None if row["landelijk"] is None else 100 * row["landelijk"] / whole,
             _percent(100 * row["eigen"] / own),
+            "" if row["landelijk"] is None else f"landelijk {_percent(100 * row['landelijk'] / whole)}",
         )
         for row in lines
     ]
@@ -177,19 +178,22 @@ def _shares(one: Comparison, column: str, label: str, labels: Mapping[str, Mappi
     return Figure(caption, charts.pairs(caption, told, pairs, most=most), legend, told)
 
 
-def _numbers(one: Comparison, column: str, labels: Mapping[str, Mapping[str, str]]) -> Sheet:
-    codes = one.frame[column].unique().sort()
-    cells = {(row["schooljaar"], row[column]): row["eigen"] for row in one.frame.iter_rows(named=True)}
-    return Sheet(
-        (words().column(column).label, *map(short, one.years)),
-        tuple(
-            (
-                named(column, code, labels),
-                *(_number(cells[year, code]) if (year, code) in cells else "–" for year in one.years),
-            )
-            for code in codes
-        ),
+def _over_years(
+    one: Comparison, column: str | None, said: Callable[[Any], str], labels: Mapping[str, Mapping[str, str]]
+) -> Sheet:
+    """Our own figures: a line for each code of ``column`` (without one: a single line), a column for each year."""
+    cells = {
+        (row["schooljaar"], row[column] if column else ""): row["eigen"] for row in one.frame.iter_rows(named=True)
+    }
+    codes = sorted({code for _, code in cells})
+    lines = tuple(
+        (
+            named(column, code, labels) if column else "Eigen",
+            *(said(cells[year, code]) if (year, code) in cells else "–" for year in one.years),
+        )
+        for code in codes
     )
+    return Sheet((words().column(column).label if column else "", *map(short, one.years)), lines)
 
 
 def _result(one: Comparison, labels: Mapping[str, Mapping[str, str]]) -> Part | None:
@@ -200,7 +204,14 @@ def _result(one: Comparison, labels: Mapping[str, Mapping[str, str]]) -> Part | 
     word, year = words().measure(one.measure), _year(one)
     names = [named(rest[0], row[rest[0]], labels) if rest else "Totaal" for row in lines]
     pairs = [
-        charts.Pair(name, row["eigen"], row["landelijk"], _percent(row["eigen"]), row["norm"])
+        charts.Pair(
+            name,
+            row["eigen"],
+            row["landelijk"],
+            _percent(row["eigen"]),
+            f"landelijk {_percent(row['landelijk'])}",
+            row["norm"],
+        )
         for name, row in zip(names, lines, strict=True)
     ]
     caption = f"{word.label} {short(year)} ({_status(lines[0])})"
@@ -231,10 +242,12 @@ def _result(one: Comparison, labels: Mapping[str, Mapping[str, str]]) -> Part | 
         for name, row in zip(names, lines, strict=True)
     )
     title = word.label if not rest else f"{word.label} naar {words().column(rest[0]).label.lower()}"
-    return Part(title, (f"{word.about}.",), tuple(figures), (Sheet(head, rows),))
+    over_years = _over_years(one, rest[0] if rest else None, _percent, labels)
+    return Part(title, (f"{word.about}.",), tuple(figures), (Sheet(head, rows), over_years))
 
 
-def _sources(about: About) -> Part:
+def _sources(about: About, *, ranked: bool) -> Part:
+    place = ("Een plaats is de plaats tussen de instellingen waarvan het cijfer wordt getoond, de hoogste eerst.",)
     return Part(
         "Waar deze cijfers vandaan komen",
         (
@@ -243,7 +256,7 @@ def _sources(about: About) -> Part:
             "Afgeschermd staat bij een aantal dat zo klein is dat het over een persoon zou kunnen gaan, of waaruit "
             f"zo'n aantal zou volgen (regels versie {about.policy}). Een percentage staat er alleen waar beide "
             "aantallen waaruit het volgt, worden getoond.",
-            "Een plaats is de plaats tussen de instellingen waarvan het cijfer wordt getoond, de hoogste eerst. "
+            *(place if ranked else ()),
             "Voorlopige cijfers veranderen nog.",
             "Normen: Inspectie van het Onderwijs, definitie indicatoren onderwijsresultaten mbo (31 mei 2024).",
         ),

@@ -173,6 +173,9 @@ def _quoted(text: str) -> str:
 
 
 def _saved(connection: duckdb.DuckDBPyConnection, file: Path) -> bytes:
+    # Where a value is null, bitpacking writes whatever lay in that memory before: figures of something else. Without
+    # compression a null is written as one fixed value.
+    connection.execute("set force_compression = 'uncompressed'")
     connection.execute(f"attach '{file}' as release")
     connection.execute("copy from database memory to release")
     connection.execute("checkpoint release")

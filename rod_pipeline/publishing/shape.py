@@ -129,7 +129,7 @@ def codes(book: ContractBook, tables: tuple[PublicTable, ...]) -> pl.DataFrame:
 
 
 def catalogue(tables: tuple[PublicTable, ...]) -> pl.DataFrame:
-    """What tables there are: name, title, description, measure, what it is by, rows, and how many of them are hidden."""
+    """What tables there are: name, title, description, measure, what it is by, rows, and how many are hidden."""
     rows = [
         (table.name, table.title, table.about, table.measure, ",".join(table.by), table.frame.height, table.hidden)
         for table in tables
