@@ -23,25 +23,29 @@ UNKNOWN = "onbekend"
 """How a code that isn't told is shown, in a table and in the key of a cell."""
 
 
-class AuditMissing(BlockedError):
+class NotFoundSafe(BlockedError):
+    """Tables were to be published of which nobody knows that they are safe."""
+
+
+class AuditMissing(NotFoundSafe):
     """Tables were to be published that nobody audited."""
 
     code = "ROD-PUBLISH-01"
 
 
-class AuditUnclean(BlockedError):
+class AuditUnclean(NotFoundSafe):
     """The audit found counts in these tables that some reader can work out."""
 
     code = "ROD-PUBLISH-02"
 
 
-class AuditOfOther(BlockedError):
+class AuditOfOther(NotFoundSafe):
     """The audit was of other figures than those in the tables."""
 
     code = "ROD-PUBLISH-03"
 
 
-class SmallCountPrinted(BlockedError):
+class SmallCountPrinted(NotFoundSafe):
     """A figure from 1 to 4 was to be printed."""
 
     code = "ROD-PUBLISH-04"

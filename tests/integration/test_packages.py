@@ -13,9 +13,13 @@ import duckdb
 import polars as pl
 import pytest
 
+import rod_pipeline
 from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.rules import IllegalEvent
 from rod_pipeline.marts.database import build_database
+from rod_pipeline.orchestration.packaging import make_packages
+from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.packages.allowed import allowed
 from rod_pipeline.packages.making import Made, NotPermitted, make
 from rod_pipeline.packages.permitting import NoChamber, allow, forbid
@@ -282,6 +286,56 @@ def test_without_small_counts_none_are_in_the_package_though_they_are_allowed(of
     assert not (folder / "restricted").exists()
 
 
+def test_the_job_makes_one_for_each_and_one_that_cant_be_made_keeps_no_other(office: Office) -> None:
+    known = set(office.system.ledger.state().handovers)
+    done = make_packages.execute_in_process(
+        run_config={
+            "ops": {
+                "packages_for_recipients": {
+                    "config": {"purpose": "verantwoording", "recipients": ["school-far", "school-a", "school-b"]}
+                }
+            }
+        },
+        resources={"rod": Rod(home=str(office.bench.home))},
+        raise_on_error=False,
+    )
+    assert not done.success
+    new = [one.event for one in office.system.ledger.state().handovers.values() if one.event.package_id not in known]
+    assert [event.recipient for event in new] == ["school-a", "school-b"]
+    told = done.failure_data_for_node("packages_for_recipients")
+    assert told is not None and "ROD-PACKAGE-02" in str(told.user_failure_data)
+
+
+def test_person_level_tables_open_for_a_purpose_and_on_record(office: Office) -> None:
+    before = office.system.ledger.state().seq
+    with rod_pipeline.open_tables(UNDISTURBED, purpose="onderzoek", system=office.system) as tables:
+        assert tables["inschrijvingen"].select(pl.len()).collect().item() == stored(office, "inschrijvingen").height
+        with (
+            pytest.raises(Busy),
+            office.system.ledger.exclusive(office.system.ledger.state().deliveries[UNDISTURBED].delivery_id),
+        ):
+            pass
+    events = [entry.event for entry in office.system.ledger.entries() if entry.seq > before]
+    assert {event.kind for event in events} == {"accessed"}
+    assert {event.purpose for event in events} == {"onderzoek"}  # type: ignore[union-attr]
+    assert len(events) == len(tables)
+
+
+def test_restricted_marts_open_in_a_notebook_by_the_same_one_way(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROD_HOME", str(office.bench.home))
+    before = office.system.ledger.state().seq
+    with rod_pipeline.open_marts(purpose="onderzoek") as marts:
+        assert marts.sql("select sum(studenten) from studentaantallen").fetchall()
+        with pytest.raises(duckdb.Error):
+            marts.execute("create table mine as select 1")
+    (event,) = [entry.event for entry in office.system.ledger.entries() if entry.seq > before]
+    assert (event.kind, event.purpose) == ("accessed", "onderzoek")  # type: ignore[union-attr]
+    with pytest.raises(duckdb.Error):
+        marts.sql("select 1").fetchall()
+
+
 def test_a_purge_asks_the_recipients_and_leaves_what_was_published(office: Office, tmp_path: Path) -> None:
     """The last test of the module: after it the delivery is gone."""
     system = office.system
@@ -321,3 +375,5 @@ def test_a_purge_asks_the_recipients_and_leaves_what_was_published(office: Offic
     assert register_of(system) is not None
     with pytest.raises(NothingLiving):
         office.made("school-a")
+    with pytest.raises(NothingLiving), rod_pipeline.open_tables(UNDISTURBED, purpose="onderzoek", system=system):
+        pass

@@ -1,19 +1,23 @@
 """A release: only what was audited, immutable, readable by everybody."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import polars as pl
 import pytest
 
+from assets.publishing import releasing
 from rod_pipeline.errors import BlockedError
 from rod_pipeline.ledger.events import CopyRegistered
 from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.rules import IllegalEvent
 from rod_pipeline.marts.database import build_database
+from rod_pipeline.orchestration.packaging import PUBLISHED
+from rod_pipeline.orchestration.resources import NothingPersonal, Rod
 from rod_pipeline.publishing import files, register
 from rod_pipeline.publishing.disclosing import NoDisclosureControl, disclose
 from rod_pipeline.publishing.proposal import (
@@ -29,7 +33,7 @@ from rod_pipeline.publishing.shape import shaped
 from rod_pipeline.publishing.words import Undocumented
 from rod_pipeline.system import System
 from tests.support.ledger import NOON
-from tests.support.pipeline import UNDISTURBED, Bench, delivery
+from tests.support.pipeline import UNDISTURBED, Bench, Workshops, delivery
 from tests.support.publishing import TABLES, Said, Table, disclosing
 
 
@@ -38,10 +42,15 @@ def good() -> bytes:
     return delivery(UNDISTURBED)
 
 
+@pytest.fixture(scope="module")
+def bench(workshops: Workshops) -> Bench:
+    return workshops.current()
+
+
 @pytest.fixture
-def system(workshop: Bench) -> System:
-    with workshop.system() as system:
-        return system
+def system(bench: Bench) -> Iterator[System]:
+    with bench.system() as system:
+        yield system
 
 
 def test_two_lines_give_any_published_table(system: System, tmp_path: Path) -> None:
@@ -294,3 +303,36 @@ def test_what_is_hidden_is_nowhere_in_the_files(system: System) -> None:
 def test_a_release_that_there_isnt_is_told_of(system: System) -> None:
     with pytest.raises(NoSuchRelease):
         find(system, "0" * 16)
+
+
+def materialized(bench: Bench, spoil: Callable[[Proposal], Proposal]) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [releasing(disclosing(UNDISTURBED, spoil))],
+        resources={"rod": Rod(home=str(bench.home)), "io_manager": NothingPersonal()},
+        raise_on_error=False,
+    )
+
+
+def test_the_asset_shows_tables_and_hidden_rows_and_a_check_that_passed(bench: Bench) -> None:
+    done = materialized(bench, lambda same: same)
+    (made,) = done.asset_materializations_for_node("publishing__published")
+    with bench.system() as system:
+        event = find(system).event
+    assert made.metadata["release"].value == event.release
+    assert made.metadata["rows hidden"].value == sum(table.hidden for table in event.tables)
+    (check,) = done.get_asset_check_evaluations()
+    assert (check.passed, check.asset_key) == (True, PUBLISHED)
+
+
+def test_an_unclean_audit_fails_the_blocking_check_and_makes_no_release(bench: Bench) -> None:
+    with bench.system() as system:
+        before = len(system.ledger.state().releases)
+    done = materialized(bench, _unclean)
+    assert not done.success
+    assert done.asset_materializations_for_node("publishing__published") == []
+    (check,) = done.get_asset_check_evaluations()
+    assert not check.passed
+    assert check.blocking
+    assert "ROD-PUBLISH-02" in (check.description or "")
+    with bench.system() as system:
+        assert len(system.ledger.state().releases) == before
