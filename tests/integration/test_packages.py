@@ -37,7 +37,8 @@ from tests.support.leaks import MARKER
 from tests.support.pdf import streams_of, text_of
 from tests.support.pipeline import PLACED, UNDISTURBED, Bench, Workshops, delivery
 from tests.support.places import emptied, subject_of, tombstone
-from tests.support.publishing import INSTITUTIONS, disclosing, marks_of, planted
+from tests.support.planted import INSTITUTIONS, marks_of, planted
+from tests.support.publishing import disclosing
 from tests.support.seaweed import marker_in
 
 FIRST, SECOND = INSTITUTIONS

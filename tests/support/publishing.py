@@ -12,8 +12,6 @@ import polars as pl
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.publishing.proposal import Proposal, digest_of
 from rod_pipeline.system import System
-from tests.support.leaks import edited
-from tests.support.marked import as_edits, marked
 
 
 @dataclass(frozen=True)
@@ -107,22 +105,3 @@ def disclosing(
         return change(proposal_of(leaves, (intake.delivery_id,), speaks))
 
     return disclose
-
-
-INSTITUTIONS: tuple[str, str] = ("01HB", "29FC")
-"""The two largest of the planted delivery."""
-
-
-def planted(content: bytes) -> bytes:
-    """A delivery in which every pseudonym is a marker, and each row of enrolments has a mark of its institution."""
-    frames = marked()
-    enrolments = frames["inschrijvingen"]
-    marks = pl.format("{}X{}", *[pl.col("instellingscode").replace_strict(marks_of(enrolments)).cast(pl.String)] * 2)
-    return edited(
-        content, as_edits({**frames, "inschrijvingen": enrolments.with_columns(marks.alias("onderwijslocatie"))})
-    )
-
-
-def marks_of(enrolments: pl.DataFrame) -> Mapping[str, int]:
-    """The number that stands, twice, in the mark of each institution."""
-    return {code: 900 + number for number, code in enumerate(enrolments["instellingscode"].unique().sort())}
