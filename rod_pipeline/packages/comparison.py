@@ -20,6 +20,8 @@ from rod_pipeline.publishing.words import words
 
 FEWEST = 3
 """Among fewer institutions than this there is no rank (notes on disclosure: fewer are no benchmark)."""
+YEARS = ("schooljaar", "opbrengstjaar", "studiejaar", "uitstroomjaar")
+"""The columns that are a year, the first that a table has is its own."""
 _FIGURE: Mapping[str, str] = {"count": "aantal", "percentage": "percentage"}
 
 
@@ -44,9 +46,19 @@ class Comparison:
     frame: pl.DataFrame
 
     @property
+    def year(self) -> str:
+        """The column that is its year; empty when it has none."""
+        return next((column for column in YEARS if column in self.by), "")
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        """What it is by, apart from the year."""
+        return tuple(column for column in self.by if column != self.year)
+
+    @property
     def years(self) -> tuple[str, ...]:
-        """The school years, oldest first."""
-        return tuple(self.frame["schooljaar"].unique().sort()) if "schooljaar" in self.by else ()
+        """The years, oldest first."""
+        return tuple(self.frame[self.year].unique().sort()) if self.year else ()
 
 
 def comparisons(tables: Mapping[str, pl.DataFrame], subject: Subject) -> tuple[Comparison, ...]:
@@ -126,7 +138,7 @@ def listed(found: tuple[Comparison, ...]) -> pl.DataFrame:
 _LISTED: Mapping[str, type[pl.DataType]] = {
     "maat": pl.String,
     "eenheid": pl.String,
-    "schooljaar": pl.String,
+    "jaar": pl.String,
     "status": pl.String,
     "indeling": pl.String,
     "eigen": pl.Float64,
@@ -138,12 +150,12 @@ _LISTED: Mapping[str, type[pl.DataType]] = {
 
 
 def _lines(one: Comparison) -> Iterator[pl.DataFrame]:
-    parts = [pl.format(f"{column}={{}}", pl.col(column)) for column in one.by if column != "schooljaar"]
+    parts = [pl.format(f"{column}={{}}", pl.col(column)) for column in one.rest]
     there = one.frame.columns
     yield one.frame.select(
         pl.lit(one.measure).alias("maat"),
         pl.lit("aantal" if one.kind == "count" else "procent").alias("eenheid"),
-        (pl.col("schooljaar") if "schooljaar" in there else pl.lit(None, pl.String)).alias("schooljaar"),
+        (pl.col(one.year) if one.year else pl.lit(None, pl.String)).alias("jaar"),
         (pl.col("status") if "status" in there else pl.lit(None, pl.String)).alias("status"),
         (pl.concat_str(*parts, separator=", ") if parts else pl.lit("totaal")).alias("indeling"),
         pl.col("eigen", "landelijk", "norm").cast(pl.Float64),

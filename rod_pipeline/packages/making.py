@@ -30,6 +30,7 @@ from rod_pipeline.packages import rows, texts
 from rod_pipeline.packages.comparison import Subject, comparisons, listed
 from rod_pipeline.packages.outbox import outbox, put
 from rod_pipeline.packages.pages import as_page, as_pdf
+from rod_pipeline.packages.permitting import no_chamber
 from rod_pipeline.packages.pseudonyms import key_of
 from rod_pipeline.packages.recipients import encrypted, recipient
 from rod_pipeline.packages.report import About, report
@@ -71,9 +72,12 @@ def make(
     """Make the package of one recipient, by default of the newest living delivery, and record the hand-over.
 
     ``small``: with counts under five, for a sector chamber to which they are allowed. Raises ``NoSuchRecipient``,
-    ``RecipientOutside``, ``BadRecipientKey``, ``NoSuchRelease``, ``NothingLiving``, ``NotPermitted``, ``Busy``.
+    ``RecipientOutside``, ``BadRecipientKey``, ``NoSuchRelease``, ``NothingLiving``, ``NotPermitted``, ``NoChamber``,
+    ``Busy``.
     """
     to = recipient(system, name)
+    if small and to.chamber is None:
+        raise no_chamber(name)
     release = find(system)
     if to.institution is not None:
         return _for_institution(system, to, to.institution, release, purpose, keys)

@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 
 
 class NoChamber(PermanentError):
-    """Counts under five were to be allowed to somebody else than a sector chamber."""
+    """Counts under five were to be allowed or handed to somebody else than a sector chamber."""
 
     code = "ROD-PACKAGE-06"
+
+
+def no_chamber(name: str) -> NoChamber:
+    """Why an institution gets no counts under five."""
+    return NoChamber(
+        f"Recipient {name} is an institution, which gets the rows of its own students and no others' counts.",
+        "Counts under five can be allowed, and handed, to a sector chamber alone.",
+    )
 
 
 def allow(system: System, name: str, ground: LegalGround, reference: str, until: datetime) -> str:
@@ -30,10 +38,7 @@ def allow(system: System, name: str, ground: LegalGround, reference: str, until:
     ``reference`` names the document of the ground. Raises ``NoSuchRecipient``, ``NoChamber``, ``IllegalEvent``.
     """
     if recipient(system, name).chamber is None:
-        raise NoChamber(
-            f"Recipient {name} is an institution, which gets the rows of its own students and no others' counts.",
-            "Counts under five can be allowed to a sector chamber alone.",
-        )
+        raise no_chamber(name)
     permission = new_id()
     system.ledger.append(
         SmallCountsAllowed(

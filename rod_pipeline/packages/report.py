@@ -107,7 +107,7 @@ def _notice(about: About) -> str:
 
 def _facts(counts: Sequence[Comparison], results: Sequence[Comparison]) -> Iterator[tuple[str, str, str]]:
     for one in counts:
-        if one.by == ("schooljaar",) and one.years:
+        if one.years and not one.rest:
             *_, year = one.years
             row = _row(one, year)
             before = _row(one, one.years[-2]) if one.years[1:] else None
@@ -125,7 +125,7 @@ def _facts(counts: Sequence[Comparison], results: Sequence[Comparison]) -> Itera
         if judged:
             of = "niveau" if judged == 1 else "niveaus"
             yield f"{label} {short(_year(one))}", f"{good} van {judged} {of}", "op of boven de norm voor voldoende"
-        elif one.by == ("schooljaar",):
+        elif not one.rest:
             row = lines[0]
             yield label, _percent(row["eigen"]), f"{short(_year(one))}; landelijk {_percent(row['landelijk'])}"
 
@@ -136,7 +136,7 @@ def _students(counts: Sequence[Comparison], labels: Mapping[str, Mapping[str, st
         figures: list[Figure] = []
         sheets: list[Sheet] = []
         for one in (one for one in counts if one.measure == measure and one.years):
-            rest = [column for column in one.by if column != "schooljaar"]
+            rest = one.rest
             if not rest:
                 figures.append(_trend(one, word.label))
             elif len(rest) == 1 and (drawn := _shares(one, rest[0], word.label, labels)) is not None:
@@ -182,9 +182,7 @@ def _over_years(
     one: Comparison, column: str | None, said: Callable[[Any], str], labels: Mapping[str, Mapping[str, str]]
 ) -> Sheet:
     """Our own figures: a line for each code of ``column`` (without one: a single line), a column for each year."""
-    cells = {
-        (row["schooljaar"], row[column] if column else ""): row["eigen"] for row in one.frame.iter_rows(named=True)
-    }
+    cells = {(row[one.year], row[column] if column else ""): row["eigen"] for row in one.frame.iter_rows(named=True)}
     codes = sorted({code for _, code in cells})
     lines = tuple(
         (
@@ -197,7 +195,7 @@ def _over_years(
 
 
 def _result(one: Comparison, labels: Mapping[str, Mapping[str, str]]) -> Part | None:
-    rest = [column for column in one.by if column != "schooljaar"]
+    rest = one.rest
     lines = _latest(one)
     if len(rest) > 1 or not lines or len(lines) > _MOST_LINES:
         return None
@@ -266,18 +264,18 @@ def _sources(about: About, *, ranked: bool) -> Part:
 def _year(one: Comparison) -> str:
     """The newest school year of which any figure of our own is printed."""
     printed = one.frame.filter(pl.col("eigen").is_not_null())
-    years = (printed if printed.height else one.frame)["schooljaar"] if one.years else pl.Series([""])
+    years = (printed if printed.height else one.frame)[one.year] if one.years else pl.Series([""])
     return str(years.max())
 
 
 def _latest(one: Comparison) -> list[dict[str, Any]]:
     if not one.years:
         return []
-    return list(one.frame.filter(pl.col("schooljaar") == _year(one)).iter_rows(named=True))
+    return list(one.frame.filter(pl.col(one.year) == _year(one)).iter_rows(named=True))
 
 
 def _row(one: Comparison, year: str) -> dict[str, Any]:
-    return one.frame.filter(pl.col("schooljaar") == year).row(0, named=True)
+    return one.frame.filter(pl.col(one.year) == year).row(0, named=True)
 
 
 def _status(row: Mapping[str, Any]) -> str:

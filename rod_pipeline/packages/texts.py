@@ -26,6 +26,7 @@ _HERE: Mapping[str, tuple[str, str]] = {
         "Vervangt het Sectornummer; hetzelfde in elk pakket voor u, en anders dan bij elke andere instelling",
     ),
     "maat": ("Maat", "Wat er is geteld, of welk resultaat"),
+    "jaar": ("Jaar", "Schooljaar of opbrengstjaar"),
     "eenheid": ("Eenheid", "aantal of procent"),
     "indeling": ("Indeling", "Waarnaar het cijfer is uitgesplitst"),
     "eigen": ("Eigen", "Het eigen cijfer; leeg waar het is afgeschermd"),

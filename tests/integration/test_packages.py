@@ -262,6 +262,8 @@ def test_counts_under_five_leave_on_a_recorded_ground_alone_and_with_an_end(offi
         office.made("kamer-3", small=True)
     with pytest.raises(NoChamber):
         allow(system, "school-a", "consideration_6c", "OCW-1", system.clock.now() + timedelta(days=9))
+    with pytest.raises(NoChamber):
+        office.made("school-a", small=True)
     until = system.clock.now() + timedelta(days=30)
     permission = allow(system, "kamer-3", "consideration_6c", "OCW-2026-17", until)
     made = office.made("kamer-3", small=True)
