@@ -156,7 +156,7 @@ def _lines(one: Comparison) -> Iterator[pl.DataFrame]:
         pl.lit(one.measure).alias("maat"),
         pl.lit("aantal" if one.kind == "count" else "procent").alias("eenheid"),
         (pl.col(one.year) if one.year else pl.lit(None, pl.String)).alias("jaar"),
-        (pl.col("status") if "status" in there else pl.lit(None, pl.String)).alias("status"),
+        (pl.col("status") if "status" in one.frame.columns else pl.lit(None, pl.String)).alias("status"),
         (pl.concat_str(*parts, separator=", ") if parts else pl.lit("totaal")).alias("indeling"),
         pl.col("eigen", "landelijk", "norm").cast(pl.Float64),
         "rang",

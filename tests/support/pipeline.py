@@ -294,9 +294,8 @@ def discrepancies(bench: Bench) -> list[str]:
     """Where store, keyring, secrets and ledger disagree while nothing is being done; each in a few words.
 
     The ledger's living copies are exactly the objects in the bucket (old versions and open uploads count as objects),
-    each of them is verified, is part of a delivery, of a release or of the mart database in force, and is the only one of
-    its name.
-    What lives has a key, nothing else has; and whatever has arrived or is gone has no secret any more.
+    each of them is verified, is part of a delivery or release or is the mart database in force, and is the only one of
+    its name. What lives has a key, nothing else has; and whatever has arrived or is gone has no secret any more.
     """
     with bench.system() as system:
         state = system.ledger.state()
