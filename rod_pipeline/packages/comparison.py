@@ -151,7 +151,6 @@ _LISTED: Mapping[str, type[pl.DataType]] = {
 
 def _lines(one: Comparison) -> Iterator[pl.DataFrame]:
     parts = [pl.format(f"{column}={{}}", pl.col(column)) for column in one.rest]
-    there = one.frame.columns
     yield one.frame.select(
         pl.lit(one.measure).alias("maat"),
         pl.lit("aantal" if one.kind == "count" else "procent").alias("eenheid"),
