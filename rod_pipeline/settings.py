@@ -140,13 +140,16 @@ class RecipientSection(_Section):
     chamber: str | None = Field(
         default=None, pattern=r"^[0-9]{2}$", description="code of the sector chamber, which gets published figures"
     )
+    group: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_-]{1,40}$", description="code of the bedrijfstakgroep, which gets the same"
+    )
     key: str = Field(pattern=r"^age1[a-z0-9]{20,}$", description="public key of age that its packages are encrypted to")
     country: str = Field(pattern=r"^[A-Z]{2}$", description="where it keeps what it gets: a country of the EEA")
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.institution is None) == (self.chamber is None):
-            raise ValueError("a recipient is an institution or a sector chamber")
+    def _one_of_three(self) -> Self:
+        if [self.institution, self.chamber, self.group].count(None) != 2:
+            raise ValueError("a recipient is an institution, a sector chamber or a bedrijfstakgroep")
         return self
 
 
@@ -154,7 +157,7 @@ class PackagesSection(_Section):
     """Who packages may be made for."""
 
     recipients: tuple[RecipientSection, ...] = Field(
-        default=(), description="institutions and sector chambers, each with name, key and country"
+        default=(), description="institutions, sector chambers and bedrijfstakgroepen, each with name, key and country"
     )
 
     @model_validator(mode="after")

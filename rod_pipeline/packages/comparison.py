@@ -1,4 +1,4 @@
-"""One institution, or one sector chamber, beside the whole country: from published figures alone.
+"""One institution, sector chamber or bedrijfstakgroep beside the whole country: from published figures alone.
 
 Belongs here: own figure, national figure, norm and rank, for every published table that has a figure of its own for
 whoever the package is for. Does not belong here: how it is drawn (``report``).
@@ -29,7 +29,7 @@ _FIGURE: Mapping[str, str] = {"count": "aantal", "percentage": "percentage"}
 class Subject:
     """Whose figures they are: the column and the code that name it, and what it is called."""
 
-    column: Literal["instellingscode", "sectorkamer"]
+    column: Literal["instellingscode", "sectorkamer", "bedrijfstakgroep"]
     code: str
     label: str
 

@@ -83,7 +83,7 @@ def make(
         return _for_institution(system, to, to.institution, release, purpose, keys)
     if small:
         return _with_small_counts(system, to, str(to.chamber), release, purpose, keys)
-    return _of_published(system, to, str(to.chamber), release, purpose)
+    return _of_published(system, to, release, purpose)
 
 
 def _for_institution(
@@ -121,7 +121,7 @@ def _with_small_counts(
     with rows.living(system, keys) as intakes:
         counts = rows.small_counts(system, intakes, chamber, purpose)
         until = min(_end(system, intakes), permission.event.until)
-        what = _Contents(system, _chamber(system, chamber), release, until)
+        what = _Contents(system, _sector(system, to), release, until)
         return _handed_over(
             system,
             to,
@@ -135,9 +135,9 @@ def _with_small_counts(
         )
 
 
-def _of_published(system: System, to: RecipientSection, chamber: str, release: ReleaseState, purpose: Purpose) -> Made:
+def _of_published(system: System, to: RecipientSection, release: ReleaseState, purpose: Purpose) -> Made:
     package_id = new_id()
-    what = _Contents(system, _chamber(system, chamber), release, None)
+    what = _Contents(system, _sector(system, to), release, None)
     sealed = encrypted(zipped(what.members(package_id, {}, (), "aggregates")), to)
     system.ledger.append(
         AggregatesShared(
@@ -199,9 +199,11 @@ def standing_permission(state: LedgerState, name: str, now: datetime) -> Permiss
     return max(stand, key=lambda one: one.event.until, default=None)
 
 
-def _chamber(system: System, chamber: str) -> Subject:
-    label = code_labels(system.book)["sectorkamer"].get(chamber, chamber)
-    return Subject("sectorkamer", chamber, f"sectorkamer {label}")
+def _sector(system: System, to: RecipientSection) -> Subject:
+    if to.chamber is None:
+        return Subject("bedrijfstakgroep", str(to.group), f"bedrijfstakgroep {to.group}")
+    label = code_labels(system.book)["sectorkamer"].get(to.chamber, to.chamber)
+    return Subject("sectorkamer", to.chamber, f"sectorkamer {label}")
 
 
 @dataclass(frozen=True)
@@ -241,10 +243,12 @@ class _Contents:
             yield f"{name}.csv", as_csv(frame)
 
     def _published(self, published: Mapping[str, pl.DataFrame]) -> Mapping[str, pl.DataFrame]:
-        """The published tables of a sector chamber: its own rows of each. An institution finds its own beside others'
-        only in the comparison, which names none."""
-        if self.subject.column != "sectorkamer":
+        """The published tables of a sector chamber or bedrijfstakgroep: its own rows of each.
+
+        An institution finds its own figures beside others' only in the comparison, which names none.
+        """
+        column, code = self.subject.column, self.subject.code
+        if column == "instellingscode":
             return {}
-        names = published["tabellen"].filter(pl.col("indeling").str.split(",").list.contains("sectorkamer"))["tabel"]
-        code = self.subject.code
-        return {f"gepubliceerd/{name}": published[name].filter(pl.col("sectorkamer") == code) for name in names}
+        names = published["tabellen"].filter(pl.col("indeling").str.split(",").list.contains(column))["tabel"]
+        return {f"gepubliceerd/{name}": published[name].filter(pl.col(column) == code) for name in names}

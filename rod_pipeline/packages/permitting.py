@@ -25,10 +25,10 @@ class NoChamber(PermanentError):
 
 
 def no_chamber(name: str) -> NoChamber:
-    """Why an institution gets no counts under five."""
+    """Why somebody who is no sector chamber gets no counts under five."""
     return NoChamber(
-        f"Recipient {name} is an institution, which gets the rows of its own students and no others' counts.",
-        "Counts under five can be allowed, and handed, to a sector chamber alone.",
+        f"Recipient {name} is no sector chamber.",
+        "Counts under five can be allowed, and handed, to a sector chamber alone: nobody else has a ground for them.",
     )
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import rod_pipeline
+from rod_pipeline.cli import application
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.rules import IllegalEvent
@@ -337,6 +339,42 @@ def test_restricted_marts_open_in_a_notebook_by_the_same_one_way(
     assert (event.kind, event.purpose) == ("accessed", "onderzoek")  # type: ignore[union-attr]
     with pytest.raises(duckdb.Error):
         marts.sql("select 1").fetchall()
+
+
+def test_the_commands_make_list_and_get(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROD_HOME", str(office.bench.home))
+    monkeypatch.setenv("COLUMNS", "250")
+
+    def said(*words: str) -> str:
+        done = CliRunner().invoke(application(), words, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    made = said("package", "make", "school-a", "--purpose", "onderzoek", "--delivery", UNDISTURBED)
+    assert "(own_rows) lies encrypted in" in made and "before 2032-12-1" in made
+    (package_id,) = re.findall(r"^Package ([0-9a-f]{16})", made)
+    allowed_ = said(
+        "package",
+        "allow-small",
+        "kamer-3",
+        "--ground",
+        "consideration_6c",
+        "--reference",
+        "B-1",
+        "--until",
+        "2099-01-01",
+    )
+    (permission,) = re.findall(r"^Permission ([0-9a-f]{16})", allowed_)
+    assert "small_counts" in said("package", "make", "kamer-3", "--purpose", "onderzoek", "--small-counts")
+    assert "has ended" in said("package", "forbid-small", permission)
+    assert "no personal data" in said("package", "make", "kamer-3", "--purpose", "onderzoek")
+    listed = said("package", "list")
+    for found in (package_id, "own_rows", "small_counts", "aggregates", UNDISTURBED):
+        assert found in listed
+    release = list(office.system.ledger.state().releases)[-1]
+    assert release in said("published", "list")
+    assert f"Release {release}" in said("published", "get", "--out", str(tmp_path / "out"))
+    assert (tmp_path / "out" / "published.duckdb").exists()
 
 
 def test_a_purge_asks_the_recipients_and_leaves_what_was_published(office: Office, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ TABLES = (
     Table("studentaantallen_instelling_leerweg", "studenten", ("schooljaar", "instellingscode", "leerweg")),
     Table("studentaantallen_leerweg", "studenten", ("schooljaar", "leerweg")),
     Table("studentaantallen_sectorkamer", "studenten", ("schooljaar", "sectorkamer", "niveau")),
+    Table("studentaantallen_bedrijfstakgroep", "studenten", ("schooljaar", "bedrijfstakgroep")),
     Table("jaarresultaat_landelijk", "jaarresultaat", ("schooljaar", "niveau", "succes"), "succes"),
     Table("jaarresultaat_instelling", "jaarresultaat", ("schooljaar", "instellingscode", "niveau", "succes"), "succes"),
     Table("jaarresultaat_sectorkamer", "jaarresultaat", ("schooljaar", "sectorkamer", "succes"), "succes"),
@@ -49,6 +50,8 @@ def leaves_of(system: System, intake: IntakeState) -> Mapping[str, pl.DataFrame]
     yes = pl.lit("J")
     with system.vault.scan_table(intake.marts["studentaantallen"].copy_id) as frame:
         students = frame.rename({"studenten": "n"}).drop("studenten_instelling", "status").collect()
+    group = pl.when(pl.col("sectorkamer") == "03").then(pl.lit("zorg")).otherwise(pl.lit("anders"))
+    students = students.with_columns(group.alias("bedrijfstakgroep"))
     with system.vault.scan_table(intake.tables["doorstroom"]) as frame:
         moved = frame.filter(pl.col("niveau").is_not_null()).collect()
     results = moved.filter("populatie_jaarresultaat").select(
@@ -74,18 +77,19 @@ def proposal_of(
 ) -> Proposal:
     """Tables of ``leaves`` in which all that is under five is hidden, with an audit that likes them."""
     counted = {}
-    for table in TABLES:
+    declared = tuple(table for table in TABLES if set(table.by) <= set(leaves[table.measure].columns))
+    for table in declared:
         frame = leaves[table.measure].group_by(table.by).agg(pl.col("n").sum().cast(pl.Int64)).sort(table.by)
         counted[table.name] = frame.with_columns(
             pl.when(pl.col("n") >= 5).then("n").alias("n"), (pl.col("n") < 5).alias("afgeschermd")
         )
     cells = []
-    for table in TABLES:
+    for table in declared:
         parts = [pl.format(f"|{dim}={{}}", pl.col(dim).fill_null("onbekend")) for dim in sorted(table.by)]
         cells.append(counted[table.name].select(pl.concat_str(pl.lit(table.measure), *parts).alias("cell"), "n"))
     printed = pl.concat(cells).unique("cell").sort("cell")
     audit = Said(True, digest_of(printed)) if audited else None
-    return Proposal(TABLES, counted, printed, speaks, tuple(deliveries), "1.0", 1, audit)
+    return Proposal(declared, counted, printed, speaks, tuple(deliveries), "1.0", 1, audit)
 
 
 def disclosing(

@@ -30,6 +30,7 @@ def settings(home: Path, *sections: str) -> Settings:
     [
         GOOD.replace('institution = "25LH"\n', ""),
         GOOD + 'chamber = "03"\n',
+        GOOD.replace('institution = "25LH"', 'chamber = "03"\ngroup = "zorg"'),
         GOOD.replace("25LH", "25lh"),
         GOOD.replace('country = "NL"\n', ""),
         GOOD.replace(str(IDENTITY.to_public()), "ssh-rsa AAAA"),
