@@ -81,6 +81,7 @@ def office(workshops: Workshops, tmp_path_factory: pytest.TempPathFactory) -> It
         ("school-b", f'institution = "{SECOND}"\ncountry = "NL"'),
         ("school-far", f'institution = "{SECOND}"\ncountry = "BQ"'),
         ("kamer-3", 'chamber = "03"\ncountry = "NL"'),
+        ("groep-zorg", 'group = "zorg"\ncountry = "NL"'),
     ):
         subprocess.run(["age-keygen", "-o", keys / name], check=True, timeout=60, capture_output=True)
         (key,) = re.findall(r"age1[a-z0-9]+", (keys / name).read_text())
@@ -256,6 +257,16 @@ def test_a_sector_chamber_gets_what_is_published_and_no_person(office: Office, t
         assert not any(value in {"1", "2", "3", "4"} for name in counts for value in rows[name])
     assert not (folder / "eigen").exists() and not (folder / "restricted").exists()
     assert "geen persoonsgegevens" in (folder / "LEESMIJ.txt").read_text("utf-8")
+
+
+def test_a_group_of_industries_gets_its_own_rows_of_what_is_published(office: Office, tmp_path: Path) -> None:
+    folder = office.opened("groep-zorg", office.made("groep-zorg"), tmp_path)
+    (table,) = (folder / "gepubliceerd").iterdir()
+    assert table.stem == "studentaantallen_bedrijfstakgroep"
+    rows = pl.read_csv(table, separator=";", infer_schema=False)
+    assert rows["bedrijfstakgroep"].unique().to_list() == ["zorg"]
+    with pytest.raises(NoChamber):
+        office.made("groep-zorg", small=True)
 
 
 def test_counts_under_five_leave_on_a_recorded_ground_alone_and_with_an_end(office: Office, tmp_path: Path) -> None:
