@@ -131,7 +131,15 @@ def zipped_files(tables: tuple[PublicTable, ...], about: Mapping[str, pl.DataFra
 
 
 def as_csv(frame: pl.DataFrame) -> bytes:
-    """A table as CSV for Dutch readers: semicolons, decimal commas, J and N, and one sign where a count is hidden."""
+    """A table as CSV for Dutch readers: semicolons, decimal commas, J and N, and one sign where a count is hidden.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front (CWE-1236).
+    """
+    frame = frame.with_columns(
+        pl.when(pl.col(name).str.contains(r"^[=+@\t\r-]")).then(pl.format("'{}", name)).otherwise(name).alias(name)
+        for name, dtype in frame.schema.items()
+        if dtype == pl.String
+    )
     if "afgeschermd" in frame.columns and frame.schema["afgeschermd"] == pl.Boolean:
         figures = [name for name in ("aantal", "aantal_ja", "aantal_totaal", "percentage") if name in frame.columns]
         frame = frame.with_columns(
