@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from assets import eea, landing, marts, retention, validation
+from assets import eea, landing, marts, publishing, retention, validation
 from rod_pipeline.orchestration.jobs import deliver, purge
+from rod_pipeline.orchestration.packaging import make_packages, publish_tables
 from rod_pipeline.orchestration.publishing import publish_ledger, unpublished_entries
 from rod_pipeline.orchestration.resources import NothingPersonal, Rod
 from rod_pipeline.orchestration.retiring import due_purges
@@ -38,12 +39,13 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
         eea.delivery_tables,
         marts.studentaantallen,
         marts.database,
+        publishing.published,
         retention.erased,
         retention.certificate,
     ]
     return dg.Definitions(
         assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets),
-        jobs=[deliver, purge, withdraw, publish_ledger, tidy_up, overdue_notices],
+        jobs=[deliver, purge, withdraw, publish_tables, make_packages, publish_ledger, tidy_up, overdue_notices],
         schedules=[tidy_daily],
         sensors=[announced_deliveries, due_purges, unpublished_entries, unsent_notices],
         resources=resources | overrides,

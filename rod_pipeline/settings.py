@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError, model_validator
 
 from rod_pipeline.errors import PermanentError
 
@@ -130,6 +130,44 @@ class EvidenceSection(_Section):
     witness_key: str | None = Field(default=None, description="verifying key (vkey) of that witness")
 
 
+class RecipientSection(_Section):
+    """Who packages go to. The ledger knows a recipient by ``name`` alone; what that stands for is kept here."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$", description="opaque name, as in the ledger")
+    institution: str | None = Field(
+        default=None, pattern=r"^[0-9]{2}[A-Z]{2}$", description="BRIN of the institution, which gets its own rows"
+    )
+    chamber: str | None = Field(
+        default=None, pattern=r"^[0-9]{2}$", description="code of the sector chamber, which gets published figures"
+    )
+    group: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_-]{1,40}$", description="code of the bedrijfstakgroep, which gets the same"
+    )
+    key: str = Field(pattern=r"^age1[a-z0-9]{20,}$", description="public key of age that its packages are encrypted to")
+    country: str = Field(pattern=r"^[A-Z]{2}$", description="where it keeps what it gets: a country of the EEA")
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        if [self.institution, self.chamber, self.group].count(None) != 2:
+            raise ValueError("a recipient is an institution, a sector chamber or a bedrijfstakgroep")
+        return self
+
+
+class PackagesSection(_Section):
+    """Who packages may be made for."""
+
+    recipients: tuple[RecipientSection, ...] = Field(
+        default=(), description="institutions, sector chambers and bedrijfstakgroepen, each with name, key and country"
+    )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [recipient.name for recipient in self.recipients]
+        if len(set(names)) != len(names):
+            raise ValueError("a name of a recipient stands twice")
+        return self
+
+
 class Settings(_Section):
     """Everything that an installation may choose."""
 
@@ -144,6 +182,7 @@ class Settings(_Section):
     retention: RetentionSection = Field(default=RetentionSection(), description="how erasure is carried out")
     quality: QualitySection = Field(default=QualitySection(), description="what is done about what validation finds")
     evidence: EvidenceSection = Field(default=EvidenceSection(), description="where proofs go, and who signs them")
+    packages: PackagesSection = Field(default=PackagesSection(), description="who packages may be made for")
     owner: str = Field(default="platform@rod.example", description="owner of the assets, who is alerted")
 
     @classmethod

@@ -21,6 +21,7 @@ def application() -> typer.Typer:
         installation,
         ledger,
         notice,
+        packages,
         retention,
         simulate,
         synthetic,
@@ -45,6 +46,7 @@ def application() -> typer.Typer:
     installation.register(app)
     retention.register(app)
     decisions.register(app)
+    packages.register(app)
     simulate.register(app)
     return app
 

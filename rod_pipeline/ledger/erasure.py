@@ -10,7 +10,10 @@ the order of the steps are those of the decree (3j, section 5) and of DIN 66398:
 
 from typing import Literal
 
-from rod_pipeline.ledger.vocabulary import Code, Count, Digest, Event, Id, Instant, Key, MomentBasis, Part
+from pydantic import Field
+
+from rod_pipeline.ledger.publication import Description
+from rod_pipeline.ledger.vocabulary import Code, Count, Digest, Event, Id, Instant, Key, MomentBasis, Part, unsaid
 
 Ground = Literal["term", "withdrawal", "superseded", "order", "restored"]
 """Why something is erased: its term ends, the decree was withdrawn, a correction took its place, an order, or it came
@@ -202,7 +205,11 @@ class Attested(Event):
 
 
 class HandedOver(Event):
-    """A package with personal data left the house. Who ``recipient`` is, is kept elsewhere."""
+    """A package with personal data left the house. Who ``recipient`` is, is kept elsewhere.
+
+    ``release``: the published tables that it has figures from; ``permission``: by which it holds counts under five;
+    ``sha256`` and ``size`` are of the encrypted file. A package that was made elsewhere has none of these.
+    """
 
     kind: Literal["handed_over"] = "handed_over"
     package_id: Id
@@ -211,6 +218,11 @@ class HandedOver(Event):
     purpose: Literal["onderzoek", "verantwoording"]
     until: Instant
     actor: Code
+    description: Description | None = Field(default=None, exclude_if=unsaid)
+    release: Id | None = Field(default=None, exclude_if=unsaid)
+    permission: Id | None = Field(default=None, exclude_if=unsaid)
+    sha256: Digest | None = Field(default=None, exclude_if=unsaid)
+    size: Count | None = Field(default=None, exclude_if=unsaid)
 
 
 class ErasureAsked(Event):

@@ -1,8 +1,8 @@
 """The closed vocabulary of what can legally happen.
 
 Belongs here: one frozen model per kind of event on the way of a delivery, with its version; the events of erasure are
-in ``ledger.erasure``, those about findings in ``ledger.quality``. Does not belong here: writing them (``ledger.log``)
-or what they add up to (``ledger.state``).
+in ``ledger.erasure``, those about findings in ``ledger.quality``, those about what leaves the house in
+``ledger.publication``. Does not belong here: writing them (``ledger.log``) or what they add up to (``ledger.state``).
 
 An event holds ids, codes, counts, instants, places and digests of *ciphertext*: no free text, no file name of DUO's, no
 value from the data, no link, no code, no name of a person. Where a string is allowed it is bound by a pattern, so
@@ -33,6 +33,14 @@ from rod_pipeline.ledger.erasure import (
     Tombstoned,
     Withdrawn,
 )
+from rod_pipeline.ledger.publication import (
+    AggregatesShared,
+    PseudonymKeyed,
+    PublicationKept,
+    Published,
+    SmallCountsAllowed,
+    SmallCountsEnded,
+)
 from rod_pipeline.ledger.quality import Finding as Finding
 from rod_pipeline.ledger.quality import (
     NoticeAnswered,
@@ -57,11 +65,8 @@ from rod_pipeline.ledger.vocabulary import (
     ObjectKey,
     Part,
     Zone,
+    unsaid,
 )
-
-
-def _unsaid(value: object) -> bool:
-    return value in (None, ())
 
 
 class Announced(Event):
@@ -98,7 +103,7 @@ class TerritoryApproved(Event):
 
 
 class KeyCreated(Event):
-    """A key exists for a scope: a delivery id, or the id of a mart generation."""
+    """A key exists for a scope: a delivery id, the id of a mart generation or a release, or a scope of pseudonyms."""
 
     kind: Literal["key_created"] = "key_created"
     scope: Id
@@ -174,7 +179,7 @@ class Checked(Event):
     outcome: Literal["passed", "failed"]
     rules: Count
     findings: tuple[Finding, ...] = ()
-    rows: Count | None = Field(default=None, exclude_if=_unsaid)
+    rows: Count | None = Field(default=None, exclude_if=unsaid)
 
 
 class Validated(Event):
@@ -231,10 +236,10 @@ class MartBuilt(Event):
     mart: Code
     copy_id: Id
     rows: Count
-    read: Count | None = Field(default=None, exclude_if=_unsaid)
-    left_out: tuple[Amount, ...] = Field(default=(), exclude_if=_unsaid)
-    totals: tuple[Amount, ...] = Field(default=(), exclude_if=_unsaid)
-    waivers: tuple[Id, ...] = Field(default=(), exclude_if=_unsaid)
+    read: Count | None = Field(default=None, exclude_if=unsaid)
+    left_out: tuple[Amount, ...] = Field(default=(), exclude_if=unsaid)
+    totals: tuple[Amount, ...] = Field(default=(), exclude_if=unsaid)
+    waivers: tuple[Id, ...] = Field(default=(), exclude_if=unsaid)
 
 
 class DatabaseBuilt(Event):
@@ -247,7 +252,7 @@ class DatabaseBuilt(Event):
     generation: Id
     copy_id: Id
     deliveries: tuple[Id, ...]
-    rows: tuple[Count, ...] = Field(default=(), exclude_if=_unsaid)
+    rows: tuple[Count, ...] = Field(default=(), exclude_if=unsaid)
 
 
 class Accessed(Event):
@@ -299,7 +304,13 @@ AnyEvent = Annotated[
     | NoticeAnswered
     | NoticeClosed
     | Waived
-    | WaiverWithdrawn,
+    | WaiverWithdrawn
+    | Published
+    | PublicationKept
+    | PseudonymKeyed
+    | SmallCountsAllowed
+    | SmallCountsEnded
+    | AggregatesShared,
     Field(discriminator="kind"),
 ]
 ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent, config=ConfigDict(hide_input_in_errors=True))

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from rod_pipeline.deliveries import DeliveryKey
-from rod_pipeline.ledger.erasure import Drained, PlaceErased, PurgePlanned, Tombstoned, Withdrawn
+from rod_pipeline.ledger.erasure import Drained, HandedOver, PlaceErased, PurgePlanned, Tombstoned, Withdrawn
 from rod_pipeline.ledger.erasure_rules import SKEW, IllegalEvent, check_erasure
 from rod_pipeline.ledger.erasure_rules import refuse as _refuse
 from rod_pipeline.ledger.events import (
@@ -39,6 +39,15 @@ from rod_pipeline.ledger.events import (
     Validated,
 )
 from rod_pipeline.ledger.findings import unexcused
+from rod_pipeline.ledger.publication import (
+    AggregatesShared,
+    PseudonymKeyed,
+    PublicationKept,
+    Published,
+    SmallCountsAllowed,
+    SmallCountsEnded,
+)
+from rod_pipeline.ledger.publication_rules import check_publication, permitted
 from rod_pipeline.ledger.quality import (
     NoticeAnswered,
     NoticeClosed,
@@ -109,6 +118,18 @@ def check(event: AnyEvent, state: LedgerState, at: datetime) -> None:
                 _refuse(event, f"the copy is {copy.status}")
         case NoticeDrafted() | NoticeSent() | NoticeAnswered() | NoticeClosed() | Waived() | WaiverWithdrawn():
             check_quality(event, state, at)
+        case (
+            Published()
+            | PublicationKept()
+            | PseudonymKeyed()
+            | SmallCountsAllowed()
+            | SmallCountsEnded()
+            | AggregatesShared()
+        ):
+            check_publication(event, state, at)
+        case HandedOver():
+            check_erasure(event, state, at)
+            permitted(event, state, at)
         case _:
             check_erasure(event, state, at)
 
@@ -147,13 +168,16 @@ def _copy_registered(event: CopyRegistered, state: LedgerState) -> None:
     if event.zone == "landing" and state.standing is not None:
         _refuse(event, f"the decree is {state.standing.what}, and nothing comes in")
     if event.scope in state.intakes:
-        if event.zone == "database":
-            _refuse(event, "a database has a generation of its own as scope, never a delivery")
+        if event.zone in ("database", "published"):
+            what = "database" if event.zone == "database" else "release"
+            _refuse(event, f"a {what} has a generation of its own as scope, never a delivery")
         _open(event, event.scope, state)
     elif event.zone in ("landing", "parsed", "validated"):
         _refuse(event, "no such delivery was announced")
     elif event.scope in state.generations:
         _refuse(event, "the generation is finished; it is rebuilt, never edited")
+    elif event.scope in state.lasting:
+        _refuse(event, "the release is finished, and is never edited")
 
 
 def _received(event: Received, state: LedgerState, at: datetime) -> None:

@@ -44,6 +44,15 @@ from rod_pipeline.ledger.events import (
 from rod_pipeline.ledger.findings import NoticeState, WaiverState, advanced_notice, waiver_for
 from rod_pipeline.ledger.growing import GrowingMap
 from rod_pipeline.ledger.intakes import CopyState, IntakeState, Stage, advanced_intake
+from rod_pipeline.ledger.publication import (
+    AggregatesShared,
+    PseudonymKeyed,
+    PublicationKept,
+    Published,
+    SmallCountsAllowed,
+    SmallCountsEnded,
+)
+from rod_pipeline.ledger.publications import PermissionState, ReleaseState, SharedState
 from rod_pipeline.ledger.purges import HandoverState, HoldState, PurgeState, Standing, Tombstone, advanced
 from rod_pipeline.ledger.quality import (
     NoticeAnswered,
@@ -93,7 +102,9 @@ class LedgerState:
     made, ``territory`` a store to its newest approval. ``generation`` is the mart database in force, or None when there
     is none or its data is gone or going; ``generations`` are all that ever were. ``tombstones`` maps a delivery's key
     to its tombstone, ``purges``, ``holds`` and ``handovers`` an id to what became of it; ``notices`` maps the
-    reference of a notice, ``waivers`` an id to what became of it. ``standing`` is None while the decree stands.
+    reference of a notice, ``waivers`` an id to what became of it. ``releases``, ``permissions`` and ``shared`` map an
+    id to what was published, allowed, and handed over without personal data; ``pseudonyms`` a scope to the recipient
+    whose pseudonyms its key makes. ``standing`` is None while the decree stands.
     """
 
     seq: int = 0
@@ -113,7 +124,21 @@ class LedgerState:
     handovers: GrowingMap[HandoverState] = field(default_factory=GrowingMap)
     notices: GrowingMap[NoticeState] = field(default_factory=GrowingMap)
     waivers: GrowingMap[WaiverState] = field(default_factory=GrowingMap)
+    releases: GrowingMap[ReleaseState] = field(default_factory=GrowingMap)
+    permissions: GrowingMap[PermissionState] = field(default_factory=GrowingMap)
+    shared: GrowingMap[SharedState] = field(default_factory=GrowingMap)
+    pseudonyms: GrowingMap[str] = field(default_factory=GrowingMap)
     standing: Standing | None = None
+
+    @property
+    def lasting(self) -> frozenset[str]:
+        """The scopes of no delivery that no rebuilt mart database replaces: releases, and keys of pseudonyms."""
+        return frozenset((*self.releases, *self.pseudonyms))
+
+    def pseudonym_scope(self, recipient: str) -> str | None:
+        """The scope of the living key by which a recipient's pseudonyms are made; None when there is none."""
+        scopes = [scope for scope, whose in self.pseudonyms.items() if whose == recipient]
+        return next((scope for scope in scopes if self.keys.get(scope) == "live"), None)
 
     def live_copies(self, scope: str) -> tuple[CopyState, ...]:
         """The copies of a scope that are not known to be erased, in the order of their registration."""
@@ -180,6 +205,8 @@ class _Draft:
         self.handovers = state.handovers
         self.notices = state.notices
         self.waivers = state.waivers
+        self.releases, self.permissions = state.releases, state.permissions
+        self.shared, self.pseudonyms = state.shared, state.pseudonyms
         self.standing = state.standing
 
     def finished(self) -> LedgerState:
@@ -238,6 +265,15 @@ class _Draft:
             case WaiverWithdrawn() as event:
                 ended = replace(self.waivers[event.waiver_id], withdrawn_at=entry.at)
                 self.waivers = self.waivers.with_(event.waiver_id, ended)
+            case Published() | PublicationKept() | PseudonymKeyed() as event:
+                self._publication(event, entry.at)
+            case SmallCountsAllowed() as event:
+                self.permissions = self.permissions.with_(event.permission, PermissionState(event, entry.at))
+            case SmallCountsEnded() as event:
+                over = replace(self.permissions[event.permission], ended_at=entry.at)
+                self.permissions = self.permissions.with_(event.permission, over)
+            case AggregatesShared() as event:
+                self.shared = self.shared.with_(event.package_id, SharedState(event, entry.at))
             case event:
                 self._keep(advanced_intake(self.intakes[event.delivery_id], event, entry.at, self.copies))
 
@@ -256,6 +292,19 @@ class _Draft:
         else:
             notice = advanced_notice(self.notices[event.notice], event, at)
             self.notices = self.notices.with_(event.notice, notice)
+
+    def _publication(self, event: Published | PublicationKept | PseudonymKeyed, at: datetime) -> None:
+        match event:
+            case Published():
+                self.releases = self.releases.with_(event.release, ReleaseState(event, at))
+            case PublicationKept():
+                kept = self.releases[event.release]
+                kept = replace(kept, kept_by=(*kept.kept_by, event.purge_id))
+                self.releases = self.releases.with_(event.release, kept)
+            case PseudonymKeyed():
+                self.pseudonyms = self.pseudonyms.with_(event.scope, event.recipient)
+            case _:
+                assert_never(event)
 
     def _announced(self, event: Announced, at: datetime) -> None:
         if (earlier := self.deliveries.get(event.key)) is not None:

@@ -25,10 +25,15 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.:\[\]-]{0,252}$")]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
-Zone = Literal["landing", "parsed", "validated", "marts", "database"]
+Zone = Literal["landing", "parsed", "validated", "marts", "database", "published"]
 Channel = Literal["pleio", "drop"]
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 MomentBasis = Literal["dispatch", "placed", "first_download", "ingestion"]
+
+
+def unsaid(value: object) -> bool:
+    """Whether a field that came later says nothing: then it isn't written."""
+    return value in (None, ())
 
 
 class Part(BaseModel):

@@ -190,6 +190,7 @@ def retire(system: System) -> int:
     current = state.generation.generation if state.generation else None
     databases = {c.scope for c in state.copies.values() if c.zone == "database" and c.status != "erased"}
     keys = {scope for scope, key in state.keys.items() if key == "live" and scope not in state.intakes}
+    keys -= state.lasting
     old = sorted((databases | keys) - {current})
     for scope in old:
         system.vault.erase_scope(scope, "rebuilt")

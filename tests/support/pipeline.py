@@ -294,8 +294,8 @@ def discrepancies(bench: Bench) -> list[str]:
     """Where store, keyring, secrets and ledger disagree while nothing is being done; each in a few words.
 
     The ledger's living copies are exactly the objects in the bucket (old versions and open uploads count as objects),
-    each of them is verified, is part of a delivery or is the mart database in force, and is the only one of its name.
-    What lives has a key, nothing else has; and whatever has arrived or is gone has no secret any more.
+    each of them is verified, is part of a delivery or release or is the mart database in force, and is the only one of
+    its name. What lives has a key, nothing else has; and whatever has arrived or is gone has no secret any more.
     """
     with bench.system() as system:
         state = system.ledger.state()
@@ -308,9 +308,11 @@ def discrepancies(bench: Bench) -> list[str]:
     for intake in living:
         part |= {*intake.raw, *intake.tables.values()}
         part |= {made.copy_id for made in (*intake.parsed.values(), *intake.marts.values())}
+    part |= {copy_id for release in state.releases.values() for copy_id in release.event.copies}
     objects, keys = set(bench.objects()), {file.stem for file in (bench.home / "keys").glob("*.key")}
     owners = {i.delivery_id for i in living if i.delivery_id in state.keys}
     owners |= {state.generation.generation} if state.generation else set()
+    owners |= {scope for scope in state.lasting if state.keys[scope] == "live"}
     recorded = {scope for scope, key in state.keys.items() if key == "live"}
     lawful = {(i.delivery_id, name) for i in living if not i.raw for name in (secret.LINKS, secret.CODE)}
     lawful |= {(i.delivery_id, "") for i in living if i.stage != "stored"}

@@ -87,8 +87,9 @@ class MartDatabase:
 
     def _there(self, state: LedgerState, subject: Subject, store: ObjectStore) -> set[str]:
         """The generations with the delivery, and the unfinished ones, of which a key, a copy or an object is there."""
+        lasting = state.lasting
         databases = {copy.scope for copy in state.copies.values() if copy.zone == "database"}
-        scopes = databases | {scope for scope in state.keys if scope not in state.intakes}
+        scopes = databases | {scope for scope in state.keys if scope not in state.intakes and scope not in lasting}
         meant = {scope for scope in scopes if scope not in state.generations} | set(self._holding(state, subject))
         traces = self._system.keyring.traces()
         there = {scope for scope in meant if state.keys.get(scope) == "live" or traces.get(scope)}

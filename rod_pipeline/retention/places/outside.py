@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, ClassVar
 from zoneinfo import ZoneInfo
 
 from rod_pipeline.ledger.erasure import Counted, ErasureAsked, HandedOver, Method, Place, PlaceLeft, Subject
+from rod_pipeline.ledger.publication import PublicationKept
 from rod_pipeline.ledger.purges import PurgeState
 from rod_pipeline.ledger.state import LedgerState
+from rod_pipeline.packages.outbox import outbox, waiting
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -29,7 +31,12 @@ def purges_of(state: LedgerState, key: str) -> tuple[PurgeState, ...]:
 
 
 class Packages:
-    """Packages with rows of the delivery that left the house: each recipient is asked to erase, and answers."""
+    """Packages with rows of the delivery that left the house: each recipient is asked to erase, and answers.
+
+    The encrypted files of such packages that still wait in the outbox are removed, and the key of the pseudonyms of a
+    recipient once nothing that it ever got lives any more. What was published stays, because it is no personal data
+    (DESIGN 14.12); that goes on record.
+    """
 
     place: ClassVar[Place] = "packages"
     method: ClassVar[Method] = "asked"
@@ -39,17 +46,19 @@ class Packages:
 
     @property
     def claims(self) -> tuple[str, ...]:
-        return (f"{_letters(self._system)}/*",)
+        return (f"{_letters(self._system)}/*", f"{outbox(self._system)}/*")
 
     def inventory(self, subject: Subject) -> PlaceLeft:
-        """Hand-overs whose recipient hasn't declared in writing that it erased. A restored backup is not theirs."""
-        n = len(self._open(subject))
-        return PlaceLeft(place=self.place, counts=(Counted(what="hand_overs", n=n),))
+        """Hand-overs whose recipient hasn't declared in writing that it erased; files of them that wait to be sent."""
+        return PlaceLeft(place=self.place, counts=self._counts(subject))
 
     def erase(self, subject: Subject, purge_id: str) -> tuple[Counted, ...]:
-        """Draft a letter to each recipient that hasn't been asked yet in this purge, and record that."""
-        found = self._open(subject)
-        for handed in found:
+        """Remove files that wait, draft a letter to each recipient that hasn't been asked yet, and record that."""
+        found = self._counts(subject)
+        for handed in self._handed(subject):
+            for file in waiting(outbox(self._system), handed.package_id):
+                file.unlink(missing_ok=True)
+        for handed in self._open(subject):
             _ask(
                 self._system,
                 ErasureAsked(purge_id=purge_id, party="recipient", package_id=handed.package_id),
@@ -60,17 +69,39 @@ class Packages:
                     "schriftelijk te verklaren dat en wanneer dat gebeurd is.",
                 ],
             )
-        return (Counted(what="hand_overs", n=len(found)),)
+        self._end_pseudonyms(subject)
+        self._keep_published(subject, purge_id)
+        return found
 
     def verify_absent(self, subject: Subject) -> PlaceLeft:
         """What the ledger says: nobody here can look at others' disks."""
         return self.inventory(subject)
 
+    def _counts(self, subject: Subject) -> tuple[Counted, ...]:
+        files = sum(len(waiting(outbox(self._system), handed.package_id)) for handed in self._handed(subject))
+        return (Counted(what="hand_overs", n=len(self._open(subject))), Counted(what="files", n=files))
+
+    def _handed(self, subject: Subject) -> list[HandedOver]:
+        handovers = self._system.ledger.state().handovers.values()
+        return [handover.event for handover in handovers if subject.key in handover.event.keys]
+
     def _open(self, subject: Subject) -> list[HandedOver]:
-        state = self._system.ledger.state()
-        purges = purges_of(state, subject.key)
-        handed = [handover.event for handover in state.handovers.values() if subject.key in handover.event.keys]
+        purges = purges_of(self._system.ledger.state(), subject.key)
+        handed = self._handed(subject)
         return [one for one in handed if not any(purge.declared_by("recipient", one.package_id) for purge in purges)]
+
+    def _end_pseudonyms(self, subject: Subject) -> None:
+        state = self._system.ledger.state()
+        for name in sorted({handed.recipient for handed in self._handed(subject)}):
+            got = {key for one in state.handovers.values() if one.event.recipient == name for key in one.event.keys}
+            scope = state.pseudonym_scope(name)
+            if scope is not None and got <= set(state.tombstones):
+                self._system.vault.destroy_key(scope)
+
+    def _keep_published(self, subject: Subject, purge_id: str) -> None:
+        for release in self._system.ledger.state().releases.values():
+            if set(release.event.deliveries) & set(subject.intakes) and purge_id not in release.kept_by:
+                self._system.ledger.append(PublicationKept(purge_id=purge_id, release=release.event.release))
 
 
 class Processor:

@@ -1,0 +1,73 @@
+"""Jobs for what leaves the house: publishing tables, and making packages.
+
+Belongs here: what runs when a person starts it. Does not belong here: what a release or a package is
+(``rod_pipeline.publishing``, ``rod_pipeline.packages``). Neither is bound to a delivery, and neither runs by itself:
+that something leaves is a person's decision.
+"""
+
+from typing import Literal
+
+import dagster as dg
+
+from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.errors import RodError
+from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.resources import Rod
+from rod_pipeline.packages.making import make
+
+PUBLISHED = dg.AssetKey(["publishing", "published"])
+
+publish_tables = dg.define_asset_job(
+    "publish_tables",
+    selection=dg.AssetSelection.assets(PUBLISHED),
+    executor_def=dg.in_process_executor,
+    description=(
+        "Protects and audits all published tables and makes a release of them. Without a clean audit there is none."
+    ),
+)
+
+
+class Packages(dg.Config):
+    """What a person types in the launchpad: for whom (nobody named: all in the settings), what for, of which."""
+
+    purpose: Literal["onderzoek", "verantwoording"]
+    recipients: list[str] = []  # noqa: RUF012 - Dagster reads the default from here
+    deliveries: list[str] = []  # noqa: RUF012
+
+
+@dg.op(
+    name="packages_for_recipients",
+    retry_policy=retry_transient,
+    pool="publishing",
+    description=(
+        "Makes a package for each recipient from the newest release, encrypted to its key, and records the hand-over. "
+        "One that can't be made doesn't keep the others from being made."
+    ),
+)
+def packages_for_recipients(context: dg.OpExecutionContext, config: Packages, rod: Rod) -> None:
+    failed: list[RodError] = []
+    with told_plainly(), rod.open() as system:
+        keys = [DeliveryKey.parse(key) for key in config.deliveries]
+        for name in config.recipients or [section.name for section in system.settings.packages.recipients]:
+            try:
+                made = make(system, name, config.purpose, keys)
+            except RodError as error:
+                failed.append(error)
+                context.log.error(f"No package for {name}: {error}")
+            else:
+                context.log.info(f"Package {made.package_id} ({made.description}) for {name} lies in {made.file}.")
+        if failed:
+            # Not retried: those that were made would be made, and handed over, once more.
+            raise dg.Failure(f"{len(failed)} packages could not be made. {failed[0]}", allow_retries=False)
+
+
+@dg.job(
+    name="make_packages",
+    executor_def=dg.in_process_executor,
+    description=(
+        "Packages for institutions and sector chambers, encrypted, in the folder outbox of the installation. Counts "
+        "under five are never in them: such a package is made by `rod package make --small-counts` alone."
+    ),
+)
+def make_packages() -> None:
+    packages_for_recipients()

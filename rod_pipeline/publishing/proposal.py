@@ -1,0 +1,154 @@
+"""What disclosure control hands over to be published, and the refusal of what wasn't found safe.
+
+Belongs here: the shape of a proposal, the digest that an audit is of, and every reason to refuse. Does not belong here:
+finding out what is safe (``rod_pipeline.disclosure``), writing a release (``release``).
+
+A release is refused unless an audit by other mathematics and other code found it clean, and unless that audit was of
+exactly these figures: the digest of all printed cells ties the two, and each table is held against those cells. Last,
+and whatever the audit says, no printed figure is from 1 to 4: the decree calls those traceable to persons (6c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+
+import polars as pl
+
+from rod_pipeline.errors import BlockedError
+
+UNKNOWN = "onbekend"
+"""How a code that isn't told is shown, in a table and in the key of a cell."""
+
+
+class NotFoundSafe(BlockedError):
+    """Tables were to be published of which nobody knows that they are safe."""
+
+
+class AuditMissing(NotFoundSafe):
+    """Tables were to be published that nobody audited."""
+
+    code = "ROD-PUBLISH-01"
+
+
+class AuditUnclean(NotFoundSafe):
+    """The audit found counts in these tables that some reader can work out."""
+
+    code = "ROD-PUBLISH-02"
+
+
+class AuditOfOther(NotFoundSafe):
+    """The audit was of other figures than those in the tables."""
+
+    code = "ROD-PUBLISH-03"
+
+
+class SmallCountPrinted(NotFoundSafe):
+    """A figure from 1 to 4 was to be printed."""
+
+    code = "ROD-PUBLISH-04"
+
+
+class Table(Protocol):
+    """One published table: a selection of cells (``rod_pipeline.disclosure.tables.Table``)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def measure(self) -> str: ...
+    @property
+    def by(self) -> tuple[str, ...]: ...
+    @property
+    def outcome(self) -> str | None: ...
+
+
+class Audit(Protocol):
+    """What an audit says: whether it found all readers harmless, and of which cells (``digest_of``)."""
+
+    @property
+    def clean(self) -> bool: ...
+    @property
+    def digest(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Tables to be published, and all that they rest on.
+
+    ``tables``: by name, the columns ``by`` of its ``Table`` (String), ``n`` (Int64, null where it is hidden) and
+    ``afgeschermd`` (Boolean). ``printed``: every cell of all tables, ``cell`` (String) and ``n`` (null: hidden).
+    ``speaks``: which delivery speaks for which school year: ``schooljaar``, ``status`` (V or D), ``levering``.
+    ``deliveries``: ids of the intakes. ``policy`` and ``definition``: the version of the policy, and of what the
+    measures mean.
+    """
+
+    declared: Sequence[Table]
+    tables: Mapping[str, pl.DataFrame]
+    printed: pl.DataFrame
+    speaks: pl.DataFrame
+    deliveries: tuple[str, ...]
+    policy: str
+    definition: int
+    audit: Audit | None
+
+
+def digest_of(printed: pl.DataFrame) -> str:
+    """The digest of printed cells, whatever their order: what ties an audit to what is published."""
+    lines = printed.select("cell", pl.col("n").cast(pl.Int64)).sort("cell")
+    digest = sha256()
+    for cell, n in lines.iter_rows():
+        digest.update(f"{cell}\t{'x' if n is None else n}\n".encode())
+    return digest.hexdigest()
+
+
+def cell_keys(table: Table, frame: pl.DataFrame) -> pl.Series:
+    """The key of the cell of each row: ``measure|dim=code|…``, the dimensions sorted by name."""
+    parts = [pl.format(f"|{dim}={{}}", pl.col(dim).fill_null(UNKNOWN)) for dim in sorted(table.by)]
+    return frame.select(pl.concat_str(pl.lit(table.measure), *parts).alias("cell")).to_series()
+
+
+def refuse_unsafe(proposal: Proposal) -> None:
+    """Raise unless these very figures were audited and found clean: see the errors of this module."""
+    audit = proposal.audit
+    if audit is None:
+        raise AuditMissing("Nobody audited what was to be published.", "Run the audit; without it nothing leaves.")
+    if audit.digest != digest_of(proposal.printed):
+        raise AuditOfOther(
+            "The audit was of other figures than those that were to be published.",
+            "Protect and audit again; nothing may change between the audit and publishing.",
+        )
+    if not audit.clean:
+        raise AuditUnclean(
+            "The audit found counts that some reader can work out from what was to be published.",
+            "See its report for the tables that are meant; coarsen them or mend the protection, then publish again.",
+        )
+    _refuse_other_tables(proposal)
+    if proposal.printed.filter(pl.col("n").is_between(1, 4)).height:
+        raise SmallCountPrinted(
+            "A figure under five was to be printed, though the audit was clean.",
+            "Protection and audit are both wrong: nothing was published. Have their code looked at.",
+        )
+
+
+def _refuse_other_tables(proposal: Proposal) -> None:
+    """Each row of each table is a printed cell with that very figure, and hidden where that is."""
+    known = proposal.printed.select("cell", pl.col("n").alias("printed"), pl.lit(True).alias("known"))
+    declared = {table.name: table for table in proposal.declared}
+    wrong = sorted(set(declared) ^ set(proposal.tables))
+    for name in sorted(set(declared) & set(proposal.tables)):
+        frame = proposal.tables[name]
+        rows = frame.select("n", "afgeschermd", cell_keys(declared[name], frame)).join(known, on="cell", how="left")
+        agrees = (
+            pl.col("known").is_not_null()
+            & pl.col("n").eq_missing(pl.col("printed"))
+            & pl.col("n").is_null().eq(pl.col("afgeschermd"))
+        )
+        if not rows.select(agrees.fill_null(False).all()).item() or rows["cell"].is_duplicated().any():
+            wrong.append(name)
+    if wrong or not proposal.tables:
+        raise AuditOfOther(
+            f"Tables differ from the cells that were audited: {', '.join(wrong) or 'there are none'}.",
+            "Make each table from the audited cells and from nothing else; then publish again.",
+        )

@@ -1,0 +1,75 @@
+"""Who may be a recipient, and what is encrypted to one."""
+
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from rod_pipeline.clock import SystemClock
+from rod_pipeline.packages.recipients import (
+    BadRecipientKey,
+    NoSuchRecipient,
+    RecipientOutside,
+    encrypted,
+    recipient,
+)
+from rod_pipeline.settings import BadSettings, Settings
+from rod_pipeline.system import System
+
+IDENTITY = pyrage.x25519.Identity.generate()
+GOOD = f'name = "r1"\ninstitution = "25LH"\nkey = "{IDENTITY.to_public()}"\ncountry = "NL"\n'
+
+
+def settings(home: Path, *sections: str) -> Settings:
+    (home / "rod.toml").write_text("".join(f"[[packages.recipients]]\n{section}" for section in sections))
+    return Settings.load(home)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        GOOD.replace('institution = "25LH"\n', ""),
+        GOOD + 'chamber = "03"\n',
+        GOOD.replace('institution = "25LH"', 'chamber = "03"\ngroup = "zorg"'),
+        GOOD.replace("25LH", "25lh"),
+        GOOD.replace('country = "NL"\n', ""),
+        GOOD.replace(str(IDENTITY.to_public()), "ssh-rsa AAAA"),
+        GOOD.replace("r1", "Jan Jansen"),
+    ],
+)
+def test_a_recipient_is_one_thing_with_a_key_and_a_country(tmp_path: Path, spoilt: str) -> None:
+    with pytest.raises(BadSettings, match="recipients"):
+        settings(tmp_path, spoilt)
+
+
+def test_a_name_stands_once(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="packages"):
+        settings(tmp_path, GOOD, GOOD)
+
+
+def test_only_a_known_recipient_in_the_eea_with_a_real_key_gets_anything(tmp_path: Path) -> None:
+    key = str(IDENTITY.to_public())
+    others = (
+        GOOD.replace("r1", "r2").replace("NL", "BQ"),
+        GOOD.replace("r1", "r3").replace("NL", "GB"),
+        GOOD.replace("r1", "r4").replace(key, key[:-1] + ("q" if key[-1] != "q" else "p")),
+    )
+    system = System.open(settings(tmp_path, GOOD, *others), SystemClock())
+    assert recipient(system, "r1").institution == "25LH"
+    for name, refusal in (
+        ("r2", RecipientOutside),
+        ("r3", RecipientOutside),
+        ("r4", BadRecipientKey),
+        ("r5", NoSuchRecipient),
+    ):
+        with pytest.raises(refusal):
+            recipient(system, name)
+
+
+def test_who_has_the_key_opens_it_and_nobody_else(tmp_path: Path) -> None:
+    system = System.open(settings(tmp_path, GOOD), SystemClock())
+    sealed = encrypted(b"rows", recipient(system, "r1"))
+    assert b"rows" not in sealed
+    assert pyrage.decrypt(sealed, [IDENTITY]) == b"rows"
+    with pytest.raises(pyrage.DecryptError):
+        pyrage.decrypt(sealed, [pyrage.x25519.Identity.generate()])
