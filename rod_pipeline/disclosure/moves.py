@@ -1,0 +1,109 @@
+"""Alternative tables: what proves that a hidden figure stays open.
+
+Belongs here: moves, for whom they hold, and how far each takes a figure. Does not belong here: finding them (``search``).
+
+A move is a whole-number vector z with E z = 0 that touches hidden figures only: x + k z is then a whole table that fits
+all that is printed, for each k that keeps it above what a reader knows. One move so gives alternatives in both directions,
+for every figure that it touches. A reader knows his own figures, so a move that touches one of them is none for him.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rod_pipeline.disclosure.equations import NOBODY, Equations, Ints
+from rod_pipeline.disclosure.primary import Sensitive
+
+_FAR = 1_000_000
+
+
+@dataclass(frozen=True)
+class Move:
+    """``by``: unknown -> step. ``reach``: how many steps back (<= 0) and forth (>= 0) are possible for whom it touches
+    none of; ``held``: the same for readers whom it touches more closely.
+    """
+
+    by: Mapping[int, int]
+    reach: tuple[int, int]
+    held: Mapping[int, tuple[int, int]]
+
+
+class Alternatives:
+    """The moves found so far, and what they leave open."""
+
+    def __init__(self, system: Equations, sensitive: Sensitive, floor: Ints, ceiling: Ints, span: int) -> None:
+        self.moves: list[Move] = []
+        self._n, self._floor, self._ceiling = system.n.tolist(), floor.tolist(), ceiling.tolist()
+        self._system, self._sensitive, self._span = system, sensitive, span
+        self._small = sensitive.small().tolist()
+        self.through: dict[int, list[int]] = {place: [] for place, small in enumerate(self._small) if small}
+
+    def add(self, by: Mapping[int, int]) -> Move:
+        """Keep a move. Raises ``AssertionError`` when it is no alternative table."""
+        self._balanced(by)
+        move = self.measured(by)
+        for place in by:
+            if self._small[place]:
+                self.through[place].append(len(self.moves))
+        self.moves.append(move)
+        return move
+
+    def measured(self, by: Mapping[int, int]) -> Move:
+        """A move with how far it goes for whom."""
+        named, own = self._system.named, self._system.own
+        back = forth = _FAR
+        rooms: list[tuple[int, int, int]] = []
+        for place, step in by.items():
+            down, up = self._n[place] - self._floor[place], self._ceiling[place] - self._n[place]
+            size = abs(step)
+            rooms.append((place, step, size))
+            if step > 0:
+                back, forth = min(back, down // size), min(forth, up // size)
+            else:
+                back, forth = min(back, up // size), min(forth, down // size)
+        held: dict[int, tuple[int, int]] = {}
+        for place, step, size in rooms:
+            if named[place] != NOBODY:
+                held[int(named[place])] = (0, 0)
+        for place, step, size in rooms:
+            count = self._n[place]
+            for reader, students in own[place].items():
+                room = (count - students) // size
+                if room >= (back if step > 0 else forth):
+                    continue
+                least, most = held.get(reader, (-back, forth))
+                held[reader] = (max(least, -room), most) if step > 0 else (least, min(most, room))
+        return Move(by, (-back, forth), held)
+
+    def _balanced(self, by: Mapping[int, int]) -> None:
+        rows, touching = self._system.rows, self._system.touching
+        for row in {row for place in by for row in touching[place]}:
+            assert sum(by.get(member, 0) * factor for member, factor in zip(*rows[row], strict=True)) == 0
+
+    def range_of(self, place: int, reader: int) -> tuple[int, int]:
+        """How far below (<= 0) and above (>= 0) its count a figure can be for a reader, by the moves so far."""
+        low = high = 0
+        for index in self.through[place]:
+            move = self.moves[index]
+            back, forth = move.held.get(reader, move.reach)
+            step = move.by[place]
+            ends = (step * back, step * forth)
+            low, high = min(low, *ends), max(high, *ends)
+        return low, high
+
+    def readers_of(self, place: int) -> list[int]:
+        """Whom a figure has to be kept from, as far as the moves treat them differently."""
+        readers = set(self._sensitive.to[place])
+        if self._sensitive.to_all[place]:
+            readers.add(NOBODY)
+            for index in self.through[place]:
+                readers.update(self.moves[index].held)
+            readers -= self._sensitive.excused[place]
+            readers.discard(int(self._system.named[place]))
+        return sorted(readers)
+
+    def open_to(self, place: int) -> dict[int, tuple[int, int]]:
+        """The readers for whom a figure isn't open enough yet, and how far it is."""
+        ranges = {reader: self.range_of(place, reader) for reader in self.readers_of(place)}
+        return {reader: reach for reader, reach in ranges.items() if reach[1] - reach[0] < self._span - 1}
