@@ -9,8 +9,9 @@ for every figure that it touches. A reader knows his own figures, so a move that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from math import gcd
 
 from rod_pipeline.disclosure.equations import NOBODY, Equations, Ints
 from rod_pipeline.disclosure.primary import Sensitive
@@ -32,20 +33,24 @@ class Move:
 class Alternatives:
     """The moves found so far, and what they leave open."""
 
-    def __init__(self, system: Equations, sensitive: Sensitive, floor: Ints, ceiling: Ints, span: int) -> None:
+    def __init__(self, system: Equations, sensitive: Sensitive, ceiling: Ints, span: int) -> None:
         self.moves: list[Move] = []
-        self._n, self._floor, self._ceiling = system.n.tolist(), floor.tolist(), ceiling.tolist()
+        self._n, self._floor, self._ceiling = system.n.tolist(), sensitive.floor.tolist(), ceiling.tolist()
         self._system, self._sensitive, self._span = system, sensitive, span
         self._small = sensitive.small().tolist()
         self.through: dict[int, list[int]] = {place: [] for place, small in enumerate(self._small) if small}
+        self._using: dict[int, list[int]] = {}
+        self._dropped: set[int] = set()
 
     def add(self, by: Mapping[int, int]) -> Move:
         """Keep a move. Raises ``AssertionError`` when it is no alternative table."""
+        shared = gcd(*by.values())
+        by = {place: step // shared for place, step in by.items()}
         self._balanced(by)
         move = self.measured(by)
         for place in by:
-            if self._small[place]:
-                self.through[place].append(len(self.moves))
+            where = self.through if self._small[place] else self._using
+            where.setdefault(place, []).append(len(self.moves))
         self.moves.append(move)
         return move
 
@@ -76,15 +81,36 @@ class Alternatives:
                 held[reader] = (max(least, -room), most) if step > 0 else (least, min(most, room))
         return Move(by, (-back, forth), held)
 
+    def living(self) -> list[Move]:
+        """The moves over figures that are hidden still."""
+        return [move for index, move in enumerate(self.moves) if index not in self._dropped]
+
+    def using(self, place: int) -> list[int]:
+        """The moves that touch a figure that isn't small."""
+        return self._using.get(place, [])
+
+    def resting_on(self, moves: Iterable[int]) -> list[int]:
+        """The small figures that these moves touch."""
+        return sorted({place for index in moves for place in self.moves[index].by if self._small[place]})
+
+    def drop(self, moves: Iterable[int]) -> None:
+        """Forget moves: a figure that they touch is going to be printed."""
+        for index in moves:
+            self._dropped.add(index)
+            for place in self.moves[index].by:
+                (self.through if self._small[place] else self._using)[place].remove(index)
+
     def _balanced(self, by: Mapping[int, int]) -> None:
         rows, touching = self._system.rows, self._system.touching
         for row in {row for place in by for row in touching[place]}:
             assert sum(by.get(member, 0) * factor for member, factor in zip(*rows[row], strict=True)) == 0
 
-    def range_of(self, place: int, reader: int) -> tuple[int, int]:
+    def range_of(self, place: int, reader: int, without: Container[int] = ()) -> tuple[int, int]:
         """How far below (<= 0) and above (>= 0) its count a figure can be for a reader, by the moves so far."""
         low = high = 0
         for index in self.through[place]:
+            if index in without:
+                continue
             move = self.moves[index]
             back, forth = move.held.get(reader, move.reach)
             step = move.by[place]
@@ -103,7 +129,7 @@ class Alternatives:
             readers.discard(int(self._system.named[place]))
         return sorted(readers)
 
-    def open_to(self, place: int) -> dict[int, tuple[int, int]]:
+    def open_to(self, place: int, without: Container[int] = ()) -> dict[int, tuple[int, int]]:
         """The readers for whom a figure isn't open enough yet, and how far it is."""
-        ranges = {reader: self.range_of(place, reader) for reader in self.readers_of(place)}
+        ranges = {reader: self.range_of(place, reader, without) for reader in self.readers_of(place)}
         return {reader: reach for reader, reach in ranges.items() if reach[1] - reach[0] < self._span - 1}

@@ -1,0 +1,144 @@
+"""Keeping every small figure open: what is hidden besides, and its reopening where it proves needless.
+
+Belongs here: the order in which figures are served, what hiding costs, and the two passes. Does not belong here: what a
+reader knows (``moves``) and the linear programs (``search``).
+
+First pass: figures are served one after the other, totals first, then from large to small; for the public first, then for
+each institution that the moves found so far say nothing to. Second pass: what was hidden early is often not needed once
+all has been hidden; the dearest is tried first, with other moves over what is hidden already.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Sequence
+
+from rod_pipeline.disclosure.equations import NOBODY, Equations, Ints
+from rod_pipeline.disclosure.moves import Alternatives
+from rod_pipeline.disclosure.primary import Sensitive
+from rod_pipeline.disclosure.search import Search
+
+SIZES = (160, 700, 4_000, 10_000_000)
+"""How many figures may move, by attempt."""
+_EASE = 0.02
+"""The price of moving what is hidden already: short moves before long ones."""
+_TOTAL = 5.0
+"""A total is dearer than an inner cell: more is read from it."""
+_STANDING = 1_000.0
+"""What was printed before is hidden only when nothing else helps."""
+_TURNS = 64
+
+
+class Opening:
+    """``hidden`` per unknown, as it grows; ``alternatives`` prove it."""
+
+    def __init__(
+        self,
+        system: Equations,
+        sensitive: Sensitive,
+        alternatives: Alternatives,
+        ceiling: Ints,
+        hidden: Sequence[bool],
+        standing: Container[int],
+        span: int,
+    ) -> None:
+        self.hidden, self.alternatives = list(hidden), alternatives
+        self._system, self._span = system, span
+        self._search = Search(system)
+        n, floor = system.n.tolist(), sensitive.floor.tolist()
+        self._n, self._floor, self._named = n, floor, system.named.tolist()
+        # What is zero and printed as such can't be hidden: everybody takes a hidden figure for at least the floor.
+        self._rooms = [
+            (count - least, most - count) if count >= least else (0, 0)
+            for count, least, most in zip(n, floor, ceiling.tolist(), strict=True)
+        ]
+        self._value = [
+            weight * (1 + math.log2(1 + count)) * (_TOTAL if depth else 1.0) * (1 + (place * 0.6180339887 % 1) / 1_000)
+            * (_STANDING if place in standing else 1.0)
+            for place, (count, weight, depth) in enumerate(
+                zip(n, system.weight.tolist(), system.depth.tolist(), strict=True)
+            )
+        ]  # fmt: skip
+        self._price = [_EASE if h else value for h, value in zip(self.hidden, self._value, strict=True)]
+        self._order = sorted(alternatives.through, key=lambda p: (-int(system.depth[p]), -n[p], p))
+
+    def serve(self) -> list[int]:
+        """Hide what is needed for each small figure; gives those that nothing could open."""
+        return [place for place in self._order if not self._served(place)]
+
+    def _served(self, place: int) -> bool:
+        for _ in range(_TURNS):
+            if not (missing := self.alternatives.open_to(place)):
+                return True
+            if (found := self._found(place, missing, SIZES, hidden_only=False)) is None:
+                return False
+            for member in found:
+                self.hidden[member], self._price[member] = True, _EASE
+            self.alternatives.add(found)
+        return False
+
+    def reopen(self, places: Sequence[int], most: int = 8) -> None:
+        """Print again those of ``places`` without which every small figure stays open, the dearest first.
+
+        A place is left alone when more than ``most`` small figures would have to be served anew.
+        """
+        for place in sorted(places, key=lambda p: (-self._value[p], p)):
+            resting = frozenset(self.alternatives.using(place))
+            self.hidden[place] = False
+            short = [p for p in self.alternatives.resting_on(resting) if self.alternatives.open_to(p, resting)]
+            if len(short) <= most and all(self._served_anew(p, resting) for p in short):
+                self.alternatives.drop(resting)
+            else:
+                self.hidden[place] = True
+
+    def _served_anew(self, place: int, without: frozenset[int]) -> bool:
+        for _ in range(_TURNS):
+            if not (missing := self.alternatives.open_to(place, without)):
+                return True
+            if (found := self._found(place, missing, SIZES[:1], hidden_only=True)) is None:
+                return False
+            self.alternatives.add(found)
+        return False
+
+    def _found(
+        self, place: int, missing: dict[int, tuple[int, int]], sizes: Sequence[int], hidden_only: bool
+    ) -> dict[int, int] | None:
+        """A move that opens ``place`` to the public; when it is, to all readers who miss it at once, or to one."""
+        readers = [NOBODY] if NOBODY in missing else list(missing)
+        low, high = max(missing[r][0] for r in readers), min(missing[r][1] for r in readers)
+        found = self._cheapest(place, readers, (low, high), sizes[:2] if len(readers) > 1 else sizes, hidden_only)
+        if found is None and len(readers) > 1:
+            found = self._cheapest(place, readers[:1], missing[readers[0]], sizes, hidden_only)
+        return found
+
+    def _cheapest(
+        self, place: int, readers: list[int], reach: tuple[int, int], sizes: Sequence[int], hidden_only: bool
+    ) -> dict[int, int] | None:
+        rooms: dict[int, tuple[int, int]] = {}
+        own, named, hidden = self._system.own, self._named, self.hidden
+        knowing = [reader for reader in readers if reader != NOBODY]
+
+        def room(member: int) -> tuple[int, int]:
+            if member not in rooms:
+                down, up = self._rooms[member]
+                if named[member] in knowing or (hidden_only and not hidden[member]):
+                    down, up = 0, 0
+                else:
+                    for reader in knowing:
+                        down = min(down, self._n[member] - own[member].get(reader, 0))
+                rooms[member] = (down, up)
+            return rooms[member]
+
+        low, high = reach
+        ways = (low + self._span - 1, high - self._span + 1)
+        for size in sizes:
+            best: tuple[float, dict[int, int]] | None = None
+            for by in ways:
+                found = self._search.move(place, by, room, self._price, size)
+                if found is not None and (best is None or found[0] < best[0]):
+                    best = found[0], dict(found[1])
+                    if hidden_only:
+                        break
+            if best is not None:
+                return best[1]
+        return None
