@@ -11,7 +11,7 @@ region < country follow from the leaves, with every accidental one, of which a r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -85,10 +85,12 @@ def _of_measure(measure: str, leaves: pl.DataFrame, tables: Sequence[Table]) -> 
     frame = leaves.with_columns(pl.col(used).fill_null(UNKNOWN)).group_by(used).agg(pl.col("n").sum())
     if frame.select(pl.any_horizontal(pl.col(used).str.contains("|", literal=True).any())).item():
         raise TableUnfit(f"A code in the leaves of {measure} has a '|' in it.", "Codes have none: mend the leaves.")
-    frame = frame.with_columns(
-        pl.col(column).cast(pl.Enum(frame[column].unique().sort())) for column in used
-    )
     outcomes = frozenset(table.outcome for table in tables if table.outcome is not None)
+    if others := [column for column in sorted(outcomes) if not set(frame[column].unique()) <= set(_SIDES)]:
+        raise TableUnfit(f"The outcome {', '.join(others)} of {measure} has other codes than J and N.", "Mend the leaves.")
+    frame = frame.with_columns(
+        pl.col(c).cast(pl.Enum(_SIDES if c in outcomes else frame[c].unique().sort())) for c in used
+    )
     grains = _grains(frame, tables, outcomes)
     counted = {grain: _count(measure, frame, grain, outcomes) for grain in grains}
     cells = pl.concat([cells.select("cell", "n", "institutions", "group") for cells, _ in counted.values()])
@@ -135,11 +137,11 @@ def _grains(frame: pl.DataFrame, tables: Sequence[Table], outcomes: frozenset[st
             return [_Grain(tuple(sorted(by)), closure(by)) for by in sorted(asked, key=sorted)]
 
 
-def _shortest(by: frozenset[str], closure: object) -> frozenset[str]:
+def _shortest(by: frozenset[str], closure: Callable[[frozenset[str]], frozenset[str]]) -> frozenset[str]:
     """The fewest columns of ``by`` that name the same cells, coarse ones left out first."""
-    kept, whole = by, closure(by)  # type: ignore[operator]
+    kept, whole = by, closure(by)
     for column in sorted(by):
-        if closure(kept - {column}) >= whole:  # type: ignore[operator]
+        if closure(kept - {column}) >= whole:
             kept -= {column}
     return kept
 
@@ -160,7 +162,7 @@ def _count(
     if len(group) < len(by):
         whole = frame.group_by(group).agg(totals) if group else frame.select(pl.lit(0).alias("all"), *totals)
         for column in sorted(set(by) - set(group)):
-            whole = whole.join(_sides(frame, measure, column), how="cross")
+            whole = whole.join(pl.DataFrame({column: pl.Series(_SIDES, dtype=pl.Enum(_SIDES))}), how="cross")
         cells = whole.join(cells.select(*by, "n", "institutions"), on=by, how="left", nulls_equal=True).with_columns(
             pl.col("n", "institutions").fill_null(0), _key(measure, group).alias("group")
         )
@@ -173,13 +175,6 @@ def _count(
 
 def _key(measure: str, by: Sequence[str]) -> pl.Expr:
     return pl.concat_str([pl.lit(measure), *(pl.concat_str(pl.lit(f"|{c}="), pl.col(c).cast(pl.String)) for c in by)])
-
-
-def _sides(frame: pl.DataFrame, measure: str, column: str) -> pl.DataFrame:
-    sides = set(frame[column].cast(pl.String).unique()) | set(_SIDES)
-    if sides != set(_SIDES):
-        raise TableUnfit(f"The outcome {column} of {measure} has other codes than J and N.", "Mend the leaves.")
-    return pl.DataFrame({column: _SIDES})
 
 
 def _sums(measure: str, grains: Sequence[_Grain], cells: Mapping[_Grain, pl.DataFrame]) -> pl.DataFrame:

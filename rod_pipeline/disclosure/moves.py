@@ -122,11 +122,12 @@ class Alternatives:
         """Whom a figure has to be kept from, as far as the moves treat them differently."""
         readers = set(self._sensitive.to[place])
         if self._sensitive.to_all[place]:
-            readers.add(NOBODY)
             for index in self.through[place]:
                 readers.update(self.moves[index].held)
             readers -= self._sensitive.excused[place]
-            readers.discard(int(self._system.named[place]))
+            if (whose := int(self._system.named[place])) != NOBODY:
+                readers.discard(whose)
+            readers.add(NOBODY)
         return sorted(readers)
 
     def open_to(self, place: int, without: Container[int] = ()) -> dict[int, tuple[int, int]]:

@@ -22,7 +22,9 @@ SIZES = (160, 700, 4_000, 10_000_000)
 """How many figures may move, by attempt."""
 _EASE = 0.02
 """The price of moving what is hidden already: short moves before long ones."""
-_TOTAL = 5.0
+import os
+_TOTAL = float(os.environ.get("TOTAL","5"))
+_DEAR = float(os.environ.get("DEAR","100"))
 """A total is dearer than an inner cell: more is read from it."""
 _STANDING = 1_000.0
 """What was printed before is hidden only when nothing else helps."""
@@ -53,7 +55,7 @@ class Opening:
             for count, least, most in zip(n, floor, ceiling.tolist(), strict=True)
         ]
         self._value = [
-            weight * (1 + math.log2(1 + count)) * (_TOTAL if depth else 1.0) * (1 + (place * 0.6180339887 % 1) / 1_000)
+            weight * (1 + math.log2(1 + count)) * _TOTAL**depth * (1 + (place * 0.6180339887 % 1) / 1_000)
             * (_STANDING if place in standing else 1.0)
             for place, (count, weight, depth) in enumerate(
                 zip(n, system.weight.tolist(), system.depth.tolist(), strict=True)
@@ -131,6 +133,7 @@ class Opening:
 
         low, high = reach
         ways = (low + self._span - 1, high - self._span + 1)
+        last: tuple[float, dict[int, int]] | None = None
         for size in sizes:
             best: tuple[float, dict[int, int]] | None = None
             for by in ways:
@@ -139,6 +142,7 @@ class Opening:
                     best = found[0], dict(found[1])
                     if hidden_only:
                         break
-            if best is not None:
-                return best[1]
-        return None
+            if best is not None and (last is not None or best[0] < _DEAR):
+                return min(best, last or best, key=lambda way: way[0])[1]
+            last = best or last
+        return last[1] if last is not None else None

@@ -83,5 +83,5 @@ def _benchmark(system: Equations, policy: Policy) -> npt.NDArray[np.bool_]:
         for total, parts in above:
             if not figures[total] and figures[parts].all():
                 figures[total] = True
-    few = (system.institutions < policy.min_institutions) & (system.institutions > 0)
-    return few & ~figures
+    in_group = np.where(system.group != NOBODY, system.institutions[system.group], system.institutions)
+    return (in_group < policy.min_institutions) & ~figures
