@@ -36,7 +36,8 @@ class Alternatives:
     def __init__(self, system: Equations, sensitive: Sensitive, ceiling: Ints, span: int) -> None:
         self.moves: list[Move] = []
         self._n, self._floor, self._ceiling = system.n.tolist(), sensitive.floor.tolist(), ceiling.tolist()
-        self._system, self._sensitive, self._span = system, sensitive, span
+        self._system, self._sensitive, self._wanted = system, sensitive, span - 1
+        self._named = system.named.tolist()
         self._small = sensitive.small().tolist()
         self.through: dict[int, list[int]] = {place: [] for place, small in enumerate(self._small) if small}
         self._using: dict[int, list[int]] = {}
@@ -56,7 +57,7 @@ class Alternatives:
 
     def measured(self, by: Mapping[int, int]) -> Move:
         """A move with how far it goes for whom."""
-        named, own = self._system.named, self._system.own
+        named, own = self._named, self._system.own
         back = forth = _FAR
         rooms: list[tuple[int, int, int]] = []
         for place, step in by.items():
@@ -70,7 +71,7 @@ class Alternatives:
         held: dict[int, tuple[int, int]] = {}
         for place, step, size in rooms:
             if named[place] != NOBODY:
-                held[int(named[place])] = (0, 0)
+                held[named[place]] = (0, 0)
         for place, step, size in rooms:
             count = self._n[place]
             for reader, students in own[place].items():
@@ -105,32 +106,41 @@ class Alternatives:
         for row in {row for place in by for row in touching[place]}:
             assert sum(by.get(member, 0) * factor for member, factor in zip(*rows[row], strict=True)) == 0
 
-    def range_of(self, place: int, reader: int, without: Container[int] = ()) -> tuple[int, int]:
-        """How far below (<= 0) and above (>= 0) its count a figure can be for a reader, by the moves so far."""
-        low = high = 0
-        for index in self.through[place]:
-            if index in without:
-                continue
-            move = self.moves[index]
-            back, forth = move.held.get(reader, move.reach)
-            step = move.by[place]
-            ends = (step * back, step * forth)
-            low, high = min(low, *ends), max(high, *ends)
-        return low, high
-
     def readers_of(self, place: int) -> list[int]:
-        """Whom a figure has to be kept from, as far as the moves treat them differently."""
+        """Whom a figure has to be kept from, as far as the moves treat them differently; the public first."""
         readers = set(self._sensitive.to[place])
         if self._sensitive.to_all[place]:
             for index in self.through[place]:
                 readers.update(self.moves[index].held)
             readers -= self._sensitive.excused[place]
-            if (whose := int(self._system.named[place])) != NOBODY:
+            if (whose := self._named[place]) != NOBODY:
                 readers.discard(whose)
             readers.add(NOBODY)
         return sorted(readers)
 
     def open_to(self, place: int, without: Container[int] = ()) -> dict[int, tuple[int, int]]:
-        """The readers for whom a figure isn't open enough yet, and how far it is."""
-        ranges = {reader: self.range_of(place, reader, without) for reader in self.readers_of(place)}
-        return {reader: reach for reader, reach in ranges.items() if reach[1] - reach[0] < self._span - 1}
+        """The readers for whom a figure isn't open enough yet, and how far below (<= 0) and above (>= 0) it can be."""
+        moves = self._through(place, without)
+        reaches = ((reader, self._reach(moves, reader)) for reader in self.readers_of(place))
+        return {reader: reach for reader, reach in reaches if reach is not None}
+
+    def is_open(self, place: int, without: Container[int] = ()) -> bool:
+        """Whether a figure is open enough to everybody."""
+        moves = self._through(place, without)
+        return all(self._reach(moves, reader) is None for reader in self.readers_of(place))
+
+    def _through(self, place: int, without: Container[int]) -> list[tuple[int, Move]]:
+        moves = (self.moves[index] for index in self.through[place] if index not in without)
+        return [(move.by[place], move) for move in moves]
+
+    def _reach(self, moves: list[tuple[int, Move]], reader: int) -> tuple[int, int] | None:
+        """How far a reader's possible values go below and above the count; None when that is far enough."""
+        low = high = 0
+        for step, move in moves:
+            back, forth = move.held.get(reader, move.reach)
+            if step < 0:
+                back, forth = forth, back
+            low, high = min(low, step * back), max(high, step * forth)
+            if high - low >= self._wanted:
+                return None
+        return low, high

@@ -45,12 +45,12 @@ class Opening:
         span: int,
     ) -> None:
         self.hidden, self.alternatives = list(hidden), alternatives
-        self._system, self._span = system, span
+        self._span = span
         self._search = Search(system)
         n, floor = system.n.tolist(), sensitive.floor.tolist()
-        self._n, self._floor, self._named = n, floor, system.named.tolist()
+        self.n, self.named, self.own = n, system.named.tolist(), system.own
         # What is zero and printed as such can't be hidden: everybody takes a hidden figure for at least the floor.
-        self._rooms = [
+        self.rooms = [
             (count - least, most - count) if count >= least else (0, 0)
             for count, least, most in zip(n, floor, ceiling.tolist(), strict=True)
         ]
@@ -87,7 +87,7 @@ class Opening:
         for place in sorted(places, key=lambda p: (-self._value[p], p)):
             resting = frozenset(self.alternatives.using(place))
             self.hidden[place] = False
-            short = [p for p in self.alternatives.resting_on(resting) if self.alternatives.open_to(p, resting)]
+            short = [p for p in self.alternatives.resting_on(resting) if not self.alternatives.is_open(p, resting)]
             if len(short) <= most and all(self._served_anew(p, resting) for p in short):
                 self.alternatives.drop(resting)
             else:
@@ -116,33 +116,37 @@ class Opening:
     def _cheapest(
         self, place: int, readers: list[int], reach: tuple[int, int], sizes: Sequence[int], hidden_only: bool
     ) -> dict[int, int] | None:
-        rooms: dict[int, tuple[int, int]] = {}
-        own, named, hidden = self._system.own, self._named, self.hidden
-        knowing = [reader for reader in readers if reader != NOBODY]
-
-        def room(member: int) -> tuple[int, int]:
-            if member not in rooms:
-                down, up = self._rooms[member]
-                if named[member] in knowing or (hidden_only and not hidden[member]):
-                    down, up = 0, 0
-                else:
-                    for reader in knowing:
-                        down = min(down, self._n[member] - own[member].get(reader, 0))
-                rooms[member] = (down, up)
-            return rooms[member]
-
+        rooms = _Rooms(self, [reader for reader in readers if reader != NOBODY], hidden_only)
         low, high = reach
         ways = (low + self._span - 1, high - self._span + 1)
-        last: tuple[float, dict[int, int]] | None = None
+        best: tuple[float, dict[int, int]] | None = None
         for size in sizes:
-            best: tuple[float, dict[int, int]] | None = None
-            for by in ways:
-                found = self._search.move(place, by, room, self._price, size)
-                if found is not None and (best is None or found[0] < best[0]):
-                    best = found[0], dict(found[1])
-                    if hidden_only:
-                        break
-            if best is not None and (last is not None or best[0] < _DEAR):
-                return min(best, last or best, key=lambda way: way[0])[1]
-            last = best or last
-        return last[1] if last is not None else None
+            tried = best
+            for way in self._search.moves(place, ways, rooms, self._price, size):
+                if best is None or way[0] < best[0]:
+                    best = way
+                if hidden_only:
+                    break
+            if best is not None and (tried is not None or best[0] < _DEAR):
+                break
+        return best[1] if best is not None else None
+
+
+class _Rooms(dict[int, tuple[int, int]]):
+    """How far figures may move for these readers, worked out when asked for."""
+
+    def __init__(self, opening: Opening, readers: list[int], hidden_only: bool) -> None:
+        super().__init__()
+        self._opening, self._readers, self._hidden_only = opening, readers, hidden_only
+
+    def __missing__(self, place: int) -> tuple[int, int]:
+        opening = self._opening
+        down, up = opening.rooms[place]
+        if (self._hidden_only and not opening.hidden[place]) or (
+            self._readers and opening.named[place] in self._readers
+        ):
+            down, up = 0, 0
+        for reader in self._readers if down else ():
+            down = min(down, opening.n[place] - opening.own[place].get(reader, 0))
+        self[place] = down, up
+        return down, up

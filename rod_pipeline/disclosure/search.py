@@ -10,20 +10,22 @@ Only figures near by may move. That is always valid; when it has no answer, or a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import highspy
 import numpy as np
+import numpy.typing as npt
 
 from rod_pipeline.disclosure.equations import Equations
 
-Room = Callable[[int], tuple[int, int]]
-"""How far a figure may go down and up (both >= 0)."""
+Rooms = Mapping[int, tuple[int, int]]
+"""How far each figure may go down and up (both >= 0)."""
 _WHOLE = 1e-6
+_CONTINUOUS, _INTEGER = highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger
 
 
 class Search:
-    """A solver that is used again and again. Deterministic: one thread, the same program gives the same answer."""
+    """A solver that is used again and again. Deterministic: one thread, the same programs give the same answers."""
 
     def __init__(self, system: Equations) -> None:
         self._members = [members for members, _ in system.rows]
@@ -36,42 +38,68 @@ class Search:
         for option, value in (("threads", 1), ("presolve", "off"), ("solver", "simplex"), ("random_seed", 0)):
             self._solver.setOptionValue(option, value)
 
-    def move(
-        self, place: int, by: int, room: Room, price: Sequence[float], size: int
-    ) -> tuple[float, Mapping[int, int]] | None:
-        """The cheapest move that changes ``place`` by ``by`` among some ``size`` figures, with its price; None if none."""
-        if by < -room(place)[0] or by > room(place)[1]:
-            return None
-        members = self._near(place, size, room)
+    def moves(
+        self, place: int, ways: Sequence[int], rooms: Rooms, price: Sequence[float], size: int
+    ) -> Iterator[tuple[float, dict[int, int]]]:
+        """For each of ``ways`` that is possible: the cheapest move, among some ``size`` figures, that changes ``place`` by
+        that much, and its price.
+        """
+        down, up = rooms[place]
+        ways = [by for by in ways if -down <= by <= up]
+        members = self._near(place, size, rooms) if ways else []
+        if not members:
+            return
         rows: dict[int, int] = {}
         start, index, value = [0], [], []
-        cost, lower, upper, of = [], [], [], []
+        cost, upper, of = [], [], []
         for member in members:
-            down, up = room(member)
-            if member == place:
-                down, up = max(-by, 0), max(by, 0)
+            down, up = rooms[member]
             for sign, most in ((1, up), (-1, down)):
-                if most:
+                if most or member == place:
                     for row, factor in self._columns[member]:
                         index.append(rows.setdefault(row, len(rows)))
                         value.append(sign * factor)
                     start.append(len(index))
                     cost.append(price[member])
-                    lower.append(most if member == place else 0)
                     upper.append(most)
-                    of.append(sign * (member + 1))
-        solved = self._solve(len(rows), cost, lower, upper, start, index, value) if members else None
-        if solved is None:
-            return None
-        found: dict[int, int] = {}
-        for variable, steps in zip(of, np.rint(solved).astype(int).tolist(), strict=True):
-            if steps:
-                member = abs(variable) - 1
-                found[member] = found.get(member, 0) + (steps if variable > 0 else -steps)
-        found = {member: step for member, step in found.items() if step}
-        return sum(price[member] * abs(step) for member, step in found.items()), found
+                    of.append((member, sign))
+        count, zeros = len(cost), np.zeros(len(rows))
+        self._solver.passModel(
+            count, len(rows), len(index), 1, 1, 0.0,
+            np.array(cost), np.zeros(count), np.array(upper, float), zeros, zeros,
+            np.array(start, np.int32), np.array(index, np.int32), np.array(value), np.zeros(count, np.int32),
+        )  # fmt: skip
+        for by in ways:  # the first two columns are those of ``place``
+            self._solver.changeColBounds(0, max(by, 0), max(by, 0))
+            self._solver.changeColBounds(1, max(-by, 0), max(-by, 0))
+            solved = self._run(count)
+            if solved is None:
+                continue
+            found: dict[int, int] = {}
+            for variable, steps in enumerate(np.rint(solved).astype(int).tolist()):
+                if steps:
+                    member, sign = of[variable]
+                    found[member] = found.get(member, 0) + sign * steps
+            found = {member: step for member, step in found.items() if step}
+            yield sum(price[member] * abs(step) for member, step in found.items()), found
 
-    def _near(self, place: int, size: int, room: Room) -> list[int]:
+    def _run(self, count: int) -> npt.NDArray[np.float64] | None:
+        """The solution in whole numbers: of the linear program where it is whole, or else of the integer one."""
+        solved = self._solution()
+        if solved is not None and (np.abs(solved - np.rint(solved)) > _WHOLE).any():
+            every = np.arange(count, dtype=np.int32)
+            self._solver.changeColsIntegrality(count, every, np.full(count, _INTEGER))
+            solved = self._solution()
+            self._solver.changeColsIntegrality(count, every, np.full(count, _CONTINUOUS))
+        return solved
+
+    def _solution(self) -> npt.NDArray[np.float64] | None:
+        self._solver.run()
+        if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        return np.array(self._solver.getSolution().col_value)
+
+    def _near(self, place: int, size: int, rooms: Rooms) -> list[int]:
         """The figures nearest ``place`` over the equations that can take part in a move, ``place`` first; [] if none."""
         seen, order, at = {place}, [place], 0
         spread: set[int] = set()
@@ -82,7 +110,7 @@ class Search:
                     for member in self._members[row]:
                         if member not in seen:
                             seen.add(member)
-                            if room(member) != (0, 0):
+                            if rooms[member] != (0, 0):
                                 order.append(member)
             at += 1
         held: dict[int, list[int]] = {}
@@ -106,31 +134,3 @@ class Search:
                         alone.append(other)
         return [member for member in order if member not in gone]
 
-    def _solve(
-        self,
-        rows: int,
-        cost: list[float],
-        lower: list[int],
-        upper: list[int],
-        start: list[int],
-        index: list[int],
-        value: list[float],
-    ) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
-        count, zeros = len(cost), np.zeros(rows)
-        self._solver.passModel(
-            count, rows, len(index), 1, 1, 0.0,
-            np.array(cost), np.array(lower, float), np.array(upper, float), zeros, zeros,
-            np.array(start, np.int32), np.array(index, np.int32), np.array(value), np.zeros(count, np.int32),
-        )  # fmt: skip
-        solved = self._run()
-        if solved is not None and (np.abs(solved - np.rint(solved)) > _WHOLE).any():
-            every = np.arange(count, dtype=np.int32)
-            self._solver.changeColsIntegrality(count, every, np.ones(count, np.uint8))
-            solved = self._run()
-        return solved
-
-    def _run(self) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
-        self._solver.run()
-        if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
-        return np.array(self._solver.getSolution().col_value)

@@ -26,10 +26,11 @@ _WHAT = (("opleidingscode",), ("code_bc",), ("code_hg",), ())
 _HOW = ((), ("leerweg",))
 
 
-def year(seed: int = 1, students: int = 500_000) -> pl.DataFrame:
+def year(seed: int = 1, scale: float = 1.0) -> pl.DataFrame:
     """The leaves of a simulated year: institution, region, programme, dossier, sector, leerweg and n."""
     random = np.random.default_rng(seed)
-    institutions, programmes, dossiers, sectors = 60, 500, 167, 8
+    institutions, programmes, dossiers, sectors = (round(scale * whole) for whole in (60, 500, 167, 8))
+    students = 500_000 * scale**2
     region = np.r_[np.arange(12), random.integers(0, 12, institutions - 12)]
     dossier = np.sort(np.r_[np.arange(dossiers), random.integers(0, dossiers, programmes - dossiers)])
     sector = np.sort(np.r_[np.arange(sectors), random.integers(0, sectors, dossiers - sectors)])
@@ -67,9 +68,9 @@ def tables(name: str) -> list[Table]:
     return [Table("_".join([name, *a, *b, *c]), "studenten", (*a, *b, *c)) for a, b, c in product(who, what, how)]
 
 
-def the_list(name: str, seed: int = 1) -> CellList:
-    """The cell list A, B, C or D."""
-    return cell_list({"studenten": year(seed)}, tables(name))
+def the_list(name: str, seed: int = 1, scale: float = 1.0) -> CellList:
+    """The cell list A, B, C or D; ``scale`` is of institutions and programmes each."""
+    return cell_list({"studenten": year(seed, scale)}, tables(name))
 
 
 def main() -> None:
