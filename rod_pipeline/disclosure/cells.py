@@ -81,13 +81,17 @@ def _known(measure: str, leaves: Mapping[str, pl.DataFrame]) -> bool:
 def _of_measure(measure: str, leaves: pl.DataFrame, tables: Sequence[Table]) -> CellList:
     used = sorted({column for table in tables for column in table.by} | {READER})
     if absent := [column for column in used if column not in leaves.columns]:
-        raise TableUnfit(f"The leaves of {measure} have no column {', '.join(absent)}.", "Add it, or change the tables.")
+        raise TableUnfit(
+            f"The leaves of {measure} have no column {', '.join(absent)}.", "Add it, or change the tables."
+        )
     frame = leaves.with_columns(pl.col(used).fill_null(UNKNOWN)).group_by(used).agg(pl.col("n").sum())
     if frame.select(pl.any_horizontal(pl.col(used).str.contains("|", literal=True).any())).item():
         raise TableUnfit(f"A code in the leaves of {measure} has a '|' in it.", "Codes have none: mend the leaves.")
     outcomes = frozenset(table.outcome for table in tables if table.outcome is not None)
     if others := [column for column in sorted(outcomes) if not set(frame[column].unique()) <= set(_SIDES)]:
-        raise TableUnfit(f"The outcome {', '.join(others)} of {measure} has other codes than J and N.", "Mend the leaves.")
+        raise TableUnfit(
+            f"The outcome {', '.join(others)} of {measure} has other codes than J and N.", "Mend the leaves."
+        )
     frame = frame.with_columns(
         pl.col(c).cast(pl.Enum(_SIDES if c in outcomes else frame[c].unique().sort())) for c in used
     )
@@ -191,8 +195,10 @@ def _sums(measure: str, grains: Sequence[_Grain], cells: Mapping[_Grain, pl.Data
             pairs.append((first[coarse], first[fine]))
     sums, shift = [], 0
     for coarse, fine in pairs:
-        parts = cells[fine].select(_key(measure, coarse.by).alias("total"), "cell").with_columns(
-            (pl.col("total").rank("dense") - 1 + shift).cast(pl.UInt32).alias("equation")
+        parts = (
+            cells[fine]
+            .select(_key(measure, coarse.by).alias("total"), "cell")
+            .with_columns((pl.col("total").rank("dense") - 1 + shift).cast(pl.UInt32).alias("equation"))
         )
         totals = parts.select("equation", pl.col("total").alias("cell")).unique()
         sums += [

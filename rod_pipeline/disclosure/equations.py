@@ -89,7 +89,9 @@ def equations(cells: CellList) -> Equations:
     )
 
 
-def _merged(count: int, of: Ints, index: Ints, sign: Ints) -> tuple[Ints, list[tuple[tuple[int, ...], tuple[int, ...]]]]:
+def _merged(
+    count: int, of: Ints, index: Ints, sign: Ints
+) -> tuple[Ints, list[tuple[tuple[int, ...], tuple[int, ...]]]]:
     """The unknown of each cell, and the equations that are left, each once."""
     parent = list(range(count))
 

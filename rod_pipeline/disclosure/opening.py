@@ -18,14 +18,16 @@ from rod_pipeline.disclosure.moves import Alternatives
 from rod_pipeline.disclosure.primary import Sensitive
 from rod_pipeline.disclosure.search import Search
 
-SIZES = (160, 700, 4_000, 10_000_000)
+SIZES = (120, 500, 4_000, 10_000_000)
 """How many figures may move, by attempt."""
+_CLOSE = (300,)
+"""The same when a figure is served anew by what is hidden already: the wider, the more is printed again, and the slower."""
 _EASE = 0.02
 """The price of moving what is hidden already: short moves before long ones."""
-import os
-_TOTAL = float(os.environ.get("TOTAL","5"))
-_DEAR = float(os.environ.get("DEAR","100"))
-"""A total is dearer than an inner cell: more is read from it."""
+_TOTAL = 5.0
+"""How much dearer a figure is than its parts: more is read from it."""
+_DEAR = 250.0
+"""From this price on, a cheaper move is sought farther away."""
 _STANDING = 1_000.0
 """What was printed before is hidden only when nothing else helps."""
 _TURNS = 64
@@ -62,7 +64,18 @@ class Opening:
             )
         ]  # fmt: skip
         self._price = [_EASE if h else value for h, value in zip(self.hidden, self._value, strict=True)]
+        self._touching = system.touching
+        self._hidden_in = [sum(self.hidden[member] for member in members) for members, _ in system.rows]
         self._order = sorted(alternatives.through, key=lambda p: (-int(system.depth[p]), -n[p], p))
+
+    def _hide(self, place: int, hidden: bool) -> None:
+        self.hidden[place] = hidden
+        for row in self._touching[place]:
+            self._hidden_in[row] += 1 if hidden else -1
+
+    def stuck(self, place: int) -> bool:
+        """Whether a figure is printed, or the only hidden one in a sum: then it can't move without hiding another."""
+        return not self.hidden[place] or any(self._hidden_in[row] < 2 for row in self._touching[place])
 
     def serve(self) -> list[int]:
         """Hide what is needed for each small figure; gives those that nothing could open."""
@@ -75,7 +88,9 @@ class Opening:
             if (found := self._found(place, missing, SIZES, hidden_only=False)) is None:
                 return False
             for member in found:
-                self.hidden[member], self._price[member] = True, _EASE
+                if not self.hidden[member]:
+                    self._hide(member, True)
+                    self._price[member] = _EASE
             self.alternatives.add(found)
         return False
 
@@ -86,18 +101,18 @@ class Opening:
         """
         for place in sorted(places, key=lambda p: (-self._value[p], p)):
             resting = frozenset(self.alternatives.using(place))
-            self.hidden[place] = False
+            self._hide(place, False)
             short = [p for p in self.alternatives.resting_on(resting) if not self.alternatives.is_open(p, resting)]
             if len(short) <= most and all(self._served_anew(p, resting) for p in short):
                 self.alternatives.drop(resting)
             else:
-                self.hidden[place] = True
+                self._hide(place, True)
 
     def _served_anew(self, place: int, without: frozenset[int]) -> bool:
         for _ in range(_TURNS):
             if not (missing := self.alternatives.open_to(place, without)):
                 return True
-            if (found := self._found(place, missing, SIZES[:1], hidden_only=True)) is None:
+            if (found := self._found(place, missing, _CLOSE, hidden_only=True)) is None:
                 return False
             self.alternatives.add(found)
         return False
@@ -142,9 +157,7 @@ class _Rooms(dict[int, tuple[int, int]]):
     def __missing__(self, place: int) -> tuple[int, int]:
         opening = self._opening
         down, up = opening.rooms[place]
-        if (self._hidden_only and not opening.hidden[place]) or (
-            self._readers and opening.named[place] in self._readers
-        ):
+        if (self._hidden_only and opening.stuck(place)) or (self._readers and opening.named[place] in self._readers):
             down, up = 0, 0
         for reader in self._readers if down else ():
             down = min(down, opening.n[place] - opening.own[place].get(reader, 0))

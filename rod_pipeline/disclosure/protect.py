@@ -172,9 +172,7 @@ def _prove(
     rows = int(cells.sums["equation"].max() or 0) + 1 if cells.sums.height else 0  # type: ignore[arg-type]
     entries = (each["sign"].to_numpy().astype(np.int64), (each["equation"].to_numpy(), each["at"].to_numpy()))
     sums = csr_array(entries, shape=(rows, count))
-    spread = csr_array(
-        (np.ones(count, np.int64), (system.unknown, np.arange(count))), shape=(len(system.n), count)
-    )
+    spread = csr_array((np.ones(count, np.int64), (system.unknown, np.arange(count))), shape=(len(system.n), count))
     sound = not np.abs((unknowns @ spread) @ sums.T).sum() and hidden[places].all()
     closed = [place for place in alternatives.through if place not in strained and alternatives.open_to(place)]
     if not sound or closed:

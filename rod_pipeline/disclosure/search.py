@@ -133,4 +133,3 @@ class Search:
                     if left[other] == 1:
                         alone.append(other)
         return [member for member in order if member not in gone]
-

@@ -73,7 +73,9 @@ class Reader:
             return False
         lower[place] = upper[place] = value
         sums = [] if not self.sums.shape[0] else [LinearConstraint(self.sums, 0, 0)]
-        answer = milp(np.zeros(len(lower)), integrality=np.ones(len(lower)), bounds=Bounds(lower, upper), constraints=sums)
+        answer = milp(
+            np.zeros(len(lower)), integrality=np.ones(len(lower)), bounds=Bounds(lower, upper), constraints=sums
+        )
         return answer.status == 0
 
     def values(self, place: int, enough: int) -> int:
@@ -145,9 +147,12 @@ def test_what_was_told_before_binds(frame, changes, ways):
 
     changed = first.with_columns(n=(pl.col("n") + pl.Series(changes[: first.height])).clip(lower_bound=1))
     again = protect(cell_list({"s": changed}, asked), POLICY, register)
-    assert printed(again).join(told, on="cell", suffix="_told").filter(
-        ~pl.col("n").eq_missing(pl.col("n_told"))
-    ).is_empty(), "provisional figures stand"
+    assert (
+        printed(again)
+        .join(told, on="cell", suffix="_told")
+        .filter(~pl.col("n").eq_missing(pl.col("n_told")))
+        .is_empty()
+    ), "provisional figures stand"
 
     final = cell_list({"s": changed.with_columns(status=pl.lit("D"))}, asked)
     protected = protect(final, POLICY, register)

@@ -29,7 +29,10 @@ def sums(cells):
 def test_a_cell_is_named_by_its_codes_whatever_the_order_of_the_columns():
     cells = cell_list(
         {"s": LEAVES},
-        [Table("a", "s", ("opleidingscode", "instellingscode")), Table("b", "s", ("instellingscode", "opleidingscode"))],
+        [
+            Table("a", "s", ("opleidingscode", "instellingscode")),
+            Table("b", "s", ("instellingscode", "opleidingscode")),
+        ],
     )
     assert cells.cells["cell"].to_list() == [
         "s|instellingscode=01AA|opleidingscode=25001",
@@ -72,7 +75,9 @@ def test_groupings_that_overlap_are_sums_over_the_same_cells():
 
 def test_every_sum_adds_up_and_own_students_do_too():
     leaves = LEAVES.with_columns(leerweg=pl.Series(["BOL", "BBL", "BOL", None, "BBL"]))
-    tables = [Table(str(by), "s", by) for by in (("instellingscode", "opleidingscode"), ("regio", "leerweg"), ("code_bc",))]
+    tables = [
+        Table(str(by), "s", by) for by in (("instellingscode", "opleidingscode"), ("regio", "leerweg"), ("code_bc",))
+    ]
     cells = cell_list({"s": leaves}, tables)
     added = cells.sums.join(cells.cells, on="cell").group_by("equation").agg((pl.col("sign") * pl.col("n")).sum())
     assert added["sign"].to_list() == [0] * added.height and added.height > 3
