@@ -1,7 +1,7 @@
 """The cell list of a delivery: every cell of every table once, and how cells add up.
 
-Belongs here: which cells there are, the sums between them, and what each institution knows of them. Does not belong here:
-which cells are hidden.
+Belongs here: which cells there are, the sums between them, and what each institution knows of them. Does not belong
+here: which cells are hidden.
 
 A cell is named by its measure and the codes that it is about; whatever isn't named is a total. So the same cell has one
 state in whatever table it stands. Hierarchies aren't told but seen: a column that is the same throughout each cell of a
@@ -34,9 +34,9 @@ class CellList:
     """``cells``: ``cell`` ("measure|dim=code|dim=code", dims sorted by name), ``n``, ``institutions`` (with students in
     it), ``group`` (the cell of all whose outcome this is one side of; null where it is no outcome); sorted by ``cell``.
 
-    ``sums``: ``equation``, ``cell``, ``sign`` (+1 total, -1 part): per equation sign x n adds up to 0. ``own``: ``cell``,
-    ``reader`` (instellingscode), ``n`` > 0: how many of a cell are a reader's own students. Restricted: it holds counts
-    under five.
+    ``sums``: ``equation``, ``cell``, ``sign`` (+1 total, -1 part): per equation sign x n adds up to 0. ``own``:
+    ``cell``, ``reader`` (instellingscode), ``n`` > 0: how many of a cell are a reader's own students. Restricted: it
+    holds counts under five.
     """
 
     cells: pl.DataFrame
@@ -55,8 +55,8 @@ class _Grain:
 def cell_list(leaves: Mapping[str, pl.DataFrame], tables: Sequence[Table]) -> CellList:
     """All cells of ``tables``, with those where tables meet, from ``leaves`` (per measure: codes and ``n`` > 0).
 
-    A null code is "onbekend". Outcome cells are there at zero too. Raises ``TableUnfit`` when a table asks for a measure or
-    column that the leaves lack, or the leaves have no institution.
+    A null code is "onbekend". Outcome cells are there at zero too. Raises ``TableUnfit`` when a table asks for a
+    measure or column that the leaves lack, or the leaves have no institution.
     """
     parts = [
         _of_measure(measure, leaves[measure], [table for table in tables if table.measure == measure])
@@ -190,9 +190,9 @@ def _sums(measure: str, grains: Sequence[_Grain], cells: Mapping[_Grain, pl.Data
             pairs.append((first[grain.closure], grain))  # the same cells under two names
         else:
             first[grain.closure] = grain
-    for coarse, fine in ((a, b) for a in first for b in first if a < b):
-        if not any(coarse < between < fine for between in first):
-            pairs.append((first[coarse], first[fine]))
+    for above, below in ((a, b) for a in first for b in first if a < b):
+        if not any(above < between < below for between in first):
+            pairs.append((first[above], first[below]))
     sums, shift = [], 0
     for coarse, fine in pairs:
         parts = (

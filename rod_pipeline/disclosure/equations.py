@@ -23,10 +23,11 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class Equations:
-    """``unknown`` gives the unknown of each cell. Per unknown: ``n``, ``group`` (the unknown of all whose outcome it is one side of; -1: none), ``institutions``,
-    ``named`` (the reader whose own figure it is, or ``NOBODY``), ``weight`` (cells that are this figure), ``depth`` (0 for
-    what has no parts) and ``own`` (reader -> own students). ``rows`` holds per equation its unknowns and coefficients,
-    ``touching`` per unknown its equations. ``readers`` are the codes of the institutions, by number.
+    """``unknown`` gives the unknown of each cell. Per unknown: ``n``, ``group`` (the unknown of all whose outcome it is
+    one side of; -1: none), ``institutions``, ``named`` (the reader whose own figure it is, or ``NOBODY``), ``weight``
+    (cells that are this figure), ``depth`` (0 for what has no parts) and ``own`` (reader -> own students). ``rows``
+    holds per equation its unknowns and coefficients, ``touching`` per unknown its equations. ``readers`` are the codes
+    of the institutions, by number.
     """
 
     unknown: Ints

@@ -1,10 +1,12 @@
 """Alternative tables: what proves that a hidden figure stays open.
 
-Belongs here: moves, for whom they hold, and how far each takes a figure. Does not belong here: finding them (``search``).
+Belongs here: moves, for whom they hold, and how far each takes a figure. Does not belong here: finding them
+(``search``).
 
 A move is a whole-number vector z with E z = 0 that touches hidden figures only: x + k z is then a whole table that fits
-all that is printed, for each k that keeps it above what a reader knows. One move so gives alternatives in both directions,
-for every figure that it touches. A reader knows his own figures, so a move that touches one of them is none for him.
+all that is printed, for each k that keeps it above what a reader knows. One move so gives alternatives in both
+directions, for every figure that it touches. A reader knows his own figures, so a move that touches one of them is none
+for him.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ class Alternatives:
             else:
                 back, forth = min(back, up // size), min(forth, down // size)
         held: dict[int, tuple[int, int]] = {}
-        for place, step, size in rooms:
+        for place in by:
             if named[place] != NOBODY:
                 held[named[place]] = (0, 0)
         for place, step, size in rooms:

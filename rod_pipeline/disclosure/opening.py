@@ -3,9 +3,9 @@
 Belongs here: the order in which figures are served, what hiding costs, and the two passes. Does not belong here: what a
 reader knows (``moves``) and the linear programs (``search``).
 
-First pass: figures are served one after the other, totals first, then from large to small; for the public first, then for
-each institution that the moves found so far say nothing to. Second pass: what was hidden early is often not needed once
-all has been hidden; the dearest is tried first, with other moves over what is hidden already.
+First pass: figures are served one after the other, totals first, then from large to small; for the public first, then
+for each institution that the moves found so far say nothing to. Second pass: what was hidden early is often not needed
+once all has been hidden; the dearest is tried first, with other moves over what is hidden already.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from rod_pipeline.disclosure.search import Search
 SIZES = (120, 500, 4_000, 10_000_000)
 """How many figures may move, by attempt."""
 _CLOSE = (300,)
-"""The same when a figure is served anew by what is hidden already: the wider, the more is printed again, and the slower."""
+"""The same when a figure is served anew by what is hidden already: the wider, the more is printed again, and the
+slower.
+"""
 _EASE = 0.02
 """The price of moving what is hidden already: short moves before long ones."""
 _TOTAL = 5.0

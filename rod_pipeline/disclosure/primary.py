@@ -19,9 +19,9 @@ from rod_pipeline.disclosure.policy import Policy
 
 @dataclass(frozen=True)
 class Sensitive:
-    """What has to stay unknown. Per unknown: ``to_all``: to the public, and to each reader without students in it, or in
-    its group; ``to``: to these readers besides. ``benchmark``: a total over too few institutions, which isn't printed but
-    may be derived. ``floor`` is what everybody knows to be the least that a hidden figure can be.
+    """What has to stay unknown. Per unknown: ``to_all``: to the public, and to each reader without students in it, or
+    in its group; ``to``: to these readers besides. ``benchmark``: a total over too few institutions, which isn't
+    printed but may be derived. ``floor`` is what everybody knows to be the least that a hidden figure can be.
     """
 
     to_all: npt.NDArray[np.bool_]
@@ -32,7 +32,8 @@ class Sensitive:
 
     def small(self) -> npt.NDArray[np.bool_]:
         """The unknowns that are sensitive to anybody."""
-        return self.to_all | np.array([bool(readers) for readers in self.to], bool)
+        to_some = np.fromiter((bool(readers) for readers in self.to), bool, len(self.to))
+        return np.logical_or(self.to_all, to_some)
 
 
 def sensitive(system: Equations, policy: Policy) -> Sensitive:
@@ -84,4 +85,4 @@ def _benchmark(system: Equations, policy: Policy) -> npt.NDArray[np.bool_]:
             if not figures[total] and figures[parts].all():
                 figures[total] = True
     in_group = np.where(system.group != NOBODY, system.institutions[system.group], system.institutions)
-    return (in_group < policy.min_institutions) & ~figures
+    return np.logical_and(in_group < policy.min_institutions, ~figures)

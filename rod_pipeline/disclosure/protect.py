@@ -1,7 +1,8 @@
 """Protecting a cell list: which cells are printed, which are hidden because they are small, which besides.
 
-Belongs here: the way of a list through the parts, the proof at the end, and the outcome. Does not belong here: the primary
-rules (``primary``), finding alternative tables (``opening``), the attack on the outcome (written by other hands).
+Belongs here: the way of a list through the parts, the proof at the end, and the outcome. Does not belong here: the
+primary rules (``primary``), finding alternative tables (``opening``), the attack on the outcome (written by other
+hands).
 
 Suppression with two alternative tables for each small figure and reader: ADR 28.
 """
@@ -44,9 +45,9 @@ class ProofBroken(PermanentError):
 class Protected:
     """``cells``: ``cell``, ``n``, ``state``, sorted by ``cell``. Restricted: it holds what is hidden.
 
-    The states: ``printed``; ``small``, hidden by a primary rule; ``secondary``, hidden to protect another; ``withheld``,
-    hidden because its level isn't offered or its school year stands as it was told before. ``n`` is what was told before
-    where that stands.
+    The states: ``printed``; ``small``, hidden by a primary rule; ``secondary``, hidden to protect another;
+    ``withheld``, hidden because its level isn't offered or its school year stands as it was told before. ``n`` is what
+    was told before where that stands.
     """
 
     cells: pl.DataFrame
@@ -62,6 +63,10 @@ def protect(cells: CellList, policy: Policy, earlier: Published | None = None) -
     past = history(cells, earlier)
     new = _without(cells, past.standing["cell"])
     told = set(past.told["cell"].to_list())
+    if new.cells.is_empty():
+        return _with_standing(
+            new.cells.select("cell", "n", state=pl.lit(PRINTED)), cells, past, policy, frozenset(), ()
+        )
     system = equations(new)
     what = sensitive(system, policy)
     small = (what.small() | what.benchmark)[system.unknown]
@@ -73,6 +78,18 @@ def protect(cells: CellList, policy: Policy, earlier: Published | None = None) -
         if drawn.dense <= levels:
             break
         levels |= drawn.dense
+    return _with_standing(states, cells, past, policy, levels, strained)
+
+
+def _with_standing(
+    states: pl.DataFrame,
+    cells: CellList,
+    past: History,
+    policy: Policy,
+    levels: frozenset[str],
+    strained: tuple[str, ...],
+) -> Protected:
+    """The outcome, with the school years that stand as they were told."""
     stands = past.standing.join(cells.cells.select("cell", now="n"), on="cell").select(
         "cell",
         pl.col("n").fill_null(pl.col("now")),
@@ -81,6 +98,7 @@ def protect(cells: CellList, policy: Policy, earlier: Published | None = None) -
     whole = pl.concat([states, stands]).sort("cell")
     printed_before = past.told.filter(pl.col("told").is_not_null()).select("cell")
     changed = whole.join(printed_before, on="cell").filter(pl.col("state") != PRINTED)["cell"].to_list()
+    told = set(past.told["cell"].to_list())
     return Protected(whole, report(whole, policy, levels, told, tuple(changed), strained))
 
 

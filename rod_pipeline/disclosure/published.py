@@ -1,7 +1,7 @@
 """What was told before: it can't be untold.
 
-Belongs here: the register of what was published from earlier deliveries, and what follows from it for a new list. Does not
-belong here: where the register is kept (the ledger and the published generations).
+Belongs here: the register of what was published from earlier deliveries, and what follows from it for a new list. Does
+not belong here: where the register is kept (the ledger and the published generations).
 
 A school year of a measure is told twice: provisional, and definitive. While it is provisional its figures stand as they
 were first told: what a correction of 1-4 students would tell by the difference isn't told. The definitive release keeps
@@ -49,8 +49,8 @@ class Published:
 
 @dataclass(frozen=True)
 class History:
-    """What a list has to keep to. ``standing``: the cells of school years whose figures stand (``cell``, ``n`` as told);
-    ``told``: for the other cells ``cell``, ``told`` (the figure as printed before, null: hidden).
+    """What a list has to keep to. ``standing``: the cells of school years whose figures stand (``cell``, ``n`` as
+    told); ``told``: for the other cells ``cell``, ``told`` (the figure as printed before, null: hidden).
     """
 
     standing: pl.DataFrame

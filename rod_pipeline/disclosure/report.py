@@ -19,9 +19,9 @@ PRINTED, SMALL, SECONDARY, WITHHELD = "printed", "small", "secondary", "withheld
 @dataclass(frozen=True)
 class Report:
     """``levels``: ``level``, ``cells``, ``printed``, ``small``, ``secondary``, ``withheld``, ``hidden_share`` of cells,
-    ``hidden_students`` (share), ``offered``; sorted by ``level``. ``dense``: the levels of which too much would be hidden.
-    ``changed``: cells printed in an earlier release and hidden now. ``strained``: small cells that a reader who holds both
-    releases can narrow, if he is sure that no figure moved further than the drift.
+    ``hidden_students`` (share), ``offered``; sorted by ``level``. ``dense``: the levels of which too much would be
+    hidden. ``changed``: cells printed in an earlier release and hidden now. ``strained``: small cells that a reader who
+    holds both releases can narrow, if he is sure that no figure moved further than the drift.
     """
 
     levels: pl.DataFrame

@@ -1,11 +1,12 @@
 """Small count rounding: the other way to protect, for cubes that are filtered freely.
 
-Belongs here: rounding the finest cells of a cube. Does not belong here: suppression (``protect``); no figure is given both
-ways, for the exact figure of one would undo the other.
+Belongs here: rounding the finest cells of a cube. Does not belong here: suppression (``protect``); no figure is given
+both ways, for the exact figure of one would undo the other.
 
-Every finest cell of 1 to ``base - 1`` becomes 0 or ``base``, all others stay: so every sum over any filter is 0 or at least
-``base``, and whatever is added up adds up (Langsrud and Heldal, SmallCountRounding). Which become ``base`` is chosen one by
-one, so that the margins of one and two columns stay near what they were. The totals are not those of the delivery.
+Every finest cell of 1 to ``base - 1`` becomes 0 or ``base``, all others stay: so every sum over any filter is 0 or at
+least ``base``, and whatever is added up adds up (Langsrud and Heldal, SmallCountRounding). Which become ``base`` is
+chosen one by one, so that the margins of one and two columns stay near what they were. The totals are not those of the
+delivery.
 """
 
 from collections.abc import Sequence

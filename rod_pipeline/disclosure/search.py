@@ -1,11 +1,12 @@
 """Finding alternative tables: one small linear program each.
 
-Belongs here: which neighbourhood is searched, and the solver. Does not belong here: what has to be found and what it may
-cost (``opening``).
+Belongs here: which neighbourhood is searched, and the solver. Does not belong here: what has to be found and what it
+may cost (``opening``).
 
-Minimise the price of what has to be hidden for it: ``sum price (u + w)`` with ``E (u - w) = 0``, ``u - w`` at the figure as
-wanted and no figure beyond what the reader knows: the alternative table of Fischetti and Salazar (2001), for one figure.
-Only figures near by may move. That is always valid; when it has no answer, or a dear one, farther ones may move too.
+Minimise the price of what has to be hidden for it: ``sum price (u + w)`` with ``E (u - w) = 0``, ``u - w`` at the
+figure as wanted and no figure beyond what the reader knows: the alternative table of Fischetti and Salazar (2001), for
+one figure. Only figures near by may move. That is always valid; when it has no answer, or a dear one, farther ones may
+move too.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Search:
         for row, (members, factors) in enumerate(system.rows):
             for member, factor in zip(members, factors, strict=True):
                 self._columns[member].append((row, float(factor)))
-        self._solver = highspy.Highs()
+        self._solver = highspy.Highs()  # type: ignore[no-untyped-call]
         self._solver.silent()
         for option, value in (("threads", 1), ("presolve", "off"), ("solver", "simplex"), ("random_seed", 0)):
             self._solver.setOptionValue(option, value)
@@ -41,8 +42,8 @@ class Search:
     def moves(
         self, place: int, ways: Sequence[int], rooms: Rooms, price: Sequence[float], size: int
     ) -> Iterator[tuple[float, dict[int, int]]]:
-        """For each of ``ways`` that is possible: the cheapest move, among some ``size`` figures, that changes ``place`` by
-        that much, and its price.
+        """For each of ``ways`` that is possible: the cheapest move, among some ``size`` figures, that changes ``place``
+        by that much, and its price.
         """
         down, up = rooms[place]
         ways = [by for by in ways if -down <= by <= up]
@@ -100,7 +101,7 @@ class Search:
         return np.array(self._solver.getSolution().col_value)
 
     def _near(self, place: int, size: int, rooms: Rooms) -> list[int]:
-        """The figures nearest ``place`` over the equations that can take part in a move, ``place`` first; [] if none."""
+        """The figures nearest ``place`` over the sums that can take part in a move, ``place`` first; [] if none."""
         seen, order, at = {place}, [place], 0
         spread: set[int] = set()
         while at < len(order) and len(order) < size:

@@ -68,6 +68,6 @@ def percentages(table: pl.DataFrame, outcome: str) -> pl.DataFrame:
     Null unless both sides are printed (and so the whole): the share of one side and a known whole give the other.
     """
     group = [c for c in table.columns if c not in (outcome, "n", "afgeschermd")]
-    over = group or [pl.lit(1)]
+    over: list[pl.Expr] = [pl.col(c) for c in group] or [pl.lit(1)]
     whole = pl.when(~pl.col("afgeschermd").any().over(over)).then(pl.col("n").sum().over(over))
     return table.with_columns((100 * pl.col("n") / whole).round(1).alias("percentage"))

@@ -2,9 +2,9 @@
 
     python -m tests.performance.disclosure [--list A|B|C|D ...] [--seed 1]
 
-The lists are those of a simulated year: 500,000 students, 60 institutions in 12 regions, 500 programmes in 167 dossiers in
-8 sectors, BOL and BBL. A = (institution, region, country) x (programme, dossier, sector, all); B = A x leerweg; C = B
-without programme; D = (region, country) x (programme, dossier, sector, all) x leerweg.
+The lists are those of a simulated year: 500,000 students, 60 institutions in 12 regions, 500 programmes in 167 dossiers
+in 8 sectors, BOL and BBL. A = (institution, region, country) x (programme, dossier, sector, all); B = A x leerweg; C =
+B without programme; D = (region, country) x (programme, dossier, sector, all) x leerweg.
 """
 
 from __future__ import annotations
@@ -79,15 +79,15 @@ def main() -> None:
     parser.add_argument("--list", nargs="*", default=["A"], choices="ABCD")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    print("| list | cells | small | secondary | list s | protect CPU s |")
-    print("|---|---:|---:|---:|---:|---:|")
+    print("| list | cells | small | secondary | list s | protect CPU s |")  # noqa: T201
+    print("|---|---:|---:|---:|---:|---:|")  # noqa: T201
     for name in asked.list:
         start = time.process_time()
         cells = the_list(name, asked.seed)
         built = time.process_time()
         states = dict(protect(cells, load()).cells.group_by("state").len().iter_rows())
         done = time.process_time()
-        print(
+        print(  # noqa: T201
             f"| {name} | {cells.cells.height:,} | {states.get('small', 0):,} | {states.get('secondary', 0):,} "
             f"| {built - start:.1f} | {done - built:.1f} |",
             flush=True,

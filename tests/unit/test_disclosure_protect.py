@@ -44,8 +44,8 @@ def test_nothing_small_nothing_hidden():
 
 
 def test_one_small_cell_takes_the_least_that_protects_it_from_everybody():
-    """For the public a square of four would do. Each other institution knows its own corners, so a second square, over a
-    third institution, has to stand beside it: six cells.
+    """For the public a square of four would do. Each other institution knows its own corners, so a second square, over
+    a third institution, has to stand beside it: six cells.
     """
     got = hidden(protect(cell_list(square([[2, 30, 90], [40, 50, 95], [60, 70, 99]]), grid()), POLICY))
     assert list(got.values()).count("small") == 1 and len(got) == 6
