@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from rod_pipeline.disclosure.cells import READER, CellList
+from rod_pipeline.disclosure.cells import FAMILIES, READER, CellList
 
 Ints = npt.NDArray[np.int64]
 NOBODY = -1
@@ -23,11 +23,11 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class Equations:
-    """``unknown`` gives the unknown of each cell. Per unknown: ``n``, ``group`` (the unknown of all whose outcome it is
-    one side of; -1: none), ``institutions``, ``named`` (the reader whose own figure it is, or ``NOBODY``), ``weight``
-    (cells that are this figure), ``depth`` (0 for what has no parts) and ``own`` (reader -> own students). ``rows``
-    holds per equation its unknowns and coefficients, ``touching`` per unknown its equations. ``readers`` are the codes
-    of the institutions, by number.
+    """Per cell ``unknown``: its number. Per unknown ``n``; ``group``: the unknown of all whose outcome it is one side
+    of (-1: none); ``institutions``; ``named``: the reader whose own figure it is, or ``NOBODY``; ``names_one``: whether
+    a cell of it names an institution; ``weight``: cells that are this figure; ``depth``: 0 for what has no parts;
+    ``own``: reader -> own students. ``rows`` has per equation its unknowns and coefficients, ``touching`` per unknown
+    its equations. ``readers`` are the codes of the institutions, by number.
     """
 
     unknown: Ints
@@ -35,6 +35,7 @@ class Equations:
     group: Ints
     institutions: Ints
     named: Ints
+    names_one: npt.NDArray[np.bool_]
     weight: Ints
     depth: Ints
     own: list[dict[int, int]]
@@ -61,11 +62,12 @@ def equations(cells: CellList) -> Equations:
         unknown[owned["index"].to_numpy()].tolist(), owned["reader"].to_list(), owned["n"].to_list(), strict=True
     ):
         own[place][reader_number[code]] = n
-    code = keys.str.extract(rf"\|{READER}=([^|]*)", 1)
     named = np.full(count, NOBODY, np.int64)
-    for place, value in zip(unknown.tolist(), code.to_list(), strict=True):
-        if value is not None and value in reader_number:
-            named[place] = reader_number[value]
+    for place, code in zip(unknown.tolist(), _whose(cells), strict=True):
+        if code is not None and code in reader_number:
+            named[place] = reader_number[code]
+    names_one = np.zeros(count, bool)
+    names_one[unknown[keys.str.contains(f"|{READER}=", literal=True).to_numpy()]] = True
     touching: list[list[int]] = [[] for _ in range(count)]
     for row, (members, _) in enumerate(rows):
         for member in members:
@@ -81,6 +83,7 @@ def equations(cells: CellList) -> Equations:
         group=group,
         institutions=frame["institutions"].to_numpy().astype(np.int64)[first],
         named=named,
+        names_one=names_one,
         weight=np.bincount(unknown, minlength=count).astype(np.int64),
         depth=_depth(count, rows),
         own=own,
@@ -88,6 +91,33 @@ def equations(cells: CellList) -> Equations:
         touching=touching,
         readers=readers,
     )
+
+
+def _whose(cells: CellList) -> list[str | None]:
+    """The institution whose own figure a cell is: that it names, or that everybody knows to be alone in its region."""
+    frame, owned = (
+        frame.select("cell", pl.col("cell").str.extract(r"^([^|]*)", 1).alias("measure"), *more)
+        for frame, more in ((cells.cells, ()), (cells.own, ("reader",)))
+    )
+    whose = pl.col("cell").str.extract(rf"\|{READER}=([^|]*)", 1)
+    told = frame.with_columns(whose.alias("whose"))
+    for column in sorted(FAMILIES[1] - {READER}):
+        code = pl.col("cell").str.extract(rf"\|{column}=([^|]*)", 1).alias("code")
+        alone = (
+            owned.with_columns(code)
+            .drop_nulls("code")
+            .group_by("measure", "code")
+            .agg(pl.col("reader").first().alias("one"), pl.col("reader").n_unique().alias("readers"))
+            .filter(pl.col("readers") == 1)
+            .select("measure", "code", "one")
+        )
+        told = (
+            told.with_columns(code)
+            .join(alone, on=["measure", "code"], how="left", maintain_order="left")
+            .with_columns(pl.col("whose").fill_null(pl.col("one")))
+            .drop("code", "one")
+        )
+    return told["whose"].to_list()
 
 
 def _merged(

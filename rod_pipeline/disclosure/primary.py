@@ -73,7 +73,7 @@ def sensitive(system: Equations, policy: Policy) -> Sensitive:
 
 def _benchmark(system: Equations, policy: Policy) -> npt.NDArray[np.bool_]:
     """Totals over too few institutions, unless those institutions' own figures are in the list and add up to it."""
-    figures = system.named != NOBODY
+    figures = system.names_one.copy()
     above = [
         (totals[0], [m for m in members if m != totals[0]])
         for members, factors in system.rows

@@ -90,9 +90,9 @@ def _with_standing(
     strained: tuple[str, ...],
 ) -> Protected:
     """The outcome, with the school years that stand as they were told."""
-    stands = past.standing.join(cells.cells.select("cell", now="n"), on="cell").select(
+    stands = past.standing.join(cells.cells.select("cell", now="n"), on="cell", how="left").select(
         "cell",
-        pl.col("n").fill_null(pl.col("now")),
+        pl.col("n").fill_null(pl.col("now")).fill_null(0),
         pl.when(pl.col("n").is_not_null()).then(pl.lit(PRINTED)).otherwise(pl.lit(WITHHELD)).alias("state"),
     )
     whole = pl.concat([states, stands]).sort("cell")

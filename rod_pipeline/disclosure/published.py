@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from rod_pipeline.disclosure.cells import CellList
+from rod_pipeline.disclosure.report import level_of
 
 _STATUS = r"\|status=[^|]*"
 _YEAR = ("schooljaar", "status")
@@ -68,15 +69,27 @@ def history(cells: CellList, earlier: Published | None) -> History:
         *(pl.col("cell").str.extract(rf"\|{c}=([^|]*)", 1).fill_null("") for c in _YEAR),
         separator="|",
     ).alias("year")
-    ours = cells.cells.select("cell", "n", year)
-    same = ours.join(last.rename({"n": "told"}), on="cell", how="inner")
-    revised = same.filter(pl.col("told").is_not_null() & (pl.col("told") != pl.col("n"))).select("year").unique()
-    gone = last.with_columns(year).join(ours.select("year").unique(), on="year").join(ours, on="cell", how="anti")
-    revised = pl.concat([revised, gone.filter(pl.col("n").is_not_null()).select("year").unique()]).unique()
-    stands = ours.join(revised, on="year").select("cell")
-    standing = stands.join(last, on="cell", how="left").sort("cell")
+    ours, last = (
+        frame.select("cell", "n", year, level_of(frame["cell"]).alias("level")) for frame in (cells.cells, last)
+    )
+    both = ours.join(last.select("cell", told="n"), on="cell", how="left")
+    # What isn't in a table was told to be zero.
+    both = both.join(last.select("year", "level", zero=pl.lit(0, pl.Int64)).unique(), on=["year", "level"], how="left")
+    in_register = pl.col("cell").is_in(last["cell"].to_list())
+    both = both.with_columns(told=pl.when(in_register).then(pl.col("told")).otherwise(pl.col("zero")))
+    gone = last.join(ours, on="cell", how="anti").join(ours.select("year").unique(), on="year")
+    revised = pl.concat(
+        [both.filter(pl.col("told") != pl.col("n")).select("year"), gone.filter(pl.col("n") > 0).select("year")]
+    ).unique()
+    standing = pl.concat(
+        [both.join(revised, on="year").select("cell", n="told"), gone.join(revised, on="year").select("cell", "n")]
+    )
+    # A sum over a year that stands and others isn't told anew.
+    touched = cells.sums.join(standing, on="cell").select("equation").unique()
+    across = cells.sums.join(touched, on="equation").select("cell").unique().join(standing, on="cell", how="anti")
+    standing = pl.concat([standing, across.with_columns(n=pl.lit(None, pl.Int64))]).sort("cell")
     other = last.with_columns(base=pl.col("cell").str.replace(_STATUS, "")).select("base", before="cell", told="n")
-    rest = ours.join(stands, on="cell", how="anti").with_columns(base=pl.col("cell").str.replace(_STATUS, ""))
+    rest = ours.join(standing, on="cell", how="anti").with_columns(base=pl.col("cell").str.replace(_STATUS, ""))
     # Hidden in one of the releases is hidden; printed in both is as the definitive one has it.
     told = (
         rest.join(other, on="base", how="inner")

@@ -188,3 +188,19 @@ def test_each_number_of_the_policy_has_its_reason(tmp_path):
     broken.write_text("[threshold]\nvalue = 5\n")
     with pytest.raises(PolicyBroken):
         load(broken)
+
+
+def test_an_institution_that_is_alone_in_its_region_knows_the_region():
+    from rod_pipeline.disclosure.equations import NOBODY, equations
+
+    regions = {"01AA": "Noord", "02BB": "Noord", "03CC": "Zuid", "04DD": "Oost"}
+    leaves = square([[2, 30], [40, 50], [60, 70], [30, 80]])["s"].with_columns(
+        regio=pl.col("instellingscode").replace(regions)
+    )
+    cells = cell_list(
+        {"s": leaves}, [Table("t", "s", ("regio", "opleidingscode")), Table("n", "s", ("opleidingscode",))]
+    )
+    system = equations(cells)
+    named = dict(zip(cells.cells["cell"], system.named[system.unknown].tolist(), strict=True))
+    assert system.readers[named["s|opleidingscode=25000|regio=Zuid"]] == "03CC"
+    assert named["s|opleidingscode=25000|regio=Noord"] == named["s|opleidingscode=25000"] == NOBODY
