@@ -67,17 +67,22 @@ class Opening:
         ]  # fmt: skip
         self._price = [_EASE if h else value for h, value in zip(self.hidden, self._value, strict=True)]
         self._touching = system.touching
-        self._hidden_in = [sum(self.hidden[member] for member in members) for members, _ in system.rows]
+        self._hidden_in = [
+            dict.fromkeys(member for member in members if self.hidden[member]) for members, _ in system.rows
+        ]
         self._order = sorted(alternatives.through, key=lambda p: (-int(system.depth[p]), -n[p], p))
 
     def _hide(self, place: int, hidden: bool) -> None:
         self.hidden[place] = hidden
         for row in self._touching[place]:
-            self._hidden_in[row] += 1 if hidden else -1
+            if hidden:
+                self._hidden_in[row][place] = None
+            else:
+                del self._hidden_in[row][place]
 
     def stuck(self, place: int) -> bool:
         """Whether a figure is printed, or the only hidden one in a sum: then it can't move without hiding another."""
-        return not self.hidden[place] or any(self._hidden_in[row] < 2 for row in self._touching[place])
+        return not self.hidden[place] or any(len(self._hidden_in[row]) < 2 for row in self._touching[place])
 
     def serve(self) -> list[int]:
         """Hide what is needed for each small figure; gives those that nothing could open."""
@@ -136,10 +141,11 @@ class Opening:
         rooms = _Rooms(self, [reader for reader in readers if reader != NOBODY], hidden_only)
         low, high = reach
         ways = (low + self._span - 1, high - self._span + 1)
+        among = self._hidden_in if hidden_only else None
         best: tuple[float, dict[int, int]] | None = None
         for size in sizes:
             tried = best
-            for way in self._search.moves(place, ways, rooms, self._price, size):
+            for way in self._search.moves(place, ways, rooms, self._price, size, among):
                 if best is None or way[0] < best[0]:
                     best = way
                 if hidden_only:

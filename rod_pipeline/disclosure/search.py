@@ -11,7 +11,7 @@ move too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import highspy
 import numpy as np
@@ -29,7 +29,7 @@ class Search:
     """A solver that is used again and again. Deterministic: one thread, the same programs give the same answers."""
 
     def __init__(self, system: Equations) -> None:
-        self._members = [members for members, _ in system.rows]
+        self._members: list[Iterable[int]] = [members for members, _ in system.rows]
         self._columns: list[list[tuple[int, float]]] = [[] for _ in range(len(system.n))]
         for row, (members, factors) in enumerate(system.rows):
             for member, factor in zip(members, factors, strict=True):
@@ -40,14 +40,20 @@ class Search:
             self._solver.setOptionValue(option, value)
 
     def moves(
-        self, place: int, ways: Sequence[int], rooms: Rooms, price: Sequence[float], size: int
+        self,
+        place: int,
+        ways: Sequence[int],
+        rooms: Rooms,
+        price: Sequence[float],
+        size: int,
+        among: Sequence[Iterable[int]] | None = None,
     ) -> Iterator[tuple[float, dict[int, int]]]:
         """For each of ``ways`` that is possible: the cheapest move, among some ``size`` figures, that changes ``place``
-        by that much, and its price.
+        by that much, and its price. ``among``: per equation the unknowns that may take part (all).
         """
         down, up = rooms[place]
         ways = [by for by in ways if -down <= by <= up]
-        members = self._near(place, size, rooms) if ways else []
+        members = self._near(place, size, rooms, among or self._members) if ways else []
         if not members:
             return
         rows: dict[int, int] = {}
@@ -100,7 +106,7 @@ class Search:
             return None
         return np.array(self._solver.getSolution().col_value)
 
-    def _near(self, place: int, size: int, rooms: Rooms) -> list[int]:
+    def _near(self, place: int, size: int, rooms: Rooms, inside: Sequence[Iterable[int]]) -> list[int]:
         """The figures nearest ``place`` over the sums that can take part in a move, ``place`` first; [] if none."""
         seen, order, at = {place}, [place], 0
         spread: set[int] = set()
@@ -108,7 +114,7 @@ class Search:
             for row, _ in self._columns[order[at]]:
                 if row not in spread:
                     spread.add(row)
-                    for member in self._members[row]:
+                    for member in inside[row]:
                         if member not in seen:
                             seen.add(member)
                             if rooms[member] != (0, 0):
