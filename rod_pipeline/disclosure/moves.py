@@ -11,11 +11,11 @@ for him.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 
-from rod_pipeline.disclosure.equations import NOBODY, Equations, Ints
+from rod_pipeline.disclosure.equations import NOBODY, Equations
 from rod_pipeline.disclosure.primary import Sensitive
 
 _FAR = 1_000_000
@@ -35,9 +35,9 @@ class Move:
 class Alternatives:
     """The moves found so far, and what they leave open."""
 
-    def __init__(self, system: Equations, sensitive: Sensitive, ceiling: Ints, span: int) -> None:
+    def __init__(self, system: Equations, sensitive: Sensitive, bounds: Sequence[tuple[int, int]], span: int) -> None:
         self.moves: list[Move] = []
-        self._n, self._floor, self._ceiling = system.n.tolist(), sensitive.floor.tolist(), ceiling.tolist()
+        self._n, self._bounds = system.n.tolist(), bounds
         self._system, self._sensitive, self._wanted = system, sensitive, span - 1
         self._named = system.named.tolist()
         self._small = sensitive.small().tolist()
@@ -63,7 +63,8 @@ class Alternatives:
         back = forth = _FAR
         rooms: list[tuple[int, int, int]] = []
         for place, step in by.items():
-            down, up = self._n[place] - self._floor[place], self._ceiling[place] - self._n[place]
+            least, most = self._bounds[place]
+            down, up = self._n[place] - least, most - self._n[place]
             size = abs(step)
             rooms.append((place, step, size))
             if step > 0:
@@ -83,6 +84,10 @@ class Alternatives:
                 least, most = held.get(reader, (-back, forth))
                 held[reader] = (max(least, -room), most) if step > 0 else (least, min(most, room))
         return Move(by, (-back, forth), held)
+
+    def widen(self, bounds: Sequence[tuple[int, int]]) -> None:
+        """Take other bounds for the moves to come."""
+        self._bounds = bounds
 
     def living(self) -> list[Move]:
         """The moves over figures that are hidden still."""

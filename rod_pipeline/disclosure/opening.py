@@ -13,9 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Sequence
 
-from rod_pipeline.disclosure.equations import NOBODY, Equations, Ints
+from rod_pipeline.disclosure.equations import NOBODY, Equations
 from rod_pipeline.disclosure.moves import Alternatives
-from rod_pipeline.disclosure.primary import Sensitive
 from rod_pipeline.disclosure.search import Search
 
 SIZES = (120, 500, 4_000, 10_000_000)
@@ -41,9 +40,8 @@ class Opening:
     def __init__(
         self,
         system: Equations,
-        sensitive: Sensitive,
         alternatives: Alternatives,
-        ceiling: Ints,
+        bounds: Sequence[tuple[int, int]],
         hidden: Sequence[bool],
         standing: Container[int],
         span: int,
@@ -51,13 +49,9 @@ class Opening:
         self.hidden, self.alternatives = list(hidden), alternatives
         self._span = span
         self._search = Search(system)
-        n, floor = system.n.tolist(), sensitive.floor.tolist()
+        n = system.n.tolist()
         self.n, self.named, self.own = n, system.named.tolist(), system.own
-        # What is zero and printed as such can't be hidden: everybody takes a hidden figure for at least the floor.
-        self.rooms = [
-            (count - least, most - count) if count >= least else (0, 0)
-            for count, least, most in zip(n, floor, ceiling.tolist(), strict=True)
-        ]
+        self.rooms = [(n[p] - least, most - n[p]) for p, (least, most) in enumerate(bounds)]
         self._value = [
             weight * (1 + math.log2(1 + count)) * _TOTAL**depth * (1 + (place * 0.6180339887 % 1) / 1_000)
             * (_STANDING if place in standing else 1.0)
@@ -87,6 +81,12 @@ class Opening:
     def serve(self) -> list[int]:
         """Hide what is needed for each small figure; gives those that nothing could open."""
         return [place for place in self._order if not self._served(place)]
+
+    def serve_beyond(self, places: Sequence[int], bounds: Sequence[tuple[int, int]]) -> list[int]:
+        """The same for ``places`` with wider bounds, of which the others make no use."""
+        self.rooms = [(self.n[p] - least, most - self.n[p]) for p, (least, most) in enumerate(bounds)]
+        self.alternatives.widen(bounds)
+        return [place for place in places if not self._served(place)]
 
     def _served(self, place: int) -> bool:
         for _ in range(_TURNS):

@@ -40,7 +40,7 @@ def sensitive(system: Equations, policy: Policy) -> Sensitive:
     """Apply the primary rules to each unknown.
 
     ``excused`` are the readers who know a figure that is sensitive to all, for nobody else is in it. A hidden figure is
-    at least one, for zeros are printed; an outcome of a small group may be zero.
+    at least one, for zeros are printed; but of an outcome, zero may be hidden too.
     """
     n, group = system.n, system.group
     outcome = group != NOBODY
@@ -67,7 +67,7 @@ def sensitive(system: Equations, policy: Policy) -> Sensitive:
         to=to,
         excused=excused,
         benchmark=_benchmark(system, policy),
-        floor=np.where(tiny, 0, 1).astype(np.int64),
+        floor=np.where(outcome, 0, 1).astype(np.int64),
     )
 
 

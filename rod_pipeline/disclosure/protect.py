@@ -137,35 +137,35 @@ def _protect(
     figures = {
         int(system.unknown[at]): figure for at, figure in enumerate(told["told"].to_list()) if figure is not None
     }
-    what, ceiling = _bounded(system, what, figures, policy.drift)
     hidden = small | hidden_before | not_offered
-    alternatives = Alternatives(system, what, ceiling, policy.span)
-    work = Opening(system, what, alternatives, ceiling, hidden.tolist(), frozenset(figures), policy.span)
+    bounds = _bounds(system, what, figures, policy.drift)
+    alternatives = Alternatives(system, what, bounds, policy.span)
+    work = Opening(system, alternatives, bounds, hidden.tolist(), frozenset(figures), policy.span)
     strained = work.serve()
-    if strained and not figures:
+    work.reopen(np.flatnonzero(np.array(work.hidden) & ~hidden).tolist())
+    if strained and work.serve_beyond(strained, _bounds(system, what, {}, policy.drift)):
         raise CannotProtect(
             f"{len(strained)} small counts can't be kept open, whatever else is hidden.",
             "Offer fewer tables: these cells can be worked out from the others by anybody.",
         )
-    work.reopen(np.flatnonzero(np.array(work.hidden) & ~hidden).tolist())
     is_hidden = np.array(work.hidden)
-    _prove(cells, system, alternatives, is_hidden, set(strained))
+    _prove(cells, system, alternatives, is_hidden)
     state = np.where(small, SMALL, np.where(hidden_before | is_hidden, SECONDARY, PRINTED))[system.unknown]
     state[out & (state != SMALL)] = WITHHELD
     where = np.isin(system.unknown, strained)
     return keys.with_columns(pl.Series("state", state.tolist())), tuple(keys["cell"].filter(pl.Series(where)))
 
 
-def _bounded(
-    system: Equations, what: Sensitive, figures: dict[int, int], drift: int
-) -> tuple[Sensitive, npt.NDArray[np.int64]]:
-    """What everybody knows of a figure that was printed before: it can't have moved further than the drift."""
-    ceiling, floor = np.full(len(system.n), _UNBOUND, np.int64), what.floor.copy()
+def _bounds(system: Equations, what: Sensitive, figures: dict[int, int], drift: int) -> list[tuple[int, int]]:
+    """What everybody knows of each figure if it is hidden: at least, at most.
+
+    One that was printed before can't have moved further than the drift.
+    """
+    bounds = [(least, _UNBOUND) for least in what.floor.tolist()]
     for place, figure in figures.items():
         count = int(system.n[place])
-        floor[place] = max(int(floor[place]), min(figure - drift, count))
-        ceiling[place] = max(figure + drift, count)
-    return Sensitive(what.to_all, what.to, what.excused, what.benchmark, floor), ceiling
+        bounds[place] = max(bounds[place][0], min(figure - drift, count)), max(figure + drift, count)
+    return bounds
 
 
 def _prove(
@@ -173,7 +173,6 @@ def _prove(
     system: Equations,
     alternatives: Alternatives,
     hidden: npt.NDArray[np.bool_],
-    strained: set[int],
 ) -> None:
     """Hold every alternative table against the sums of the list itself. Raises ``ProofBroken``.
 
@@ -192,7 +191,7 @@ def _prove(
     sums = csr_array(entries, shape=(rows, count))
     spread = csr_array((np.ones(count, np.int64), (system.unknown, np.arange(count))), shape=(len(system.n), count))
     sound = not np.abs((unknowns @ spread) @ sums.T).sum() and hidden[places].all()
-    closed = [place for place in alternatives.through if place not in strained and alternatives.open_to(place)]
+    closed = [place for place in alternatives.through if not alternatives.is_open(place)]
     if not sound or closed:
         raise ProofBroken(
             "An alternative table doesn't fit what would be printed." if not sound else "A small count isn't open.",

@@ -14,7 +14,7 @@ from rod_pipeline.disclosure.published import Published
 from rod_pipeline.disclosure.tables import Table
 
 POLICY = load().model_copy(update={"most_hidden": 1.0})
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 WAYS = (
     (("instellingscode", "opleidingscode"), ("instellingscode", "code_bc"), ("regio", "opleidingscode"), ("regio",)),
     (("instellingscode", "code_bc"), ("opleidingscode",), ("regio", "code_bc"), ("sectorkamer",)),
@@ -92,7 +92,7 @@ def narrow(cells: CellList, shown: pl.DataFrame, outcome_group: int = 0) -> list
     """The cells that tell of 1-4 others (of an outcome: of nobody too) and that a reader can narrow."""
     n = dict(cells.cells.select("cell", "n").iter_rows())
     groups = {cell: group for cell, group in cells.cells.select("cell", "group").iter_rows() if group is not None}
-    floors = {cell: 0 for cell, group in groups.items() if n[group] < outcome_group}
+    floors = dict.fromkeys(groups, 0)
     told = []
     for code in [None, *cells.own["reader"].unique().sort()]:
         reader = Reader(cells, shown, code, floors)
