@@ -26,6 +26,8 @@ FAMILIES: tuple[frozenset[str], ...] = (
 )
 """Columns that group the same things in several ways. Two such groupings overlap in ways that everybody knows, so the
 cells where they overlap are in the list even when no table shows them."""
+YEAR = ("schooljaar", "status")
+"""Columns that tell which release of which school year a cell is of."""
 _SIDES = ("J", "N")
 
 
@@ -142,9 +144,9 @@ def _grains(frame: pl.DataFrame, tables: Sequence[Table], outcomes: frozenset[st
 
 
 def _shortest(by: frozenset[str], closure: Callable[[frozenset[str]], frozenset[str]]) -> frozenset[str]:
-    """The fewest columns of ``by`` that name the same cells, coarse ones left out first."""
+    """The fewest columns of ``by`` that name the same cells; the year stays, however many there are in the leaves."""
     kept, whole = by, closure(by)
-    for column in sorted(by):
+    for column in sorted(by - set(YEAR)):
         if closure(kept - {column}) >= whole:
             kept -= {column}
     return kept

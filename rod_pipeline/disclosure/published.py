@@ -16,11 +16,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from rod_pipeline.disclosure.cells import CellList
+from rod_pipeline.disclosure.cells import YEAR, CellList
 from rod_pipeline.disclosure.report import level_of
 
 _STATUS = r"\|status=[^|]*"
-_YEAR = ("schooljaar", "status")
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def history(cells: CellList, earlier: Published | None) -> History:
     last = earlier.last()
     year = pl.concat_str(
         pl.col("cell").str.extract(r"^([^|]*)", 1),
-        *(pl.col("cell").str.extract(rf"\|{c}=([^|]*)", 1).fill_null("") for c in _YEAR),
+        *(pl.col("cell").str.extract(rf"\|{c}=([^|]*)", 1).fill_null("") for c in YEAR),
         separator="|",
     ).alias("year")
     ours, last = (
@@ -84,10 +83,15 @@ def history(cells: CellList, earlier: Published | None) -> History:
     standing = pl.concat(
         [both.join(revised, on="year").select("cell", n="told"), gone.join(revised, on="year").select("cell", "n")]
     )
-    # A sum over a year that stands and others isn't told anew.
-    touched = cells.sums.join(standing, on="cell").select("equation").unique()
-    across = cells.sums.join(touched, on="equation").select("cell").unique().join(standing, on="cell", how="anti")
-    standing = pl.concat([standing, across.with_columns(n=pl.lit(None, pl.Int64))]).sort("cell")
+    # Nothing that sums connect with a year that stands is told anew: by the difference it would tell of that year.
+    while True:
+        touched = cells.sums.join(standing, on="cell", how="semi").select("equation").unique()
+        across = cells.sums.join(touched, on="equation", how="semi").join(standing, on="cell", how="anti")
+        if across.is_empty():
+            break
+        more = both.join(across, on="cell", how="semi").select("cell", n="told")
+        standing = pl.concat([standing, more])
+    standing = standing.sort("cell")
     other = last.with_columns(base=pl.col("cell").str.replace(_STATUS, "")).select("base", before="cell", told="n")
     rest = ours.join(standing, on="cell", how="anti").with_columns(base=pl.col("cell").str.replace(_STATUS, ""))
     # Hidden in one of the releases is hidden; printed in both is as the definitive one has it.

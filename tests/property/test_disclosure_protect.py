@@ -14,7 +14,7 @@ from rod_pipeline.disclosure.published import Published
 from rod_pipeline.disclosure.tables import Table
 
 POLICY = load().model_copy(update={"most_hidden": 1.0})
-SLOW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 WAYS = (
     (("instellingscode", "opleidingscode"), ("instellingscode", "code_bc"), ("regio", "opleidingscode"), ("regio",)),
     (("instellingscode", "code_bc"), ("opleidingscode",), ("regio", "code_bc"), ("sectorkamer",)),
