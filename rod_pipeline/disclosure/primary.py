@@ -32,8 +32,8 @@ class Sensitive:
 
     def small(self) -> npt.NDArray[np.bool_]:
         """The unknowns that are sensitive to anybody."""
-        to_some = np.fromiter((bool(readers) for readers in self.to), bool, len(self.to))
-        return np.logical_or(self.to_all, to_some)
+        some: npt.NDArray[np.bool_] = np.fromiter((bool(readers) for readers in self.to), bool, len(self.to))
+        return self.to_all | some
 
 
 def sensitive(system: Equations, policy: Policy) -> Sensitive:
