@@ -22,6 +22,7 @@ from rod_pipeline.disclosure.equations import Equations
 Rooms = Mapping[int, tuple[int, int]]
 """How far each figure may go down and up (both >= 0)."""
 _WHOLE = 1e-6
+_OPTIONS = (("output_flag", False), ("threads", 1), ("presolve", "off"), ("solver", "simplex"), ("random_seed", 0))
 _CONTINUOUS, _INTEGER = highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger
 
 
@@ -34,9 +35,9 @@ class Search:
         for row, (members, factors) in enumerate(system.rows):
             for member, factor in zip(members, factors, strict=True):
                 self._columns[member].append((row, float(factor)))
-        self._solver = highspy.Highs()  # type: ignore[no-untyped-call]
-        self._solver.silent()
-        for option, value in (("threads", 1), ("presolve", "off"), ("solver", "simplex"), ("random_seed", 0)):
+        # The class beneath ``highspy.Highs``: that one announces itself on standard output, and waits in a thread.
+        self._solver = highspy._core._Highs()
+        for option, value in _OPTIONS:
             self._solver.setOptionValue(option, value)
 
     def moves(
