@@ -1,0 +1,153 @@
+"""Alternative tables: what proves that a hidden figure stays open.
+
+Belongs here: moves, for whom they hold, and how far each takes a figure. Does not belong here: finding them
+(``search``).
+
+A move is a whole-number vector z with E z = 0 that touches hidden figures only: x + k z is then a whole table that fits
+all that is printed, for each k that keeps it above what a reader knows. One move so gives alternatives in both
+directions, for every figure that it touches. A reader knows his own figures, so a move that touches one of them is none
+for him.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import gcd
+
+from rod_pipeline.disclosure.equations import NOBODY, Equations
+from rod_pipeline.disclosure.primary import Sensitive
+
+_FAR = 1_000_000
+
+
+@dataclass(frozen=True)
+class Move:
+    """``by``: unknown -> step. ``reach``: how many steps back (<= 0) and forth (>= 0) are possible for whom it touches
+    none of; ``held``: the same for readers whom it touches more closely.
+    """
+
+    by: Mapping[int, int]
+    reach: tuple[int, int]
+    held: Mapping[int, tuple[int, int]]
+
+
+class Alternatives:
+    """The moves found so far, and what they leave open."""
+
+    def __init__(self, system: Equations, sensitive: Sensitive, bounds: Sequence[tuple[int, int]], span: int) -> None:
+        self.moves: list[Move] = []
+        self._n, self._bounds = system.n.tolist(), bounds
+        self._system, self._sensitive, self._wanted = system, sensitive, span - 1
+        self._named = system.named.tolist()
+        self._small = sensitive.small().tolist()
+        self.through: dict[int, list[int]] = {place: [] for place, small in enumerate(self._small) if small}
+        self._using: dict[int, list[int]] = {}
+        self._dropped: set[int] = set()
+
+    def add(self, by: Mapping[int, int]) -> Move:
+        """Keep a move. Raises ``AssertionError`` when it is no alternative table."""
+        shared = gcd(*by.values())
+        by = {place: step // shared for place, step in by.items()}
+        self._balanced(by)
+        move = self.measured(by)
+        for place in by:
+            where = self.through if self._small[place] else self._using
+            where.setdefault(place, []).append(len(self.moves))
+        self.moves.append(move)
+        return move
+
+    def measured(self, by: Mapping[int, int]) -> Move:
+        """A move with how far it goes for whom."""
+        named, own = self._named, self._system.own
+        back = forth = _FAR
+        rooms: list[tuple[int, int, int]] = []
+        for place, step in by.items():
+            least, most = self._bounds[place]
+            down, up = self._n[place] - least, most - self._n[place]
+            size = abs(step)
+            rooms.append((place, step, size))
+            if step > 0:
+                back, forth = min(back, down // size), min(forth, up // size)
+            else:
+                back, forth = min(back, up // size), min(forth, down // size)
+        held: dict[int, tuple[int, int]] = {}
+        for place in by:
+            if named[place] != NOBODY:
+                held[named[place]] = (0, 0)
+        for place, step, size in rooms:
+            count = self._n[place]
+            for reader, students in own[place].items():
+                room = (count - students) // size
+                if room >= (back if step > 0 else forth):
+                    continue
+                least, most = held.get(reader, (-back, forth))
+                held[reader] = (max(least, -room), most) if step > 0 else (least, min(most, room))
+        return Move(by, (-back, forth), held)
+
+    def widen(self, bounds: Sequence[tuple[int, int]]) -> None:
+        """Take other bounds for the moves to come."""
+        self._bounds = bounds
+
+    def living(self) -> list[Move]:
+        """The moves over figures that are hidden still."""
+        return [move for index, move in enumerate(self.moves) if index not in self._dropped]
+
+    def using(self, place: int) -> list[int]:
+        """The moves that touch a figure that isn't small."""
+        return self._using.get(place, [])
+
+    def resting_on(self, moves: Iterable[int]) -> list[int]:
+        """The small figures that these moves touch."""
+        return sorted({place for index in moves for place in self.moves[index].by if self._small[place]})
+
+    def drop(self, moves: Iterable[int]) -> None:
+        """Forget moves: a figure that they touch is going to be printed."""
+        for index in moves:
+            self._dropped.add(index)
+            for place in self.moves[index].by:
+                (self.through if self._small[place] else self._using)[place].remove(index)
+
+    def _balanced(self, by: Mapping[int, int]) -> None:
+        rows, touching = self._system.rows, self._system.touching
+        for row in {row for place in by for row in touching[place]}:
+            assert sum(by.get(member, 0) * factor for member, factor in zip(*rows[row], strict=True)) == 0
+
+    def readers_of(self, place: int) -> list[int]:
+        """Whom a figure has to be kept from, as far as the moves treat them differently; the public first."""
+        readers = set(self._sensitive.to[place])
+        if self._sensitive.to_all[place]:
+            for index in self.through[place]:
+                readers.update(self.moves[index].held)
+            readers -= self._sensitive.excused[place]
+            if (whose := self._named[place]) != NOBODY:
+                readers.discard(whose)
+            readers.add(NOBODY)
+        return sorted(readers)
+
+    def open_to(self, place: int, without: Container[int] = ()) -> dict[int, tuple[int, int]]:
+        """The readers for whom a figure isn't open enough yet, and how far below (<= 0) and above (>= 0) it can be."""
+        moves = self._through(place, without)
+        reaches = ((reader, self._reach(moves, reader)) for reader in self.readers_of(place))
+        return {reader: reach for reader, reach in reaches if reach is not None}
+
+    def is_open(self, place: int, without: Container[int] = ()) -> bool:
+        """Whether a figure is open enough to everybody."""
+        moves = self._through(place, without)
+        return all(self._reach(moves, reader) is None for reader in self.readers_of(place))
+
+    def _through(self, place: int, without: Container[int]) -> list[tuple[int, Move]]:
+        moves = (self.moves[index] for index in self.through[place] if index not in without)
+        return [(move.by[place], move) for move in moves]
+
+    def _reach(self, moves: list[tuple[int, Move]], reader: int) -> tuple[int, int] | None:
+        """How far a reader's possible values go below and above the count; None when that is far enough."""
+        low = high = 0
+        for step, move in moves:
+            back, forth = move.held.get(reader, move.reach)
+            if step < 0:
+                back, forth = forth, back
+            low, high = min(low, step * back), max(high, step * forth)
+            if high - low >= self._wanted:
+                return None
+        return low, high

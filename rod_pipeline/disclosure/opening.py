@@ -1,0 +1,173 @@
+"""Keeping every small figure open: what is hidden besides, and its reopening where it proves needless.
+
+Belongs here: the order in which figures are served, what hiding costs, and the two passes. Does not belong here: what a
+reader knows (``moves``) and the linear programs (``search``).
+
+First pass: figures are served one after the other, totals first, then from large to small; for the public first, then
+for each institution that the moves found so far say nothing to. Second pass: what was hidden early is often not needed
+once all has been hidden; the dearest is tried first, with other moves over what is hidden already.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Sequence
+
+from rod_pipeline.disclosure.equations import NOBODY, Equations
+from rod_pipeline.disclosure.moves import Alternatives
+from rod_pipeline.disclosure.search import Search
+
+SIZES = (120, 500, 4_000, 10_000_000)
+"""How many figures may move, by attempt."""
+_CLOSE = (300,)
+"""The same when a figure is served anew by what is hidden already: the wider, the more is printed again, and the
+slower.
+"""
+_EASE = 0.02
+"""The price of moving what is hidden already: short moves before long ones."""
+_TOTAL = 5.0
+"""How much dearer a figure is than its parts: more is read from it."""
+_DEAR = 250.0
+"""From this price on, a cheaper move is sought farther away."""
+_STANDING = 1_000.0
+"""What was printed before is hidden only when nothing else helps."""
+_TURNS = 64
+
+
+class Opening:
+    """``hidden`` per unknown, as it grows; ``alternatives`` prove it."""
+
+    def __init__(
+        self,
+        system: Equations,
+        alternatives: Alternatives,
+        bounds: Sequence[tuple[int, int]],
+        hidden: Sequence[bool],
+        standing: Container[int],
+        span: int,
+    ) -> None:
+        self.hidden, self.alternatives = list(hidden), alternatives
+        self._span = span
+        self._search = Search(system)
+        n = system.n.tolist()
+        self.n, self.named, self.own = n, system.named.tolist(), system.own
+        self.rooms = [(n[p] - least, most - n[p]) for p, (least, most) in enumerate(bounds)]
+        self._value = [
+            weight * (1 + math.log2(1 + count)) * _TOTAL**depth * (1 + (place * 0.6180339887 % 1) / 1_000)
+            * (_STANDING if place in standing else 1.0)
+            for place, (count, weight, depth) in enumerate(
+                zip(n, system.weight.tolist(), system.depth.tolist(), strict=True)
+            )
+        ]  # fmt: skip
+        self._price = [_EASE if h else value for h, value in zip(self.hidden, self._value, strict=True)]
+        self._touching = system.touching
+        self._hidden_in = [
+            dict.fromkeys(member for member in members if self.hidden[member]) for members, _ in system.rows
+        ]
+        self._order = sorted(alternatives.through, key=lambda p: (-int(system.depth[p]), -n[p], p))
+
+    def _hide(self, place: int, hidden: bool) -> None:
+        self.hidden[place] = hidden
+        for row in self._touching[place]:
+            if hidden:
+                self._hidden_in[row][place] = None
+            else:
+                del self._hidden_in[row][place]
+
+    def stuck(self, place: int) -> bool:
+        """Whether a figure is printed, or the only hidden one in a sum: then it can't move without hiding another."""
+        return not self.hidden[place] or any(len(self._hidden_in[row]) < 2 for row in self._touching[place])
+
+    def serve(self) -> list[int]:
+        """Hide what is needed for each small figure; gives those that nothing could open."""
+        return [place for place in self._order if not self._served(place)]
+
+    def serve_beyond(self, places: Sequence[int], bounds: Sequence[tuple[int, int]]) -> list[int]:
+        """The same for ``places`` with wider bounds, of which the others make no use."""
+        self.rooms = [(self.n[p] - least, most - self.n[p]) for p, (least, most) in enumerate(bounds)]
+        self.alternatives.widen(bounds)
+        return [place for place in places if not self._served(place)]
+
+    def _served(self, place: int) -> bool:
+        for _ in range(_TURNS):
+            if not (missing := self.alternatives.open_to(place)):
+                return True
+            if (found := self._found(place, missing, SIZES, hidden_only=False)) is None:
+                return False
+            for member in found:
+                if not self.hidden[member]:
+                    self._hide(member, True)
+                    self._price[member] = _EASE
+            self.alternatives.add(found)
+        return False
+
+    def reopen(self, places: Sequence[int], most: int = 8) -> None:
+        """Print again those of ``places`` without which every small figure stays open, the dearest first.
+
+        A place is left alone when more than ``most`` small figures would have to be served anew.
+        """
+        for place in sorted(places, key=lambda p: (-self._value[p], p)):
+            resting = frozenset(self.alternatives.using(place))
+            self._hide(place, False)
+            short = [p for p in self.alternatives.resting_on(resting) if not self.alternatives.is_open(p, resting)]
+            if len(short) <= most and all(self._served_anew(p, resting) for p in short):
+                self.alternatives.drop(resting)
+            else:
+                self._hide(place, True)
+
+    def _served_anew(self, place: int, without: frozenset[int]) -> bool:
+        for _ in range(_TURNS):
+            if not (missing := self.alternatives.open_to(place, without)):
+                return True
+            if (found := self._found(place, missing, _CLOSE, hidden_only=True)) is None:
+                return False
+            self.alternatives.add(found)
+        return False
+
+    def _found(
+        self, place: int, missing: dict[int, tuple[int, int]], sizes: Sequence[int], hidden_only: bool
+    ) -> dict[int, int] | None:
+        """A move that opens ``place`` to the public; when it is, to all readers who miss it at once, or to one."""
+        readers = [NOBODY] if NOBODY in missing else list(missing)
+        low, high = max(missing[r][0] for r in readers), min(missing[r][1] for r in readers)
+        found = self._cheapest(place, readers, (low, high), sizes[:2] if len(readers) > 1 else sizes, hidden_only)
+        if found is None and len(readers) > 1:
+            found = self._cheapest(place, readers[:1], missing[readers[0]], sizes, hidden_only)
+        return found
+
+    def _cheapest(
+        self, place: int, readers: list[int], reach: tuple[int, int], sizes: Sequence[int], hidden_only: bool
+    ) -> dict[int, int] | None:
+        rooms = _Rooms(self, [reader for reader in readers if reader != NOBODY], hidden_only)
+        low, high = reach
+        ways = (low + self._span - 1, high - self._span + 1)
+        among = self._hidden_in if hidden_only else None
+        best: tuple[float, dict[int, int]] | None = None
+        for size in sizes:
+            tried = best
+            for way in self._search.moves(place, ways, rooms, self._price, size, among):
+                if best is None or way[0] < best[0]:
+                    best = way
+                if hidden_only:
+                    break
+            if best is not None and (tried is not None or best[0] < _DEAR):
+                break
+        return best[1] if best is not None else None
+
+
+class _Rooms(dict[int, tuple[int, int]]):
+    """How far figures may move for these readers, worked out when asked for."""
+
+    def __init__(self, opening: Opening, readers: list[int], hidden_only: bool) -> None:
+        super().__init__()
+        self._opening, self._readers, self._hidden_only = opening, readers, hidden_only
+
+    def __missing__(self, place: int) -> tuple[int, int]:
+        opening = self._opening
+        down, up = opening.rooms[place]
+        if (self._hidden_only and opening.stuck(place)) or (self._readers and opening.named[place] in self._readers):
+            down, up = 0, 0
+        for reader in self._readers if down else ():
+            down = min(down, opening.n[place] - opening.own[place].get(reader, 0))
+        self[place] = down, up
+        return down, up
