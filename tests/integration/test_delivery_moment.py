@@ -5,9 +5,10 @@ import pytest
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.announcing import drop
 from rod_pipeline.marts.database import open_database
+from rod_pipeline.marts.declared import MARTS
 from tests.support.pipeline import Bench, delivery, stored_tables
 
-TABLES = {"inschrijvingen", "diplomas", "doorstroom", "mbo_hbo", "technisch", "studentaantallen"}
+TABLES = {"inschrijvingen", "diplomas", "doorstroom", "mbo_hbo", "technisch", *(mart.name for mart in MARTS)}
 
 
 def test_a_delivery_goes_all_the_way(bench: Bench) -> None:

@@ -82,9 +82,9 @@ def store(system: System) -> None:
 
 
 def mart(system: System) -> None:
-    from rod_pipeline.marts.build import build_studentaantallen
+    from rod_pipeline.marts.build import build_marts
 
-    build_studentaantallen(system, KEY)
+    build_marts(system, KEY)
 
 
 def database(system: System) -> None:

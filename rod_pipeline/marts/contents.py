@@ -1,0 +1,183 @@
+"""What stands in the mart database: a table per mart, of all deliveries, and what is in force of each.
+
+Belongs here: filling an empty database, and holding a saved one against the ledger. Does not belong here: building,
+sealing and opening it (``database``), formulas (a module per mart), which figures are in force (``in_force``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rod_pipeline.marts import in_force, waived
+from rod_pipeline.marts.declared import MARTS
+from rod_pipeline.marts.reconciliation import lost
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from rod_pipeline.ledger.state import IntakeState, LedgerState
+    from rod_pipeline.marts.definition import Mart
+    from rod_pipeline.system import System
+
+EDITIONS, DELIVERIES = "edities", "leveringen"
+_ABOUT_EDITIONS = {
+    "mart": "The mart",
+    "schooljaar": "School year that the figures are of",
+    "status": "V provisional, D final",
+    "levering": "The delivery that they come from",
+    "moment": "When that delivery was provided",
+    "geldt": "In force: the latest final figures of the school year, else the latest provisional ones",
+    "laatste": "The latest figures of the school year with this status",
+}
+
+
+def fill(
+    system: System, connection: DuckDBPyConnection, state: LedgerState, deliveries: Sequence[IntakeState]
+) -> Mapping[str, int]:
+    """Put the marts of ``deliveries`` into an empty database; returns the rows per table."""
+    rows, editions = {}, [pl.DataFrame(schema=in_force.SCHEMA).drop("geldt", "laatste")]
+    for mart in MARTS:
+        schema = {"levering": pl.String, **{c.name: c.dtype for c in mart.columns}}
+        create(connection, mart.name, pl.DataFrame(schema=schema))
+        rows[mart.name] = 0
+        for delivery in deliveries:
+            if mart.name not in delivery.marts:
+                continue
+            with system.vault.scan_table(delivery.marts[mart.name].copy_id) as frame:
+                table = frame.select(pl.lit(delivery.key).alias("levering"), *[c.name for c in mart.columns]).collect()
+            rows[mart.name] += insert(connection, mart.name, table)
+            editions.append(editions_of(mart, table, delivery.moment))
+    create(connection, EDITIONS, in_force.standing(pl.concat(editions)))
+    create(connection, DELIVERIES, _deliveries(system, deliveries))
+    create(connection, waived.TABLE, waived.waivers_table(state, deliveries, system.clock.now()))
+    for mart in MARTS:
+        connection.execute(actueel(mart.name))
+    _describe(connection)
+    return rows
+
+
+def editions_of(mart: Mart, table: pl.DataFrame, moment: datetime | None) -> pl.DataFrame:
+    """The editions in a mart's table, for ``in_force``; ``moment``: when their delivery was provided."""
+    return (
+        table.select(in_force.EDITION)
+        .unique()
+        .select(
+            pl.lit(mart.name).alias("mart"), *in_force.EDITION, pl.lit(moment, pl.Datetime("us", "UTC")).alias("moment")
+        )
+    )
+
+
+def _deliveries(system: System, deliveries: Sequence[IntakeState]) -> pl.DataFrame:
+    from rod_pipeline.retention.deadline import deadline
+
+    return pl.DataFrame(
+        [
+            (d.key, d.moment, deadline(d.moment, system.decree.retention.years).date())
+            for d in deliveries
+            if d.moment is not None
+        ],
+        schema={"levering": pl.String, "moment": pl.Datetime("us", "UTC"), "wissen_voor": pl.Date},
+        orient="row",
+    )
+
+
+def actueel(name: str) -> str:
+    """The view of the figures in force of a mart: of each school year those of the delivery that speaks for it."""
+    same = " and ".join(f"t.{column} is not distinct from e.{column}" for column in in_force.EDITION)
+    return (
+        f"create view {name}_actueel as select t.* from {name} t "
+        f"join {EDITIONS} e on e.mart = '{name}' and e.geldt and {same}"
+    )
+
+
+def _describe(connection: DuckDBPyConnection) -> None:
+    for mart in MARTS:
+        about = f"{mart.about}. Formula: {mart.formula} Source: {mart.source}"
+        columns = {"levering": "The delivery", **{column.name: column.description for column in mart.columns}}
+        _comment(connection, "table", mart.name, about, columns)
+        _comment(connection, "view", f"{mart.name}_actueel", f"In force per school year. {about}", columns)
+    _comment(connection, "table", EDITIONS, "Which delivery speaks for which school year, per mart", _ABOUT_EDITIONS)
+    _comment(
+        connection, "table", waived.TABLE, waived.ABOUT, {name: told for name, (_, told) in waived.COLUMNS.items()}
+    )
+
+
+def _comment(connection: DuckDBPyConnection, kind: str, name: str, about: str, columns: Mapping[str, str]) -> None:
+    connection.execute(f"comment on {kind} {name} is '{_quoted(about)}'")
+    for column, told in columns.items():
+        connection.execute(f"comment on column {name}.{column} is '{_quoted(told)}'")
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+class _Rows:
+    """A frame as DuckDB takes it without pyarrow: a thing that streams Arrow data (a polars frame itself won't do)."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._frame.__arrow_c_stream__(requested_schema)
+
+
+def create(connection: DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
+    """Make a table of ``frame``, with its rows."""
+    connection.register("incoming", _Rows(frame))
+    connection.execute(f"create table {table} as select * from incoming")
+    connection.unregister("incoming")
+
+
+def insert(connection: DuckDBPyConnection, table: str, frame: pl.DataFrame) -> int:
+    """Add the rows of ``frame`` to a table that is there; returns how many."""
+    connection.register("incoming", _Rows(frame))
+    connection.execute(f"insert into {table} select * from incoming")
+    connection.unregister("incoming")
+    return frame.height
+
+
+def reconciled(connection: DuckDBPyConnection, file: Path, deliveries: Sequence[IntakeState]) -> tuple[int, ...]:
+    """The rows of each delivery in the file, once they and their totals are those that the ledger has of its marts."""
+    connection.execute(f"attach '{file}' as reread (read_only)")
+    for mart in MARTS:
+        _agrees(connection, mart, deliveries)
+    (known,) = connection.execute(f"select count(*) from reread.{DELIVERIES}").fetchone() or (0,)
+    if known != len(deliveries):
+        raise lost(f"The mart database holds rows of {known} deliveries; {len(deliveries)} were put in.")
+    connection.execute("detach reread")
+    names = {mart.name for mart in MARTS}
+    return tuple(sum(built.rows for name, built in d.marts.items() if name in names) for d in deliveries)
+
+
+def _agrees(connection: DuckDBPyConnection, mart: Mart, deliveries: Sequence[IntakeState]) -> None:
+    """Refuse rows or totals of a mart in the saved file that aren't those of the deliveries, or that no view shows."""
+    table, whole = f"reread.{mart.name}", 0
+    for delivery in deliveries:
+        if (built := delivery.marts.get(mart.name)) is None:
+            continue
+        totals = {total.what: total.amount for total in built.totals}
+        sums = "".join(f", coalesce(sum({name}), 0)" for name in totals)
+        query = f"select count(*){sums} from {table} where levering = ?"
+        if connection.execute(query, [delivery.key]).fetchone() != (built.rows, *totals.values()):
+            raise lost(
+                f"Delivery {delivery.key} has {built.rows} rows of {mart.name}; the mart database holds other rows, "
+                "or other totals."
+            )
+        whole += built.rows
+    (found,) = connection.execute(f"select count(*) from {table}").fetchone() or (0,)
+    if found != whole:
+        raise lost(f"The mart database holds {found} rows of {mart.name}; {whole} were built.")
+    (unspoken,) = connection.execute(not_in_force(mart.name)).fetchone() or (0,)
+    if unspoken:
+        raise lost(f"{unspoken} school years of {mart.name} have no delivery in force in {mart.name}_actueel.")
+
+
+def not_in_force(name: str) -> str:
+    """How many school years of a mart have no figures in force, as a query."""
+    return f"select count(*) from (select schooljaar from {name} except select schooljaar from {name}_actueel)"
