@@ -7,14 +7,17 @@ sealing and opening it (``database``), formulas (a module per mart), which figur
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rod_pipeline.marts import in_force, waived
+from rod_pipeline.marts import bedrijfstakgroepen, in_force, loopbanen, waived
+from rod_pipeline.marts.across import VIEWS, View
 from rod_pipeline.marts.declared import MARTS
+from rod_pipeline.marts.lookups import PERSON_YEAR
 from rod_pipeline.marts.reconciliation import lost
 
 if TYPE_CHECKING:
@@ -52,13 +55,61 @@ def fill(
                 table = frame.select(pl.lit(delivery.key).alias("levering"), *[c.name for c in mart.columns]).collect()
             rows[mart.name] += insert(connection, mart.name, table)
             editions.append(editions_of(mart, table, delivery.moment))
-    create(connection, EDITIONS, in_force.standing(pl.concat(editions)))
+    careers = _careers(system, connection, deliveries)
+    rows[loopbanen.MART.name] = careers.rows
+    create(connection, EDITIONS, pl.concat([in_force.standing(pl.concat(editions)), careers.editions]))
     create(connection, DELIVERIES, _deliveries(system, deliveries))
     create(connection, waived.TABLE, waived.waivers_table(state, deliveries, system.clock.now()))
+    create(connection, bedrijfstakgroepen.TABLE, bedrijfstakgroepen.bedrijfstakgroepen())
     for mart in MARTS:
         connection.execute(actueel(mart.name))
+    for view in VIEWS:
+        connection.execute(f"create view {view.name} as {view.query}")
     _describe(connection)
     return rows
+
+
+@dataclass(frozen=True)
+class _Careers:
+    rows: int
+    editions: pl.DataFrame
+
+
+def _careers(system: System, connection: DuckDBPyConnection, deliveries: Sequence[IntakeState]) -> _Careers:
+    """Put ``loopbanen`` in the database: of each school year the rows of the delivery that speaks for it.
+
+    Only deliveries of which every mart is built take part: of those it is known that their tables are understood.
+    """
+    mart = loopbanen.MART
+    ready = [d for d in deliveries if all(one.name in d.marts for one in MARTS)]
+    editions = [pl.DataFrame(schema=in_force.SCHEMA).drop("geldt", "laatste")]
+    for delivery in ready:
+        with system.vault.scan_table(delivery.tables[mart.file]) as frame:
+            years = frame.filter(pl.col("niveau").is_not_null()).select("schooljaar", "status").unique().collect()
+        editions.append(editions_of(mart, years.with_columns(levering=pl.lit(delivery.key)), delivery.moment))
+    standing = in_force.standing(pl.concat(editions))
+    schema = {"levering": pl.String, **dict.fromkeys(loopbanen.YEAR_COLUMNS, pl.String)}
+    create(connection, loopbanen.ROWS, pl.DataFrame(schema=schema))
+    rows = 0
+    for delivery in ready:
+        speaks = standing.filter(pl.col("geldt") & (pl.col("levering") == delivery.key)).select("schooljaar", "status")
+        if not speaks.is_empty():
+            rows += insert(connection, loopbanen.ROWS, _person_years(system, delivery, speaks))
+    connection.execute(loopbanen.STEPS)
+    connection.execute(f"drop table {loopbanen.ROWS}")
+    return _Careers(rows, standing)
+
+
+def _person_years(system: System, delivery: IntakeState, speaks: pl.DataFrame) -> pl.DataFrame:
+    """The rows of careers of the school years for which a delivery speaks, one per student and year."""
+    mart = loopbanen.MART
+    with system.vault.scan_table(delivery.tables[mart.file]) as frame:
+        told = frame.join(speaks.lazy(), on=["schooljaar", "status"], how="semi", nulls_equal=True)
+        students = told.filter(pl.col("niveau").is_not_null()).select(pl.struct(PERSON_YEAR).n_unique())
+        table, known = pl.collect_all([mart.table({mart.file: told}), students], engine="streaming")
+    if table.height != known.item():
+        raise lost(f"{known.item()} students and school years of {delivery.key} became {table.height} rows of careers.")
+    return table.select(pl.lit(delivery.key).alias("levering"), *loopbanen.YEAR_COLUMNS)
 
 
 def editions_of(mart: Mart, table: pl.DataFrame, moment: datetime | None) -> pl.DataFrame:
@@ -97,14 +148,30 @@ def actueel(name: str) -> str:
 
 def _describe(connection: DuckDBPyConnection) -> None:
     for mart in MARTS:
-        about = f"{mart.about}. Formula: {mart.formula} Source: {mart.source}"
+        about = _told(mart)
         columns = {"levering": "The delivery", **{column.name: column.description for column in mart.columns}}
         _comment(connection, "table", mart.name, about, columns)
         _comment(connection, "view", f"{mart.name}_actueel", f"In force per school year. {about}", columns)
+    careers = loopbanen.MART
+    columns = {"levering": "The delivery", **{column.name: column.description for column in careers.columns}}
+    _comment(connection, "table", careers.name, _told(careers), columns)
+    for view in VIEWS:
+        _comment(connection, "view", view.name, _told(view), view.columns)
+    _comment(
+        connection,
+        "table",
+        bedrijfstakgroepen.TABLE,
+        "Clusters of programmes: a maintained reference table",
+        bedrijfstakgroepen.ABOUT,
+    )
     _comment(connection, "table", EDITIONS, "Which delivery speaks for which school year, per mart", _ABOUT_EDITIONS)
     _comment(
         connection, "table", waived.TABLE, waived.ABOUT, {name: told for name, (_, told) in waived.COLUMNS.items()}
     )
+
+
+def _told(what: Mart | View) -> str:
+    return f"{what.about}. Formula: {what.formula} Source: {what.source}"
 
 
 def _comment(connection: DuckDBPyConnection, kind: str, name: str, about: str, columns: Mapping[str, str]) -> None:
@@ -142,14 +209,22 @@ def insert(connection: DuckDBPyConnection, table: str, frame: pl.DataFrame) -> i
     return frame.height
 
 
-def reconciled(connection: DuckDBPyConnection, file: Path, deliveries: Sequence[IntakeState]) -> tuple[int, ...]:
-    """The rows of each delivery in the file, once they and their totals are those that the ledger has of its marts."""
+def reconciled(
+    connection: DuckDBPyConnection, file: Path, deliveries: Sequence[IntakeState], careers: int
+) -> tuple[int, ...]:
+    """The rows of each delivery in the file, once they and their totals are those that the ledger has of its marts.
+
+    ``careers``: how many rows of ``loopbanen`` were put in.
+    """
     connection.execute(f"attach '{file}' as reread (read_only)")
     for mart in MARTS:
         _agrees(connection, mart, deliveries)
     (known,) = connection.execute(f"select count(*) from reread.{DELIVERIES}").fetchone() or (0,)
     if known != len(deliveries):
         raise lost(f"The mart database holds rows of {known} deliveries; {len(deliveries)} were put in.")
+    (found,) = connection.execute(f"select count(*) from reread.{loopbanen.MART.name}").fetchone() or (0,)
+    if found != careers:
+        raise lost(f"The mart database holds {found} rows of {loopbanen.MART.name}; {careers} were put in.")
     connection.execute("detach reread")
     names = {mart.name for mart in MARTS}
     return tuple(sum(built.rows for name, built in d.marts.items() if name in names) for d in deliveries)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.errors import PermanentError, RodError, TransientError
 from rod_pipeline.ledger.events import Accessed, DatabaseBuilt
-from rod_pipeline.marts import contents, waived
+from rod_pipeline.marts import contents, loopbanen, waived
 from rod_pipeline.marts.memory import open_in_memory
 from rod_pipeline.store.scratch import memory_folder
 
@@ -102,7 +102,7 @@ def _build(system: System, connection: DuckDBPyConnection) -> Generation:
         with memory_folder() as folder:
             file = folder / FILE
             _save(connection, file)
-            in_it = contents.reconciled(connection, file, deliveries)
+            in_it = contents.reconciled(connection, file, deliveries, rows[loopbanen.MART.name])
             with system.vault.write_raw(generation, "database", "restricted") as writer, file.open("rb") as built:
                 while block := built.read(1 << 20):
                     writer.write(block)

@@ -18,6 +18,7 @@ from rod_pipeline.marts import (
     behaalde_diplomas,
     doorstroom_hbo,
     instroom,
+    loopbanen,
     studentaantallen,
     studiesucces,
     uitstroom,
@@ -48,15 +49,13 @@ MARTS: tuple[Mart, ...] = (
 """The marts of one delivery, in the order in which they are built and shown."""
 
 
-def mart_of(name: str) -> Mart:
-    """The mart of that name."""
-    (mart,) = (mart for mart in MARTS if mart.name == name)
-    return mart
+ACROSS: tuple[Mart, ...] = (loopbanen.MART,)
+"""What is made of the validated tables of several deliveries at once, inside the mart database."""
 
 
 def marts_on(file: FileKind) -> tuple[Mart, ...]:
     """The marts that are built from this kind of file."""
-    return tuple(mart for mart in MARTS if file in mart.contracts)
+    return tuple(mart for mart in (*MARTS, *ACROSS) if file in mart.contracts)
 
 
 def understanding(contract: Contract, book: ContractBook) -> Mapping[str, str]:
@@ -92,7 +91,7 @@ def refuse_not_understood(contracts: Mapping[FileKind, Contract], book: Contract
 
     Every mart or none: figures of one delivery are used beside each other.
     """
-    for mart in MARTS:
+    for mart in (*MARTS, *ACROSS):
         for file in mart.contracts:
             _refuse(mart, contracts[file], book)
 

@@ -16,8 +16,6 @@ EXPECTED_LEVEL: Mapping[str, int] = MappingProxyType(
     {category: level for category, level in _NORMS["verwacht_niveau"].items() if category != "bron"}
 )
 """Expected level per category of vooropleiding; of other categories it can't be established."""
-SOURCE: str = _NORMS["oordeel"]["bron"]
-LEERWEGEN: tuple[str, ...] = tuple(_NORMS["oordeel"]["leerwegen"])
 SMALLEST: int = _NORMS["oordeel"]["minste_noemer"]
 NOT_AT_THE_ENDS: tuple[str, ...] = tuple(_NORMS["oordeel"]["niet_bij_0_of_100"])
 NORM: Mapping[str, Mapping[str, Mapping[str, int]]] = MappingProxyType(_NORMS["norm"])
