@@ -21,6 +21,7 @@ from rod_pipeline.marts import (
     loopbanen,
     studentaantallen,
     studiesucces,
+    uitkomsten,
     uitstroom,
 )
 from rod_pipeline.marts.definition import Mart
@@ -43,6 +44,7 @@ MARTS: tuple[Mart, ...] = (
     instroom.MART,
     uitstroom.MART,
     studiesucces.MART,
+    uitkomsten.MART,
     behaalde_diplomas.MART,
     doorstroom_hbo.MART,
 )

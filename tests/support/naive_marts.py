@@ -179,6 +179,18 @@ def studiesucces(files: Files) -> Cells:
     return found
 
 
+def uitkomsten(files: Files) -> Cells:
+    found: Cells = defaultdict(Counter)
+    flags = ("populatie_jaarresultaat", "populatie_diplomaresultaat", "heeft_diploma", "passend_diploma")
+    for row in files["doorstroom"]:
+        says = ["J" if row.get(flag) is True else "N" for flag in flags]
+        if row.get("niveau") is None or "J" not in says[:2]:
+            continue
+        known = "J" if row.get("categorie_hoogste_vooropleiding") in NORM else "N"
+        found[*_doorstroom_group(row), *says, known] += Counter(studenten=1)
+    return found
+
+
 def behaalde_diplomas(files: Files) -> Cells:
     found: Cells = defaultdict(Counter)
     for row in files["diplomas"]:
@@ -218,7 +230,7 @@ def doorstroom_hbo(files: Files) -> Cells:
 
 MARTS = {
     one.__name__: one
-    for one in (studentaantallen, instroom, uitstroom, studiesucces, behaalde_diplomas, doorstroom_hbo)
+    for one in (studentaantallen, instroom, uitstroom, studiesucces, uitkomsten, behaalde_diplomas, doorstroom_hbo)
 }
 
 

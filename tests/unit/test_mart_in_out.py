@@ -51,6 +51,7 @@ def test_leavers_count_by_diploma_of_that_year_and_by_registered_reason() -> Non
             year_of("with", 2024, letter="U", heeft_diploma=True),
             year_of("without", 2024, letter="U"),
             year_of("unsaid", 2024, letter="U", heeft_diploma=None),
+            year_of("came and went", 2023, letter="T"),
             year_of("stays", 2024, letter="D", heeft_diploma=True),
         ],
         "inschrijvingen": [
@@ -62,7 +63,12 @@ def test_leavers_count_by_diploma_of_that_year_and_by_registered_reason() -> Non
         ],
     }
     made = table("uitstroom", files)
-    assert cells(made, "diploma", "reden", number="uitstroom") == {("J", "08"): 1, ("N", "04"): 1, (None, None): 1}
+    assert cells(made, "letter", "diploma", "reden", number="uitstroom") == {
+        ("U", "J", "08"): 1,
+        ("U", "N", "04"): 1,
+        ("U", None, None): 1,
+        ("T", "N", None): 1,
+    }
 
 
 def test_a_diploma_after_leaving_is_of_the_year_in_which_it_was_earned() -> None:

@@ -83,11 +83,11 @@ def test_passend_diploma_and_kwalificatiewinst_have_other_denominators() -> None
         year_of(
             "below", 2023, **_LEAVES, heeft_diploma=True, passend_diploma=False, categorie_hoogste_vooropleiding="8"
         ),
-        year_of("no category", 2023, **_LEAVES, heeft_diploma=True, passend_diploma=False),
+        year_of("no category", 2023, **_LEAVES, heeft_diploma=True, passend_diploma=True),
         year_of("none", 2023, **_LEAVES, passend_diploma=False, categorie_hoogste_vooropleiding="8"),
         year_of("stays", 2023, heeft_diploma=True, passend_diploma=True, categorie_hoogste_vooropleiding="8"),
     )
-    assert result(made, "passend_diploma") == (1, 4)
+    assert result(made, "passend_diploma") == (2, 4)
     assert result(made, "kwalificatiewinst") == (1, 2)
 
 
