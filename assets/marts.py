@@ -4,7 +4,7 @@ Belongs here: the marts of each delivery (partitioned) and the mart database ove
 here: formulas (``rod_pipeline.marts``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -17,6 +17,7 @@ from rod_pipeline.marts.build import build_marts
 from rod_pipeline.marts.database import build_database
 from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.picture import picture
+from rod_pipeline.marts.plausible import as_table, held_against_published
 from rod_pipeline.orchestration.describe_marts import built_mart, mart_key, mart_spec
 from rod_pipeline.orchestration.failures import retry_transient, told_plainly
 from rod_pipeline.orchestration.partitions import deliveries, one_run_per_delivery
@@ -34,9 +35,7 @@ def marts_of_delivery(context: dg.AssetExecutionContext, rod: Rod) -> Iterator[d
     """All marts of a delivery in one step: each validated table is read from the store once, and they never differ."""
     with told_plainly() as took, rod.open() as system:
         marts = build_marts(system, DeliveryKey.parse(context.partition_key))
-        pictures = {
-            one.mart.name: _picture(one.table, context.partition_key) for one in marts if one.mart is counts.MART
-        }
+        shown = _of_the_country({one.mart.name: one.table for one in marts}, context.partition_key)
     for one in marts:
         yield dg.MaterializeResult(
             asset_key=mart_key(one.mart.name),
@@ -44,18 +43,20 @@ def marts_of_delivery(context: dg.AssetExecutionContext, rod: Rod) -> Iterator[d
                 "delivery": context.partition_key,
                 "seconds, all marts": took.seconds,
                 **built_mart(one),
-                **pictures.get(one.mart.name, {}),
+                **(shown if one.mart is counts.MART else {}),
             },
         )
 
 
-def _picture(table: pl.DataFrame, delivery: str) -> dict[str, Any]:
-    """Students over the whole country: per school year, and drawn per level and leerweg."""
-    totals = table.group_by("schooljaar", "niveau", "leerweg").agg(pl.col("studenten").sum()).sort(pl.all())
+def _of_the_country(tables: Mapping[str, pl.DataFrame], delivery: str) -> dict[str, Any]:
+    """Students over the whole country, per school year and drawn; and national figures beside published ones."""
+    students = tables[counts.MART.name]
+    totals = students.group_by("schooljaar", "niveau", "leerweg").agg(pl.col("studenten").sum()).sort(pl.all())
     per_year = totals.group_by("schooljaar").agg(pl.col("studenten").sum()).sort("schooljaar")
     return {
         "students per school year": dg.MetadataValue.json(dict(per_year.iter_rows())),
         "picture: students per level and leerweg": dg.MetadataValue.md(picture(totals, delivery)),
+        "held against published figures": dg.MetadataValue.md(as_table(held_against_published(tables))),
     }
 
 
