@@ -6,9 +6,8 @@ sealing and opening it (``database``), formulas (a module per mart), which figur
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,20 +43,15 @@ def fill(
 ) -> Mapping[str, int]:
     """Put the marts of ``deliveries`` into an empty database; returns the rows per table."""
     rows, editions = {}, [pl.DataFrame(schema=in_force.SCHEMA).drop("geldt", "laatste")]
+    moments = moments_of(deliveries)
     for mart in MARTS:
-        schema = {"levering": pl.String, **{c.name: c.dtype for c in mart.columns}}
-        create(connection, mart.name, pl.DataFrame(schema=schema))
-        rows[mart.name] = 0
-        for delivery in deliveries:
-            if mart.name not in delivery.marts:
-                continue
-            with system.vault.scan_table(delivery.marts[mart.name].copy_id) as frame:
-                table = frame.select(pl.lit(delivery.key).alias("levering"), *[c.name for c in mart.columns]).collect()
-            rows[mart.name] += insert(connection, mart.name, table)
-            editions.append(editions_of(mart, table, delivery.moment))
-    careers = _careers(system, connection, deliveries)
-    rows[loopbanen.MART.name] = careers.rows
-    create(connection, EDITIONS, pl.concat([in_force.standing(pl.concat(editions)), careers.editions]))
+        table = of_all(system, mart, deliveries)
+        create(connection, mart.name, table)
+        rows[mart.name] = table.height
+        editions.append(editions_of(mart.name, table, moments))
+    standing = in_force.standing(pl.concat([*editions, _told_in_careers(editions, deliveries)]))
+    rows[loopbanen.MART.name] = _careers(system, connection, deliveries, standing)
+    create(connection, EDITIONS, standing)
     create(connection, DELIVERIES, _deliveries(system, deliveries))
     create(connection, waived.TABLE, waived.waivers_table(state, deliveries, system.clock.now()))
     create(connection, bedrijfstakgroepen.TABLE, bedrijfstakgroepen.bedrijfstakgroepen())
@@ -65,39 +59,56 @@ def fill(
         connection.execute(actueel(mart.name))
     for view in VIEWS:
         connection.execute(f"create view {view.name} as {view.query}")
-    _describe(connection)
+    connection.execute(";".join(_comments()))
     return rows
 
 
-@dataclass(frozen=True)
-class _Careers:
-    rows: int
-    editions: pl.DataFrame
+def moments_of(deliveries: Sequence[IntakeState]) -> pl.DataFrame:
+    """When each delivery was provided: ``levering`` and ``moment``."""
+    schema = {"levering": pl.String(), "moment": in_force.SCHEMA["moment"]}
+    return pl.DataFrame([(d.key, d.moment) for d in deliveries], schema=schema, orient="row")
 
 
-def _careers(system: System, connection: DuckDBPyConnection, deliveries: Sequence[IntakeState]) -> _Careers:
-    """Put ``loopbanen`` in the database: of each school year the rows of the delivery that speaks for it.
+def of_all(system: System, mart: Mart, deliveries: Sequence[IntakeState]) -> pl.DataFrame:
+    """A mart's tables of all deliveries that have it, one below the other."""
+    names = [column.name for column in mart.columns]
+    empty = pl.LazyFrame(schema={"levering": pl.String, **{column.name: column.dtype for column in mart.columns}})
+    with ExitStack() as stack:
+        tables = [
+            stack.enter_context(system.vault.scan_table(d.marts[mart.name].copy_id)).select(
+                pl.lit(d.key).alias("levering"), *names
+            )
+            for d in deliveries
+            if mart.name in d.marts
+        ]
+        return pl.concat([empty, *tables]).collect()
+
+
+def _told_in_careers(editions: Sequence[pl.DataFrame], deliveries: Sequence[IntakeState]) -> pl.DataFrame:
+    """The editions of ``loopbanen``: the school years that any mart of the same file has.
 
     Only deliveries of which every mart is built take part: of those it is known that their tables are understood.
     """
-    mart = loopbanen.MART
-    ready = [d for d in deliveries if all(one.name in d.marts for one in MARTS)]
-    editions = [pl.DataFrame(schema=in_force.SCHEMA).drop("geldt", "laatste")]
-    for delivery in ready:
-        with system.vault.scan_table(delivery.tables[mart.file]) as frame:
-            years = frame.filter(pl.col("niveau").is_not_null()).select("schooljaar", "status").unique().collect()
-        editions.append(editions_of(mart, years.with_columns(levering=pl.lit(delivery.key)), delivery.moment))
-    standing = in_force.standing(pl.concat(editions))
+    ready = [d.key for d in deliveries if all(one.name in d.marts for one in MARTS)]
+    beside = [one.name for one in MARTS if one.file == loopbanen.MART.file]
+    told = pl.concat(editions).filter(pl.col("mart").is_in(beside) & pl.col("levering").is_in(ready))
+    return told.with_columns(mart=pl.lit(loopbanen.MART.name)).unique()
+
+
+def _careers(
+    system: System, connection: DuckDBPyConnection, deliveries: Sequence[IntakeState], standing: pl.DataFrame
+) -> int:
+    """Put ``loopbanen`` in the database: of each school year the rows of the delivery that speaks for it."""
     schema = {"levering": pl.String, **dict.fromkeys(loopbanen.YEAR_COLUMNS, pl.String)}
     create(connection, loopbanen.ROWS, pl.DataFrame(schema=schema))
-    rows = 0
-    for delivery in ready:
-        speaks = standing.filter(pl.col("geldt") & (pl.col("levering") == delivery.key)).select("schooljaar", "status")
-        if not speaks.is_empty():
-            rows += insert(connection, loopbanen.ROWS, _person_years(system, delivery, speaks))
+    speaks, rows = standing.filter(pl.col("geldt") & (pl.col("mart") == loopbanen.MART.name)), 0
+    for delivery in deliveries:
+        years = speaks.filter(pl.col("levering") == delivery.key).select("schooljaar", "status")
+        if not years.is_empty():
+            rows += insert(connection, loopbanen.ROWS, _person_years(system, delivery, years))
     connection.execute(loopbanen.STEPS)
     connection.execute(f"drop table {loopbanen.ROWS}")
-    return _Careers(rows, standing)
+    return rows
 
 
 def _person_years(system: System, delivery: IntakeState, speaks: pl.DataFrame) -> pl.DataFrame:
@@ -112,15 +123,10 @@ def _person_years(system: System, delivery: IntakeState, speaks: pl.DataFrame) -
     return table.select(pl.lit(delivery.key).alias("levering"), *loopbanen.YEAR_COLUMNS)
 
 
-def editions_of(mart: Mart, table: pl.DataFrame, moment: datetime | None) -> pl.DataFrame:
-    """The editions in a mart's table, for ``in_force``; ``moment``: when their delivery was provided."""
-    return (
-        table.select(in_force.EDITION)
-        .unique()
-        .select(
-            pl.lit(mart.name).alias("mart"), *in_force.EDITION, pl.lit(moment, pl.Datetime("us", "UTC")).alias("moment")
-        )
-    )
+def editions_of(name: str, table: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
+    """The editions in a mart's table, for ``in_force``; ``moments``: when each ``levering`` was provided."""
+    found = table.select(in_force.EDITION).unique().join(moments, on="levering", how="left")
+    return found.select(pl.lit(name).alias("mart"), *in_force.EDITION, "moment")
 
 
 def _deliveries(system: System, deliveries: Sequence[IntakeState]) -> pl.DataFrame:
@@ -146,38 +152,29 @@ def actueel(name: str) -> str:
     )
 
 
-def _describe(connection: DuckDBPyConnection) -> None:
-    for mart in MARTS:
-        about = _told(mart)
+def _comments() -> Iterator[str]:
+    """The statements that say in the database what each table, view and column is."""
+    for mart in (*MARTS, loopbanen.MART):
         columns = {"levering": "The delivery", **{column.name: column.description for column in mart.columns}}
-        _comment(connection, "table", mart.name, about, columns)
-        _comment(connection, "view", f"{mart.name}_actueel", f"In force per school year. {about}", columns)
-    careers = loopbanen.MART
-    columns = {"levering": "The delivery", **{column.name: column.description for column in careers.columns}}
-    _comment(connection, "table", careers.name, _told(careers), columns)
+        yield from _comment("table", mart.name, _told(mart), columns)
+        if mart in MARTS:
+            yield from _comment("view", f"{mart.name}_actueel", f"In force per school year. {_told(mart)}", columns)
     for view in VIEWS:
-        _comment(connection, "view", view.name, _told(view), view.columns)
-    _comment(
-        connection,
-        "table",
-        bedrijfstakgroepen.TABLE,
-        "Clusters of programmes: a maintained reference table",
-        bedrijfstakgroepen.ABOUT,
-    )
-    _comment(connection, "table", EDITIONS, "Which delivery speaks for which school year, per mart", _ABOUT_EDITIONS)
-    _comment(
-        connection, "table", waived.TABLE, waived.ABOUT, {name: told for name, (_, told) in waived.COLUMNS.items()}
-    )
+        yield from _comment("view", view.name, _told(view), view.columns)
+    yield from _comment("table", EDITIONS, "Which delivery speaks for which school year, per mart", _ABOUT_EDITIONS)
+    waivers = {name: told for name, (_, told) in waived.COLUMNS.items()}
+    yield from _comment("table", waived.TABLE, waived.ABOUT, waivers)
+    about = "Clusters of programmes: a maintained reference table"
+    yield from _comment("table", bedrijfstakgroepen.TABLE, about, bedrijfstakgroepen.ABOUT)
 
 
 def _told(what: Mart | View) -> str:
     return f"{what.about}. Formula: {what.formula} Source: {what.source}"
 
 
-def _comment(connection: DuckDBPyConnection, kind: str, name: str, about: str, columns: Mapping[str, str]) -> None:
-    connection.execute(f"comment on {kind} {name} is '{_quoted(about)}'")
-    for column, told in columns.items():
-        connection.execute(f"comment on column {name}.{column} is '{_quoted(told)}'")
+def _comment(kind: str, name: str, about: str, columns: Mapping[str, str]) -> Iterator[str]:
+    yield f"comment on {kind} {name} is '{_quoted(about)}'"
+    yield from (f"comment on column {name}.{column} is '{_quoted(told)}'" for column, told in columns.items())
 
 
 def _quoted(text: str) -> str:
@@ -232,22 +229,21 @@ def reconciled(
 
 def _agrees(connection: DuckDBPyConnection, mart: Mart, deliveries: Sequence[IntakeState]) -> None:
     """Refuse rows or totals of a mart in the saved file that aren't those of the deliveries, or that no view shows."""
-    table, whole = f"reread.{mart.name}", 0
+    table = f"reread.{mart.name}"
+    sums = "".join(f", coalesce(sum({name}), 0)" for name in mart.numbers)
+    found = connection.execute(f"select levering, count(*){sums} from {table} group by levering").fetchall()
+    there = {key: (rows, dict(zip(mart.numbers, totals, strict=True))) for key, rows, *totals in found}
     for delivery in deliveries:
         if (built := delivery.marts.get(mart.name)) is None:
             continue
-        totals = {total.what: total.amount for total in built.totals}
-        sums = "".join(f", coalesce(sum({name}), 0)" for name in totals)
-        query = f"select count(*){sums} from {table} where levering = ?"
-        if connection.execute(query, [delivery.key]).fetchone() != (built.rows, *totals.values()):
+        rows, totals = there.pop(delivery.key, (0, dict.fromkeys(mart.numbers, 0)))
+        if rows != built.rows or any(totals[one.what] != one.amount for one in built.totals if one.what in totals):
             raise lost(
                 f"Delivery {delivery.key} has {built.rows} rows of {mart.name}; the mart database holds other rows, "
                 "or other totals."
             )
-        whole += built.rows
-    (found,) = connection.execute(f"select count(*) from {table}").fetchone() or (0,)
-    if found != whole:
-        raise lost(f"The mart database holds {found} rows of {mart.name}; {whole} were built.")
+    if there:
+        raise lost(f"The mart database holds rows of {mart.name} of deliveries that have none: {', '.join(there)}.")
     (unspoken,) = connection.execute(not_in_force(mart.name)).fetchone() or (0,)
     if unspoken:
         raise lost(f"{unspoken} school years of {mart.name} have no delivery in force in {mart.name}_actueel.")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from rod_pipeline.marts import in_force
-from rod_pipeline.marts.contents import editions_of
+from rod_pipeline.marts.contents import editions_of, moments_of, of_all
 from rod_pipeline.marts.database import feeding
 from rod_pipeline.marts.declared import MARTS
 
@@ -125,18 +125,13 @@ def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
     Raises what the vault raises.
     """
     deliveries = feeding(system.ledger.state())
+    moments = moments_of(deliveries)
     found = {}
     for mart in MARTS:
-        schema = {"levering": pl.String, **{column.name: column.dtype for column in mart.columns}}
-        tables, told = [pl.DataFrame(schema=schema)], [pl.DataFrame(schema=in_force.SCHEMA).drop("geldt", "laatste")]
-        for delivery in deliveries:
-            if mart.name in delivery.marts:
-                with system.vault.scan_table(delivery.marts[mart.name].copy_id) as frame:
-                    table = frame.select(pl.lit(delivery.key).alias("levering"), *list(schema)[1:]).collect()
-                tables.append(table)
-                told.append(editions_of(mart, table, delivery.moment))
-        speaks = in_force.standing(pl.concat(told)).filter("geldt").select(in_force.EDITION)
-        found[mart.name] = pl.concat(tables).join(speaks, on=in_force.EDITION, how="semi", nulls_equal=True)
+        table = of_all(system, mart, deliveries)
+        standing = in_force.standing(editions_of(mart.name, table, moments))
+        speaks = standing.filter("geldt").select(in_force.EDITION)
+        found[mart.name] = table.join(speaks, on=in_force.EDITION, how="semi", nulls_equal=True)
     return found
 
 

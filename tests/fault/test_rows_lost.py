@@ -97,8 +97,13 @@ def scanned(patch: pytest.MonkeyPatch) -> None:
 
 def inserted(patch: pytest.MonkeyPatch) -> None:
     """A row doesn't come to stand in the mart database."""
-    real = contents.insert
-    patch.setattr(contents, "insert", lambda connection, table, frame: real(connection, table, frame.head(-1)))
+    real = contents.create
+    name = studentaantallen.MART.name
+
+    def create(connection: Any, table: str, frame: pl.DataFrame) -> None:
+        real(connection, table, frame.head(-1) if table == name else frame)
+
+    patch.setattr(contents, "create", create)
 
 
 def saved(sql: str) -> Break:

@@ -80,10 +80,11 @@ def test_no_school_year_gets_lost_on_the_way_to_the_figures_in_force(
             for key, rows in zip(moments, (first, second), strict=True)
         ]
         contents.create(connection, _MART.name, pl.concat(tables))
-        editions = [
-            contents.editions_of(_MART, made, moment) for made, moment in zip(tables, moments.values(), strict=True)
-        ]
-        contents.create(connection, contents.EDITIONS, in_force.standing(pl.concat(editions)))
+        provided = pl.DataFrame(
+            list(moments.items()), schema={"levering": pl.String, "moment": pl.Datetime("us", "UTC")}, orient="row"
+        )
+        editions = contents.editions_of(_MART.name, pl.concat(tables), provided)
+        contents.create(connection, contents.EDITIONS, in_force.standing(editions))
         connection.execute(contents.actueel(_MART.name))
         assert connection.execute(contents.not_in_force(_MART.name)).fetchone() == (0,)
         found = connection.execute("select distinct schooljaar, levering, status from studentaantallen_actueel")
