@@ -100,7 +100,7 @@ STAGES: dict[str, Callable[[System], None]] = {
     **{f"validation/{file}: expectations": check(file) for file in FILE_KINDS},
     "validation/delivery: verdict": judge,
     "eea/delivery/*": store,
-    "marts/studentaantallen": mart,
+    "marts/*": mart,
     "marts/database": database,
 }
 
