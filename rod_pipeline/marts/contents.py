@@ -49,9 +49,9 @@ def fill(
         create(connection, mart.name, table)
         rows[mart.name] = table.height
         editions.append(editions_of(mart.name, table, moments))
-    standing = in_force.standing(pl.concat([*editions, _told_in_careers(editions, deliveries)]))
-    rows[loopbanen.MART.name] = _careers(system, connection, deliveries, standing)
-    create(connection, EDITIONS, standing)
+    standing, careers = _careers(system, connection, deliveries, moments)
+    rows[loopbanen.MART.name] = careers
+    create(connection, EDITIONS, pl.concat([in_force.standing(pl.concat(editions)), standing]))
     create(connection, DELIVERIES, _deliveries(system, deliveries))
     create(connection, waived.TABLE, waived.waivers_table(state, deliveries, system.clock.now()))
     create(connection, bedrijfstakgroepen.TABLE, bedrijfstakgroepen.bedrijfstakgroepen())
@@ -84,43 +84,54 @@ def of_all(system: System, mart: Mart, deliveries: Sequence[IntakeState]) -> pl.
         return pl.concat([empty, *tables]).collect()
 
 
-def _told_in_careers(editions: Sequence[pl.DataFrame], deliveries: Sequence[IntakeState]) -> pl.DataFrame:
-    """The editions of ``loopbanen``: the school years that any mart of the same file has.
-
-    Only deliveries of which every mart is built take part: of those it is known that their tables are understood.
-    """
-    ready = [d.key for d in deliveries if all(one.name in d.marts for one in MARTS)]
-    beside = [one.name for one in MARTS if one.file == loopbanen.MART.file]
-    told = pl.concat(editions).filter(pl.col("mart").is_in(beside) & pl.col("levering").is_in(ready))
-    return told.with_columns(mart=pl.lit(loopbanen.MART.name)).unique()
-
-
 def _careers(
-    system: System, connection: DuckDBPyConnection, deliveries: Sequence[IntakeState], standing: pl.DataFrame
-) -> int:
-    """Put ``loopbanen`` in the database: of each school year the rows of the delivery that speaks for it."""
+    system: System, connection: DuckDBPyConnection, deliveries: Sequence[IntakeState], moments: pl.DataFrame
+) -> tuple[pl.DataFrame, int]:
+    """Put ``loopbanen`` in the database: of each school year the rows of the delivery that speaks for it.
+
+    Returns its editions and its number of rows. Only deliveries of which every mart is built take part: of those it is
+    known that their tables are understood.
+    """
+    mart, rows = loopbanen.MART, 0
     schema = {"levering": pl.String, **dict.fromkeys(loopbanen.YEAR_COLUMNS, pl.String)}
     create(connection, loopbanen.ROWS, pl.DataFrame(schema=schema))
-    speaks, rows = standing.filter(pl.col("geldt") & (pl.col("mart") == loopbanen.MART.name)), 0
-    for delivery in deliveries:
-        years = speaks.filter(pl.col("levering") == delivery.key).select("schooljaar", "status")
-        if not years.is_empty():
-            rows += insert(connection, loopbanen.ROWS, _person_years(system, delivery, years))
+    with ExitStack() as stack:
+        frames = {
+            d.key: stack.enter_context(system.vault.scan_table(d.tables[mart.file]))
+            for d in deliveries
+            if all(one.name in d.marts for one in MARTS)
+        }
+        standing = in_force.standing(editions_of(mart.name, _years(frames), moments))
+        for key, frame in frames.items():
+            speaks = standing.filter(pl.col("geldt") & (pl.col("levering") == key)).select("schooljaar", "status")
+            if not speaks.is_empty():
+                rows += insert(connection, loopbanen.ROWS, _person_years(key, frame, speaks))
     connection.execute(loopbanen.STEPS)
     connection.execute(f"drop table {loopbanen.ROWS}")
-    return rows
+    return standing, rows
 
 
-def _person_years(system: System, delivery: IntakeState, speaks: pl.DataFrame) -> pl.DataFrame:
+def _years(frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
+    """The school years and statuses of mbo students in tables of doorstroom, per delivery."""
+    empty = pl.LazyFrame(schema=dict.fromkeys(in_force.EDITION, pl.String))
+    told = [
+        frame.filter(pl.col("niveau").is_not_null())
+        .select("schooljaar", "status", pl.lit(key).alias("levering"))
+        .unique()
+        for key, frame in frames.items()
+    ]
+    return pl.concat([empty, *told]).collect(engine="streaming")
+
+
+def _person_years(key: str, frame: pl.LazyFrame, speaks: pl.DataFrame) -> pl.DataFrame:
     """The rows of careers of the school years for which a delivery speaks, one per student and year."""
     mart = loopbanen.MART
-    with system.vault.scan_table(delivery.tables[mart.file]) as frame:
-        told = frame.join(speaks.lazy(), on=["schooljaar", "status"], how="semi", nulls_equal=True)
-        students = told.filter(pl.col("niveau").is_not_null()).select(pl.struct(PERSON_YEAR).n_unique())
-        table, known = pl.collect_all([mart.table({mart.file: told}), students], engine="streaming")
+    told = frame.join(speaks.lazy(), on=["schooljaar", "status"], how="semi", nulls_equal=True)
+    students = told.filter(pl.col("niveau").is_not_null()).select(pl.struct(PERSON_YEAR).n_unique())
+    table, known = pl.collect_all([mart.table({mart.file: told}), students], engine="streaming")
     if table.height != known.item():
-        raise lost(f"{known.item()} students and school years of {delivery.key} became {table.height} rows of careers.")
-    return table.select(pl.lit(delivery.key).alias("levering"), *loopbanen.YEAR_COLUMNS)
+        raise lost(f"{known.item()} students and school years of {key} became {table.height} rows of careers.")
+    return table.select(pl.lit(key).alias("levering"), *loopbanen.YEAR_COLUMNS)
 
 
 def editions_of(name: str, table: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
