@@ -1,71 +1,68 @@
 """Marts: what the deliveries are used for.
 
-Belongs here: the mart of each delivery (partitioned) and the mart database over all living deliveries. Does not belong
+Belongs here: the marts of each delivery (partitioned) and the mart database over all living deliveries. Does not belong
 here: formulas (``rod_pipeline.marts``).
 """
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import dagster as dg
+import polars as pl
 from dagster_duckdb import DuckDBResource
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.marts import studentaantallen as counts
-from rod_pipeline.marts.build import build_studentaantallen
+from rod_pipeline.marts.build import build_marts
 from rod_pipeline.marts.database import build_database
+from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.picture import picture
-from rod_pipeline.marts.waived import in_words
-from rod_pipeline.orchestration.describe import sealed
-from rod_pipeline.orchestration.describe_marts import contract_versions, mart_lineage, mart_schema, reconciliation
+from rod_pipeline.marts.plausible import as_table, held_against_published
+from rod_pipeline.orchestration.describe_marts import built_mart, mart_key, mart_spec
 from rod_pipeline.orchestration.failures import retry_transient, told_plainly
 from rod_pipeline.orchestration.partitions import deliveries, one_run_per_delivery
 from rod_pipeline.orchestration.resources import Rod
 
-_ENROLMENTS = dg.AssetKey(["eea", "delivery", counts.SOURCE_FILE])
 
-
-@dg.asset(
-    key=["marts", counts.NAME],
-    deps=[_ENROLMENTS],
+@dg.multi_asset(
+    name="marts_of_delivery",
+    specs=[mart_spec(mart) for mart in MARTS],
     partitions_def=deliveries,
     backfill_policy=one_run_per_delivery,
-    group_name="marts",
-    kinds={"polars", "parquet"},
     retry_policy=retry_transient,
-    tags={f"rod/purpose-{purpose}": "" for purpose in counts.PURPOSES},
-    metadata={
-        "formula": counts.FORMULA,
-        "source": counts.SOURCE,
-        "class": "restricted",
-        "contract versions": contract_versions(counts.CONTRACTS),
-    },
-    description=(
-        "Students on 1 October per school year, institution, programme, learning path, level and age group, from one "
-        f"delivery. Restricted: counts under five are in it.\n\nFormula: {counts.FORMULA}\n\nSource: {counts.SOURCE}"
-    ),
 )
-def studentaantallen(context: dg.AssetExecutionContext, rod: Rod) -> dg.MaterializeResult[None]:
+def marts_of_delivery(context: dg.AssetExecutionContext, rod: Rod) -> Iterator[dg.MaterializeResult[None]]:
+    """All marts of a delivery in one step: each validated table is read from the store once, and they never differ."""
     with told_plainly() as took, rod.open() as system:
-        mart = build_studentaantallen(system, DeliveryKey.parse(context.partition_key))
-        image = picture(mart.totals, context.partition_key)
-    return dg.MaterializeResult(
-        metadata={
-            "delivery": context.partition_key,
-            "seconds": took.seconds,
-            "dagster/partition_row_count": mart.rows,
-            "contract version": mart.contract,
-            "reconciliation": reconciliation(mart.account),
-            **({"waivers": dg.MetadataValue.json(in_words(mart.waivers))} if mart.waivers else {}),
-            "students per school year": dg.MetadataValue.json(dict(mart.per_school_year)),
-            "dagster/column_schema": mart_schema(counts.COLUMNS),
-            "dagster/column_lineage": mart_lineage(counts.COLUMNS, _ENROLMENTS),
-            "picture: students per level and leerweg": dg.MetadataValue.md(image),
-            **sealed(mart.copy.size, mart.copy.sha256),
-        }
-    )
+        marts = build_marts(system, DeliveryKey.parse(context.partition_key))
+        shown = _of_the_country({one.mart.name: one.table for one in marts}, context.partition_key)
+    for one in marts:
+        yield dg.MaterializeResult(
+            asset_key=mart_key(one.mart.name),
+            metadata={
+                "delivery": context.partition_key,
+                "seconds, all marts": took.seconds,
+                **built_mart(one),
+                **(shown if one.mart is counts.MART else {}),
+            },
+        )
+
+
+def _of_the_country(tables: Mapping[str, pl.DataFrame], delivery: str) -> dict[str, Any]:
+    """Students over the whole country, per school year and drawn; and national figures beside published ones."""
+    students = tables[counts.MART.name]
+    totals = students.group_by("schooljaar", "niveau", "leerweg").agg(pl.col("studenten").sum()).sort(pl.all())
+    per_year = totals.group_by("schooljaar").agg(pl.col("studenten").sum()).sort("schooljaar")
+    return {
+        "students per school year": dg.MetadataValue.json(dict(per_year.iter_rows())),
+        "picture: students per level and leerweg": dg.MetadataValue.md(picture(totals, delivery)),
+        "held against published figures": dg.MetadataValue.md(as_table(held_against_published(tables))),
+    }
 
 
 @dg.asset(
     key=["marts", "database"],
-    deps=[["marts", counts.NAME]],
+    deps=[mart_key(mart.name) for mart in MARTS],
     group_name="marts",
     kinds={"duckdb"},
     retry_policy=retry_transient,

@@ -37,7 +37,7 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
         *validation.validated_files,
         validation.whole_delivery,
         eea.delivery_tables,
-        marts.studentaantallen,
+        marts.marts_of_delivery,
         marts.database,
         publishing.published,
         retention.erased,

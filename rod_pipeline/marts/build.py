@@ -2,11 +2,15 @@
 
 Belongs here: taking a delivery's validated tables to its marts, sealed under the delivery's own key. Does not belong
 here: formulas (a module per mart), the database over all deliveries (``database``).
+
+The marts of a delivery are built in one go: each validated table comes out of the store once, and all marts take the
+place of the earlier ones by one entry in the ledger, so that figures of one delivery are never from two builds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,13 +20,15 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.intake.tidying import clear
 from rod_pipeline.ledger.events import Amount, MartBuilt
-from rod_pipeline.marts import studentaantallen as counts
-from rod_pipeline.marts.declared import refuse_not_understood
+from rod_pipeline.marts.declared import MARTS, refuse_not_understood
 from rod_pipeline.marts.reconciliation import lost
 from rod_pipeline.quality.waivers import excuses
 
 if TYPE_CHECKING:
+    from rod_pipeline.contracts.model import FileKind
     from rod_pipeline.ledger.findings import WaiverState
+    from rod_pipeline.ledger.intakes import IntakeState
+    from rod_pipeline.marts.definition import Frames, Mart
     from rod_pipeline.store.vault import Copy
     from rod_pipeline.system import System
 
@@ -49,96 +55,112 @@ class Account:
 
 @dataclass(frozen=True)
 class BuiltMart:
-    """A mart's table of one delivery. ``totals``: school year, level, leerweg, students, over the whole country.
+    """A mart's table of one delivery.
 
-    ``contract``: the version by which the rows that it counts were read; ``account``: what became of each of those;
-    ``waivers``: by which the delivery was let through, and as long as they stand.
+    ``contracts``: the versions by which the files that it reads were read; ``account``: what became of each row of the
+    file that it counts; ``waivers``: by which the delivery was let through, and as long as they stand.
     """
 
-    rows: int
+    mart: Mart
+    table: pl.DataFrame
     copy: Copy
-    contract: int
+    contracts: Mapping[FileKind, int]
     account: Account
-    per_school_year: Mapping[str, int]
-    totals: pl.DataFrame
     waivers: tuple[WaiverState, ...]
 
 
-def build_studentaantallen(system: System, key: DeliveryKey) -> BuiltMart:
-    """Build ``studentaantallen`` of one delivery; an earlier table of it is replaced. Runs again without harm.
+def build_marts(system: System, key: DeliveryKey) -> tuple[BuiltMart, ...]:
+    """Build every mart of one delivery; earlier tables of them are replaced. Runs again without harm.
 
     Raises ``NotStoredYet``, ``NotUnderstood``, ``WaiverEnded``, and ``RowsLost`` unless each row that was stored is
     counted, or left out for a reason.
     """
     with system.hold(key) as intake:
         clear(system, intake.delivery_id)
-        source = intake.tables.get(counts.SOURCE_FILE)
-        if source is None:
+        versions = _versions(intake)
+        refuse_not_understood({file: system.book.get(file, version) for file, version in versions.items()}, system.book)
+        waivers = excuses(system, intake)
+        with ExitStack() as stack:
+            frames = {file: stack.enter_context(system.vault.scan_table(intake.tables[file])) for file in versions}
+            built = tuple(_built(system, intake, mart, frames, versions, waivers) for mart in MARTS)
+        system.ledger.append(*(_event(intake.delivery_id, one) for one in built))
+        before = [intake.marts[mart.name].copy_id for mart in MARTS if mart.name in intake.marts]
+        system.vault.erase(before, "replaced")
+    return built
+
+
+def _versions(intake: IntakeState) -> Mapping[FileKind, int]:
+    """The files that marts read, each with the version of the contract by which it was read."""
+    files = dict.fromkeys(file for mart in MARTS for file in mart.contracts)
+    for file in files:
+        if file not in intake.tables:
             raise NotStoredYet(
-                f"Delivery {key} has no validated table of {counts.SOURCE_FILE}.",
+                f"Delivery {intake.key} has no validated table of {file}.",
                 "Rerun the delivery from the step that failed; its marts follow by themselves.",
             )
-        contract = system.book.get(counts.SOURCE_FILE, intake.parsed[counts.SOURCE_FILE].contract)
-        refuse_not_understood(counts.NAME, {counts.SOURCE_FILE: contract}, system.book)
-        waivers = excuses(system, intake)
-        with system.vault.scan_table(source) as enrolments:
-            table, seen = pl.collect_all(
-                [counts.studentaantallen(enrolments), counts.accounts(enrolments)], engine="streaming"
-            )
-        account = _account(seen, table, intake.rows[counts.SOURCE_FILE])
-        copy = _written(system, intake.delivery_id, table, account)
-        system.ledger.append(
-            MartBuilt(
-                delivery_id=intake.delivery_id,
-                mart=counts.NAME,
-                copy_id=copy.copy_id,
-                rows=table.height,
-                read=account.read,
-                left_out=_amounts(account.left_out),
-                totals=_amounts(account.totals),
-                waivers=tuple(waiver.waived.waiver_id for waiver in waivers),
-            )
-        )
-        if before := intake.marts.get(counts.NAME):
-            system.vault.erase([before.copy_id], "replaced")
-    totals = table.group_by("schooljaar", "niveau", "leerweg").agg(pl.col("studenten").sum()).sort(pl.all())
-    per_year = totals.group_by("schooljaar").agg(pl.col("studenten").sum()).sort("schooljaar")
-    return BuiltMart(table.height, copy, contract.version, account, dict(per_year.iter_rows()), totals, waivers)
+    return {file: intake.parsed[file].contract for file in files}
 
 
-def _account(seen: pl.DataFrame, table: pl.DataFrame, stored: int) -> Account:
+def _built(
+    system: System,
+    intake: IntakeState,
+    mart: Mart,
+    frames: Frames,
+    versions: Mapping[FileKind, int],
+    waivers: tuple[WaiverState, ...],
+) -> BuiltMart:
+    table, seen, totals = pl.collect_all([mart.table(frames), *mart.accounts(frames[mart.file])], engine="streaming")
+    table = table.select(column.name for column in mart.columns)
+    account = _account(mart, table, _row(seen), _row(totals), intake.rows[mart.file])
+    copy = _written(system, intake.delivery_id, mart, table, account)
+    return BuiltMart(mart, table, copy, {file: versions[file] for file in mart.contracts}, account, waivers)
+
+
+def _account(
+    mart: Mart, table: pl.DataFrame, seen: Mapping[str, int], expected: Mapping[str, int], stored: int
+) -> Account:
     """The account of the rows that were read, once it agrees with what was stored and with what the mart adds up to."""
-    numbers = {name: int(amount or 0) for name, amount in seen.row(0, named=True).items()}
-    account = Account(
-        numbers["read"],
-        {name: numbers[name] for name in counts.LEFT_OUT},
-        {name: numbers[name] for name in counts.TOTALS},
-    )
+    account = Account(seen["read"], {name: seen[name] for name in mart.left_out}, _sums(mart, table))
     if account.read != stored:
-        raise lost(f"{stored} rows of {counts.SOURCE_FILE} were stored but {counts.NAME} read {account.read}.")
-    if (found := _totals(table)) != account.totals:
-        raise lost(
-            f"{counts.NAME} adds up to {_listed(found)} where the rows that count come to {_listed(account.totals)}."
-        )
+        raise lost(f"{stored} rows of {mart.file} were stored but {mart.name} read {account.read}.")
+    if (found := {name: account.totals[name] for name in expected}) != expected:
+        raise lost(f"{mart.name} adds up to {_listed(found)} where the rows that count come to {_listed(expected)}.")
     return account
 
 
-def _written(system: System, delivery_id: str, table: pl.DataFrame, account: Account) -> Copy:
+def _written(system: System, delivery_id: str, mart: Mart, table: pl.DataFrame, account: Account) -> Copy:
     """The mart's table as a copy, once what is read back has its rows and its totals."""
-    copy = system.vault.write_table(delivery_id, "marts", counts.NAME, table.lazy())
+    copy = system.vault.write_table(delivery_id, "marts", mart.name, table.lazy())
     with system.vault.scan_table(copy.copy_id) as frame:
-        found = _totals(frame.select(counts.TOTALS.keys()).collect())
+        found = _sums(mart, frame.select(mart.numbers).collect())
     if copy.rows != table.height or found != account.totals:
         system.vault.erase([copy.copy_id], "unfinished")
         raise lost(
-            f"{table.height} rows of {counts.NAME} ({_listed(account.totals)}) were built but {copy.rows} "
+            f"{table.height} rows of {mart.name} ({_listed(account.totals)}) were built but {copy.rows} "
             f"({_listed(found)}) were stored."
         )
     return copy
 
 
-def _totals(table: pl.DataFrame) -> Mapping[str, int]:
-    return {name: int(table.get_column(name).sum()) for name in counts.TOTALS}
+def _event(delivery_id: str, built: BuiltMart) -> MartBuilt:
+    return MartBuilt(
+        delivery_id=delivery_id,
+        mart=built.mart.name,
+        copy_id=built.copy.copy_id,
+        rows=built.table.height,
+        read=built.account.read,
+        left_out=_amounts(built.account.left_out),
+        totals=_amounts(built.account.totals),
+        waivers=tuple(waiver.waived.waiver_id for waiver in built.waivers),
+    )
+
+
+def _row(frame: pl.DataFrame) -> Mapping[str, int]:
+    return {name: int(amount or 0) for name, amount in frame.row(0, named=True).items()}
+
+
+def _sums(mart: Mart, table: pl.DataFrame) -> Mapping[str, int]:
+    return {name: int(table.get_column(name).sum()) for name in mart.numbers}
 
 
 def _listed(totals: Mapping[str, int]) -> str:

@@ -1,6 +1,6 @@
 """The mart database: one DuckDB file over all living deliveries, built anew, never edited.
 
-Belongs here: building a generation and opening one. Does not belong here: the marts' formulas.
+Belongs here: building a generation and opening one. Does not belong here: what stands in it (``contents``).
 
 DuckDB leaves deleted bytes in its file whatever is asked of it, so a generation is immutable: it is built in memory,
 sealed under a key of its own, and takes over by one event in the ledger; the generation before it is erased, key first.
@@ -15,15 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.errors import PermanentError, RodError, TransientError
 from rod_pipeline.ledger.events import Accessed, DatabaseBuilt
-from rod_pipeline.marts import studentaantallen as counts
-from rod_pipeline.marts import waived
+from rod_pipeline.marts import contents, loopbanen, waived
 from rod_pipeline.marts.memory import open_in_memory
-from rod_pipeline.marts.reconciliation import lost
 from rod_pipeline.store.scratch import memory_folder
 
 if TYPE_CHECKING:
@@ -76,30 +72,11 @@ LEASE = "mart_database"
 """Whoever builds a generation, or erases those with a certain delivery, holds this."""
 FILE = "restricted.duckdb"
 _TRIES = 5
-ACTUEEL = """
-create view studentaantallen_actueel as
-select * exclude (rang) from (
-    select s.*,
-           dense_rank() over (
-               partition by s.schooljaar
-               order by (s.status = 'D') desc, l.moment desc, l.levering desc
-           ) as rang
-    from studentaantallen s join leveringen l using (levering)
-)
-where rang = 1
-"""
-_NOT_IN_FORCE = """
-select count(*) from (select schooljaar from studentaantallen except select schooljaar from studentaantallen_actueel)
-"""
 
 
 def feeding(state: LedgerState) -> tuple[IntakeState, ...]:
-    """The deliveries that a generation is built from: stored, not corrected, with this mart built; oldest first."""
-    living = [
-        d
-        for d in state.deliveries.values()
-        if d.stage == "stored" and d.corrected_by is None and counts.NAME in d.marts
-    ]
+    """The deliveries that a generation is built from: stored, not corrected, with marts built; oldest first."""
+    living = [d for d in state.deliveries.values() if d.stage == "stored" and d.corrected_by is None and d.marts]
     return tuple(sorted(living, key=lambda d: d.key))
 
 
@@ -116,42 +93,16 @@ def build_database(system: System, connection: DuckDBPyConnection) -> Generation
 
 
 def _build(system: System, connection: DuckDBPyConnection) -> Generation:
-    from rod_pipeline.retention.deadline import deadline
-
     state = system.ledger.state()
     deliveries = feeding(state)
     generation = new_id()
-    rows = {counts.NAME: 0}
-    schema = {"levering": pl.String, **{c.name: c.dtype for c in counts.COLUMNS}}
-    _create(connection, counts.NAME, pl.DataFrame(schema=schema))
-    for delivery in deliveries:
-        with system.vault.scan_table(delivery.marts[counts.NAME].copy_id) as frame:
-            table = frame.select(pl.lit(delivery.key).alias("levering"), *[c.name for c in counts.COLUMNS]).collect()
-        rows[counts.NAME] += _insert(connection, counts.NAME, table)
-    _create(
-        connection,
-        "leveringen",
-        pl.DataFrame(
-            [
-                (d.key, d.moment, deadline(d.moment, system.decree.retention.years).date())
-                for d in deliveries
-                if d.moment is not None
-            ],
-            schema={"levering": pl.String, "moment": pl.Datetime("us", "UTC"), "wissen_voor": pl.Date},
-            orient="row",
-        ),
-    )
-    marts = {d.key: d.marts[counts.NAME] for d in deliveries}
-    _create(connection, waived.TABLE, waived.waivers_table(state, marts, system.clock.now()))
-    connection.execute(ACTUEEL)
-    _describe(connection)
-
+    rows = contents.fill(system, connection, state, deliveries)
     system.vault.create_key(generation)
     try:
         with memory_folder() as folder:
             file = folder / FILE
             _save(connection, file)
-            in_it = _reconciled(connection, file, deliveries)
+            in_it = contents.reconciled(connection, file, deliveries, rows[loopbanen.MART.name])
             with system.vault.write_raw(generation, "database", "restricted") as writer, file.open("rb") as built:
                 while block := built.read(1 << 20):
                     writer.write(block)
@@ -161,17 +112,17 @@ def _build(system: System, connection: DuckDBPyConnection) -> Generation:
         raise
     retire(system)
     keys = tuple(d.key for d in deliveries)
-    told = {key: waived.in_words(waived.of(state, mart.waivers)) for key, mart in marts.items() if mart.waivers}
+    told = {d.key: waived.in_words(waived.of(state, ids)) for d in deliveries if (ids := waived.named_by(d))}
     return Generation(generation, keys, rows, writer.copy.size, dict(zip(keys, in_it, strict=True)), told)
 
 
 def _take_over(
     system: System, generation: str, copy_id: str, deliveries: Sequence[IntakeState], rows: tuple[int, ...]
 ) -> None:
-    based_on = {(d.delivery_id, d.marts[counts.NAME].copy_id) for d in deliveries}
+    based_on = _basis(deliveries)
 
     def still_true(state: LedgerState) -> None:
-        if {(d.delivery_id, d.marts[counts.NAME].copy_id) for d in feeding(state)} != based_on:
+        if _basis(feeding(state)) != based_on:
             raise BuiltMeanwhile(
                 "A delivery came or went while the mart database was being built.", "Run marts/database again."
             )
@@ -179,6 +130,10 @@ def _take_over(
     ids = tuple(d.delivery_id for d in deliveries)
     built = DatabaseBuilt(generation=generation, copy_id=copy_id, deliveries=ids, rows=rows)
     system.ledger.append(built, when=still_true)
+
+
+def _basis(deliveries: Sequence[IntakeState]) -> set[tuple[str, str]]:
+    return {(d.delivery_id, built.copy_id) for d in deliveries for built in d.marts.values()}
 
 
 def retire(system: System) -> int:
@@ -230,73 +185,9 @@ def _opened(system: System, actor: str, purpose: str, stack: ExitStack) -> DuckD
     raise BuiltMeanwhile("New mart databases kept taking over while one was being opened.", "Open it again.")
 
 
-class _Rows:
-    """A frame as DuckDB takes it without pyarrow: a thing that streams Arrow data (a polars frame itself won't do)."""
-
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = frame
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self._frame.__arrow_c_stream__(requested_schema)
-
-
-def _create(connection: DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
-    connection.register("incoming", _Rows(frame))
-    connection.execute(f"create table {table} as select * from incoming")
-    connection.unregister("incoming")
-
-
-def _insert(connection: DuckDBPyConnection, table: str, frame: pl.DataFrame) -> int:
-    connection.register("incoming", _Rows(frame))
-    connection.execute(f"insert into {table} select * from incoming")
-    connection.unregister("incoming")
-    return frame.height
-
-
-def _describe(connection: DuckDBPyConnection) -> None:
-    connection.execute(f"comment on table {counts.NAME} is '{_quoted(counts.FORMULA)}'")
-    for column in counts.COLUMNS:
-        connection.execute(f"comment on column {counts.NAME}.{column.name} is '{_quoted(column.description)}'")
-    connection.execute(f"comment on table {waived.TABLE} is '{_quoted(waived.ABOUT)}'")
-    for name, (_, description) in waived.COLUMNS.items():
-        connection.execute(f"comment on column {waived.TABLE}.{name} is '{_quoted(description)}'")
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
-
-
 def _save(connection: DuckDBPyConnection, file: Path) -> None:
     connection.execute(f"attach '{file}' as generation")
     (current,) = connection.execute("select current_database()").fetchone() or ("memory",)
     connection.execute(f'copy from database "{current}" to generation')
     connection.execute("checkpoint generation")
     connection.execute("detach generation")
-
-
-def _reconciled(connection: DuckDBPyConnection, file: Path, deliveries: Sequence[IntakeState]) -> tuple[int, ...]:
-    """The rows of each delivery in the file, once they and their totals are those that the ledger has of its mart."""
-    connection.execute(f"attach '{file}' as reread (read_only)")
-    table = f"reread.{counts.NAME}"
-    for delivery in deliveries:
-        built = delivery.marts[counts.NAME]
-        totals = {total.what: total.amount for total in built.totals}
-        sums = "".join(f", coalesce(sum({name}), 0)" for name in totals)
-        query = f"select count(*){sums} from {table} where levering = ?"
-        if connection.execute(query, [delivery.key]).fetchone() != (built.rows, *totals.values()):
-            raise lost(
-                f"Delivery {delivery.key} has {built.rows} rows of {counts.NAME}; the mart database holds other rows, "
-                "or other totals."
-            )
-    rows = tuple(delivery.marts[counts.NAME].rows for delivery in deliveries)
-    (whole,) = connection.execute(f"select count(*) from {table}").fetchone() or (0,)
-    (known,) = connection.execute("select count(*) from reread.leveringen").fetchone() or (0,)
-    if (whole, known) != (sum(rows), len(deliveries)):
-        raise lost(
-            f"The mart database holds {whole} rows of {known} deliveries; {sum(rows)} of {len(deliveries)} were built."
-        )
-    (unranked,) = connection.execute(_NOT_IN_FORCE).fetchone() or (0,)
-    if unranked:
-        raise lost(f"{unranked} school years of {counts.NAME} have no delivery in force in studentaantallen_actueel.")
-    connection.execute("detach reread")
-    return rows

@@ -10,12 +10,21 @@ contract itself (``marts``): data, as the contract is, so that no release is nee
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rod_pipeline.contracts.book import ContractBook
 from rod_pipeline.contracts.model import Contract, FileKind
 from rod_pipeline.errors import BlockedError, PermanentError
-from rod_pipeline.marts import studentaantallen
+from rod_pipeline.marts import (
+    behaalde_diplomas,
+    doorstroom_hbo,
+    instroom,
+    loopbanen,
+    studentaantallen,
+    studiesucces,
+    uitkomsten,
+    uitstroom,
+)
+from rod_pipeline.marts.definition import Mart
 
 
 class NotUnderstood(BlockedError):
@@ -30,45 +39,25 @@ class WronglyNamed(PermanentError):
     code = "ROD-MART-07"
 
 
-@dataclass(frozen=True)
-class Mart:
-    """A mart: the contract versions that its code was written for, and the columns that it uses, per kind of file."""
-
-    name: str
-    contracts: Mapping[FileKind, tuple[int, ...]]
-    uses: Mapping[FileKind, frozenset[str]]
-
-    def declares(self, contract: Contract) -> bool:
-        """Whether the mart's code names this version, or a person named the mart in it."""
-        return contract.version in self.contracts.get(contract.file, ()) or self.name in contract.marts
-
-    def lacks(self, contract: Contract, book: ContractBook) -> tuple[str, ...]:
-        """The columns that the mart uses and the contract lacks, or has in another type than the mart knows."""
-        known = book.get(contract.file, max(self.contracts[contract.file]))
-        there = {column.name: column.type for column in contract.columns}
-        return tuple(
-            column.name
-            for column in known.columns
-            if column.name in self.uses[contract.file] and there.get(column.name) is not column.type
-        )
-
-
 MARTS: tuple[Mart, ...] = (
-    Mart(
-        studentaantallen.NAME,
-        studentaantallen.CONTRACTS,
-        {
-            studentaantallen.SOURCE_FILE: frozenset(
-                source for column in studentaantallen.COLUMNS for source in column.sources
-            )
-        },
-    ),
+    studentaantallen.MART,
+    instroom.MART,
+    uitstroom.MART,
+    studiesucces.MART,
+    uitkomsten.MART,
+    behaalde_diplomas.MART,
+    doorstroom_hbo.MART,
 )
+"""The marts of one delivery, in the order in which they are built and shown."""
+
+
+ACROSS: tuple[Mart, ...] = (loopbanen.MART,)
+"""What is made of the validated tables of several deliveries at once, inside the mart database."""
 
 
 def marts_on(file: FileKind) -> tuple[Mart, ...]:
     """The marts that are built from this kind of file."""
-    return tuple(mart for mart in MARTS if file in mart.contracts)
+    return tuple(mart for mart in (*MARTS, *ACROSS) if file in mart.contracts)
 
 
 def understanding(contract: Contract, book: ContractBook) -> Mapping[str, str]:
@@ -99,22 +88,31 @@ def refuse_wrongly_named(contract: Contract, book: ContractBook) -> None:
             )
 
 
-def refuse_not_understood(name: str, contracts: Mapping[FileKind, Contract], book: ContractBook) -> None:
-    """Raise ``NotUnderstood`` unless the mart understands the contracts by which the tables that it reads were read."""
-    (mart,) = (mart for mart in MARTS if mart.name == name)
-    for file in mart.contracts:
-        contract = contracts[file]
-        if not mart.declares(contract):
-            raise NotUnderstood(
-                f"The mart {name} is not known to understand {file} version {contract.version}.",
-                f"See what changed (`rod contract diff {file}`). If the mart still counts what it should, have that "
-                f"reviewed and name it in that version of the contract: marts = [{name!r}]; else its code is adapted "
-                "first. Then rerun.",
-            )
-        if lacking := mart.lacks(contract, book):
-            raise NotUnderstood(
-                f"The mart {name} uses columns that {file} version {contract.version} lacks or has in another type: "
-                f"{', '.join(lacking)}.",
-                "Give these columns their technical names and types in a next version of the contract, or adapt the "
-                "mart's code first. Then rerun.",
-            )
+def refuse_not_understood(contracts: Mapping[FileKind, Contract], book: ContractBook) -> None:
+    """Raise ``NotUnderstood`` unless every mart understands the contracts by which the tables of a delivery were read.
+
+    Every mart or none: figures of one delivery are used beside each other.
+    """
+    for mart in (*MARTS, *ACROSS):
+        for file in mart.contracts:
+            _refuse(mart, contracts[file], book)
+
+
+def _refuse(mart: Mart, contract: Contract, book: ContractBook) -> None:
+    file = contract.file
+    if not mart.declares(contract):
+        named = [one.name for one in marts_on(file) if not one.declares(contract)]
+        raise NotUnderstood(
+            f"The mart {mart.name} is not known to understand {file} version {contract.version}"
+            + (f"; nor are {', '.join(named[1:])}." if named[1:] else "."),
+            f"See what changed (`rod contract diff {file}`). If these marts still count what they should, have that "
+            f"reviewed and name them in that version of the contract: marts = {named}; else their code is adapted "
+            "first. Then rerun.",
+        )
+    if lacking := mart.lacks(contract, book):
+        raise NotUnderstood(
+            f"The mart {mart.name} uses columns that {file} version {contract.version} lacks or has in another type: "
+            f"{', '.join(lacking)}.",
+            "Give these columns their technical names and types in a next version of the contract, or adapt the "
+            "mart's code first. Then rerun.",
+        )

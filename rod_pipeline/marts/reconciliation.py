@@ -62,8 +62,8 @@ def _marts(state: LedgerState, intake: IntakeState) -> Iterator[Step]:
         built = intake.marts.get(mart.name)
         if built is None:
             continue
-        given = sum(intake.rows[file] for file in mart.contracts)
-        yield Step(mart.name, f"rows of {', '.join(mart.contracts)} read", built.read, built.read in (None, given))
+        given = intake.rows[mart.file]
+        yield Step(mart.name, f"rows of {mart.file} read", built.read, built.read in (None, given))
         for left in built.left_out:
             yield Step(mart.name, f"left out: {left.what.replace('_', ' ')}", left.amount)
         if built.read is not None:

@@ -12,8 +12,8 @@ from datetime import datetime
 
 import polars as pl
 
-from rod_pipeline.ledger.events import MartBuilt
 from rod_pipeline.ledger.findings import WaiverState
+from rod_pipeline.ledger.intakes import IntakeState
 from rod_pipeline.ledger.quality import Reason
 from rod_pipeline.ledger.state import LedgerState
 
@@ -41,11 +41,11 @@ COLUMNS: Mapping[str, tuple[pl.DataType | type[pl.DataType], str]] = {
 }
 
 
-def waivers_table(state: LedgerState, marts: Mapping[str, MartBuilt], now: datetime) -> pl.DataFrame:
-    """One row per waiver that a delivery's mart rests on; ``marts`` maps the key of a delivery to its mart."""
+def waivers_table(state: LedgerState, deliveries: Iterable[IntakeState], now: datetime) -> pl.DataFrame:
+    """One row per delivery and waiver that its marts rest on."""
     rows = [
         (
-            key,
+            delivery.key,
             waiver.waived.file,
             waiver.waived.rule,
             waiver.waived.failed,
@@ -54,10 +54,15 @@ def waivers_table(state: LedgerState, marts: Mapping[str, MartBuilt], now: datet
             waiver.withdrawn_at,
             not waiver.stands(now),
         )
-        for key, mart in marts.items()
-        for waiver in of(state, mart.waivers)
+        for delivery in deliveries
+        for waiver in of(state, named_by(delivery))
     ]
     return pl.DataFrame(rows, schema={name: dtype for name, (dtype, _) in COLUMNS.items()}, orient="row")
+
+
+def named_by(delivery: IntakeState) -> frozenset[str]:
+    """The ids of the waivers that the delivery's marts rest on."""
+    return frozenset(waiver for mart in delivery.marts.values() for waiver in mart.waivers)
 
 
 def of(state: LedgerState, waiver_ids: Iterable[str]) -> Sequence[WaiverState]:

@@ -18,7 +18,7 @@ from rod_pipeline.errors import RodError
 from rod_pipeline.intake.landing import land
 from rod_pipeline.intake.parsing import parse, take_stock
 from rod_pipeline.intake.storing import store
-from rod_pipeline.marts.build import build_studentaantallen
+from rod_pipeline.marts.build import build_marts
 from rod_pipeline.marts.database import build_database
 from rod_pipeline.quality.suite import Suite
 from rod_pipeline.quality.verdict import Outcome, check_file, judge
@@ -47,7 +47,7 @@ def walk(system: System, key: DeliveryKey) -> list[str]:
         *(lambda file=file: validated(file) for file in FILE_KINDS),
         lambda: judge(system, key),
         lambda: store(system, key),
-        lambda: build_studentaantallen(system, key),
+        lambda: build_marts(system, key),
         database,
     ]
     for stage in stages:

@@ -3,7 +3,7 @@
 Each test loses one row, as a mistake in our code or in a library would, and sees the delivery stop there.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -12,9 +12,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from rod_pipeline.contracts.model import FileKind
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.records import RecordStream
-from rod_pipeline.marts import build, database
+from rod_pipeline.marts import build, contents, database, studentaantallen
+from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.reconciliation import chain
 from rod_pipeline.quality import verdict
 from rod_pipeline.store.vault import Copy, Vault
@@ -65,9 +67,14 @@ def rules(patch: pytest.MonkeyPatch) -> None:
 
 def filtered(patch: pytest.MonkeyPatch) -> None:
     """The mart's formula passes a row by that counts."""
-    real = build.counts.studentaantallen
     main = pl.col("hoofdinschrijving_mbo") & (pl.col("peildatum").dt.month() == 10)
-    patch.setattr(build.counts, "studentaantallen", lambda frame: real(frame.filter(~(main & (main.cum_sum() == 1)))))
+
+    def loses(frames: Mapping[FileKind, pl.LazyFrame]) -> pl.LazyFrame:
+        fewer = frames["inschrijvingen"].filter(~(main & (main.cum_sum() == 1)))
+        return studentaantallen.studentaantallen({**frames, "inschrijvingen": fewer})
+
+    changed = replace(studentaantallen.MART, table=loses)
+    patch.setattr(build, "MARTS", (changed, *build.MARTS[1:]))
 
 
 def scanned(patch: pytest.MonkeyPatch) -> None:
@@ -84,14 +91,19 @@ def scanned(patch: pytest.MonkeyPatch) -> None:
             within.setattr(Vault, "scan_table", scan_table)
             return built(system, key)
 
-    built = build.build_studentaantallen
-    patch.setattr("tests.support.pipeline.build_studentaantallen", build_it)
+    built = build.build_marts
+    patch.setattr("tests.support.pipeline.build_marts", build_it)
 
 
 def inserted(patch: pytest.MonkeyPatch) -> None:
     """A row doesn't come to stand in the mart database."""
-    real = database._insert
-    patch.setattr(database, "_insert", lambda connection, table, frame: real(connection, table, frame.head(-1)))
+    real = contents.create
+    name = studentaantallen.MART.name
+
+    def create(connection: Any, table: str, frame: pl.DataFrame) -> None:
+        real(connection, table, frame.head(-1) if table == name else frame)
+
+    patch.setattr(contents, "create", create)
 
 
 def saved(sql: str) -> Break:
@@ -156,7 +168,11 @@ def test_the_chain_of_a_delivery_is_told_from_the_ledger(workshop: Bench) -> Non
     left_out = [amount for step, amount in rows.items() if step.startswith("left out")]
     assert len(left_out) == 4
     assert rows["rows of inschrijvingen read"] == rows["counted"] + sum(left_out) == intake.rows["inschrijvingen"]
-    assert {step.what for step in steps} == {*intake.parsed, "studentaantallen", "mart database"}
+    assert {step.what for step in steps} == {*intake.parsed, *(mart.name for mart in MARTS), "mart database"}
+    for mart in MARTS:
+        told = {step.step: step.rows for step in steps if step.what == mart.name}
+        left = sum(told[f"left out: {reason.replace('_', ' ')}"] or 0 for reason in mart.left_out)
+        assert told[f"rows of {mart.file} read"] == (told["counted"] or 0) + left == intake.rows[mart.file]
 
 
 def test_a_chain_that_breaks_says_where(workshop: Bench) -> None:
@@ -165,5 +181,6 @@ def test_a_chain_that_breaks_says_where(workshop: Bench) -> None:
         state, intake = system.ledger.state(), system.intake(DeliveryKey.parse("2025-12"))
     fewer = replace(intake, rows={**intake.rows, "diplomas": intake.rows["diplomas"] - 1})
     assert [(step.what, step.step) for step in chain(state, fewer) if not step.agrees] == [
-        ("diplomas", "typed, stored, read back")
+        ("diplomas", "typed, stored, read back"),
+        ("behaalde_diplomas", "rows of diplomas read"),
     ]

@@ -1,13 +1,16 @@
 """A delivery moment from link to mart, on the real components."""
 
+import polars as pl
 import pytest
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.announcing import drop
 from rod_pipeline.marts.database import open_database
+from rod_pipeline.marts.declared import MARTS
+from rod_pipeline.marts.published import figures_in_force
 from tests.support.pipeline import Bench, delivery, stored_tables
 
-TABLES = {"inschrijvingen", "diplomas", "doorstroom", "mbo_hbo", "technisch", "studentaantallen"}
+TABLES = {"inschrijvingen", "diplomas", "doorstroom", "mbo_hbo", "technisch", *(mart.name for mart in MARTS)}
 
 
 def test_a_delivery_goes_all_the_way(bench: Bench) -> None:
@@ -23,10 +26,19 @@ def test_a_delivery_goes_all_the_way(bench: Bench) -> None:
     with bench.system() as system:
         with open_database(system, "tester", "beheer") as connection:
             (total,) = connection.execute("select sum(studenten) from studentaantallen").fetchone() or (0,)
+            heights = {
+                mart.name: connection.execute(f"select count(*) from {mart.name}_actueel").fetchone() for mart in MARTS
+            }
+            careers = connection.execute("select count(*), count(distinct sectornummer) from loopbanen").fetchone()
+        offered = figures_in_force(system)
         state = system.ledger.state()
         held = {c.object_key for c in state.copies.values() if c.status == "verified"}
         assert not system.secrets.scopes(), "link and code die when the sealed files are verified"
     assert total == counted
+    assert {name: (table.height,) for name, table in offered.items()} == heights
+    students = tables["doorstroom"].filter(pl.col("niveau").is_not_null()).select("sectornummer", "schooljaar")
+    assert careers == (students.unique().height, students["sectornummer"].n_unique())
+    assert bench.materialized("marts/studiesucces") == {"2025-12"}
     assert set(bench.objects()) == held, "the store holds what the ledger says, and nothing else"
 
 

@@ -16,7 +16,7 @@ from rod_pipeline.clock import SystemClock
 from rod_pipeline.definitions import build_defs
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import RodError
-from rod_pipeline.marts.build import build_studentaantallen
+from rod_pipeline.marts.build import build_marts
 from rod_pipeline.marts.database import build_database, open_database
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.orchestration.telling import unsent_notices
@@ -170,7 +170,7 @@ def test_a_waived_finding_lets_the_delivery_through_and_the_mart_says_so_until_i
     with System.open(bench.settings, Later(72)) as system:
         assert not check_file(system, DeliveryKey.parse(KEY), "inschrijvingen", suite_for).report.passed
         with pytest.raises(WaiverEnded):
-            build_studentaantallen(system, DeliveryKey.parse(KEY))
+            build_marts(system, DeliveryKey.parse(KEY))
         assert any("waiver that has ended" in finding.what for finding in watch_findings(system))
         with duckdb.connect(":memory:", config={"temp_directory": ""}) as connection:
             generation = build_database(system, connection)

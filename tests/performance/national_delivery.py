@@ -82,9 +82,9 @@ def store(system: System) -> None:
 
 
 def mart(system: System) -> None:
-    from rod_pipeline.marts.build import build_studentaantallen
+    from rod_pipeline.marts.build import build_marts
 
-    build_studentaantallen(system, KEY)
+    build_marts(system, KEY)
 
 
 def database(system: System) -> None:
@@ -100,7 +100,7 @@ STAGES: dict[str, Callable[[System], None]] = {
     **{f"validation/{file}: expectations": check(file) for file in FILE_KINDS},
     "validation/delivery: verdict": judge,
     "eea/delivery/*": store,
-    "marts/studentaantallen": mart,
+    "marts/*": mart,
     "marts/database": database,
 }
 

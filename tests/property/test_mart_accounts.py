@@ -1,6 +1,6 @@
 """Each row that a mart reads is counted or left out for one reason, whatever is missing in it."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import duckdb
 import polars as pl
@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import ColumnType
-from rod_pipeline.marts import database
+from rod_pipeline.marts import contents, in_force
 from rod_pipeline.marts import studentaantallen as counts
 
-_BY = ContractBook.load().get(counts.SOURCE_FILE)
-_USED = sorted({name for column in counts.COLUMNS for name in column.sources})
+_MART = counts.MART
+_BY = ContractBook.load().get(_MART.file)
+_USED = sorted(_MART.uses[_MART.file])
 _TYPES = {
     name: {ColumnType.DATE: pl.Date, ColumnType.BOOLEAN: pl.Boolean}.get(_BY.column(name).type, pl.String)
     for name in _USED
@@ -37,7 +38,7 @@ def table(rows: list[dict[str, object]]) -> pl.DataFrame:
 @given(_ROWS)
 def test_every_row_is_accounted_for(rows: list[dict[str, object]]) -> None:
     frame = table(rows)
-    account = counts.accounts(frame.lazy()).collect().row(0, named=True)
+    seen, totals = (part.collect().row(0, named=True) for part in _MART.accounts(frame.lazy()))
     left_out = {
         "no_peildatum": lambda row: row["peildatum"] is None,
         "other_peildatum": lambda row: (row["peildatum"].month, row["peildatum"].day) != (10, 1),
@@ -52,11 +53,14 @@ def test_every_row_is_accounted_for(rows: list[dict[str, object]]) -> None:
             counted.append(row)
         else:
             expected[reason] += 1
-    assert {name: account[name] for name in left_out} == expected
-    assert account["read"] == len(rows) == len(counted) + sum(expected.values())
-    made = counts.studentaantallen(frame.lazy()).collect()
-    for total, flag in counts.TOTALS.items():
-        assert made[total].sum() == account[total] == sum(row[flag] is True for row in counted)
+    assert {name: seen[name] for name in left_out} == expected
+    assert seen["read"] == len(rows) == len(counted) + sum(expected.values())
+    made = _MART.table({_MART.file: frame.lazy()}).collect()
+    for total, flag in FLAGS.items():
+        assert made[total].sum() == totals[total] == sum(row[flag] is True for row in counted)
+
+
+FLAGS = {"studenten": "hoofdinschrijving_mbo", "studenten_instelling": "hoofdinschrijving_instelling"}
 
 
 def flags(row: dict[str, object]) -> tuple[object, object]:
@@ -69,17 +73,29 @@ def test_no_school_year_gets_lost_on_the_way_to_the_figures_in_force(
     first: list[dict[str, object]], second: list[dict[str, object]]
 ) -> None:
     """Not an unknown one either, nor one of which no status is known."""
+    moments = {"2025-12": datetime(2025, 12, 16, tzinfo=UTC), "2026-08": datetime(2026, 8, 24, tzinfo=UTC)}
     with duckdb.connect(":memory:") as connection:
         tables = [
-            counts.studentaantallen(table(rows).lazy()).collect().select(pl.lit(key).alias("levering"), pl.all())
-            for key, rows in (("2025-12", first), ("2026-08", second))
+            _MART.table({_MART.file: table(rows).lazy()}).collect().select(pl.lit(key).alias("levering"), pl.all())
+            for key, rows in zip(moments, (first, second), strict=True)
         ]
-        database._create(connection, counts.NAME, pl.concat(tables))
-        moments = [("2025-12", date(2025, 12, 16)), ("2026-08", date(2026, 8, 24))]
-        database._create(connection, "leveringen", pl.DataFrame(moments, schema=["levering", "moment"], orient="row"))
-        connection.execute(database.ACTUEEL)
-        assert connection.execute(database._NOT_IN_FORCE).fetchone() == (0,)
-        years = {year for made in tables for year in made["schooljaar"]}
-        assert {
-            year for (year,) in connection.execute("select schooljaar from studentaantallen_actueel").fetchall()
-        } == years
+        contents.create(connection, _MART.name, pl.concat(tables))
+        provided = pl.DataFrame(
+            list(moments.items()), schema={"levering": pl.String, "moment": pl.Datetime("us", "UTC")}, orient="row"
+        )
+        editions = contents.editions_of(_MART.name, pl.concat(tables), provided)
+        contents.create(connection, contents.EDITIONS, in_force.standing(editions))
+        connection.execute(contents.actueel(_MART.name))
+        assert connection.execute(contents.not_in_force(_MART.name)).fetchone() == (0,)
+        found = connection.execute("select distinct schooljaar, levering, status from studentaantallen_actueel")
+        spoken = found.fetchall()
+    assert sorted(map(str, {year for made in tables for year in made["schooljaar"]})) == sorted(
+        str(year) for year, _, _ in spoken
+    ), "one edition for each school year"
+    for year, levering, status in spoken:
+        there = [row for made in tables for row in made.rows(named=True) if row["schooljaar"] == year]
+        final = [row["levering"] for row in there if row["status"] == "D"]
+        if final:
+            assert (levering, status) == (max(final), "D")
+        elif provisional := [row["levering"] for row in there if row["status"] == "V"]:
+            assert (levering, status) == (max(provisional), "V")

@@ -23,7 +23,7 @@ from rod_pipeline.intake.landing import land
 from rod_pipeline.intake.parsing import parse, take_stock
 from rod_pipeline.intake.storing import store
 from rod_pipeline.marts import database
-from rod_pipeline.marts.build import build_studentaantallen
+from rod_pipeline.marts.build import build_marts
 from rod_pipeline.marts.database import build_database
 from rod_pipeline.orchestration.register import copy_register
 from rod_pipeline.quality import verdict
@@ -72,9 +72,9 @@ STAGES: Mapping[str, Stage] = {
     **{f"check {file}": _checked(file) for file in FILE_KINDS},
     "judge": verdict.judge,
     "store": store,
-    "mart": build_studentaantallen,
+    "mart": build_marts,
     "database": _database,
-    "mart again": build_studentaantallen,
+    "mart again": build_marts,
     "purge": purge,
 }
 FUNCTIONS: Mapping[str, tuple[Any, str]] = {

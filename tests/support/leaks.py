@@ -130,7 +130,7 @@ def sabotage(how: str | None) -> Iterator[None]:
             assert MARKER in str(error), "the library itself quotes the value"
             raise ValueError(f"row with {MARKER}") from error
 
-    with mock.patch("assets.marts.build_studentaantallen", broken):
+    with mock.patch("assets.marts.build_marts", broken):
         yield
 
 

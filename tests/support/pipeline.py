@@ -35,7 +35,7 @@ from rod_pipeline.intake.landing import land
 from rod_pipeline.intake.parsing import parse, take_stock
 from rod_pipeline.intake.storing import store
 from rod_pipeline.ledger.state import IntakeState
-from rod_pipeline.marts.build import build_studentaantallen
+from rod_pipeline.marts.build import build_marts
 from rod_pipeline.marts.database import build_database
 from rod_pipeline.orchestration.launching import failures
 from rod_pipeline.orchestration.partitions import DELIVERY
@@ -220,7 +220,7 @@ def walk(system: System, key: DeliveryKey) -> list[str]:
     for stage in (
         lambda: verdict.judge(system, key),
         lambda: store(system, key),
-        lambda: build_studentaantallen(system, key),
+        lambda: build_marts(system, key),
         database,
     ):
         if not went_well(stage):

@@ -295,8 +295,8 @@ def cheaply(system: System, key: str, moment: datetime, upto: str = "database") 
         Stored(delivery_id=scope, copies=(typed.copy_id,), rows=(3,)),
     )
     system.secrets.forget(scope)
-    mart = vault.write_table(scope, "marts", studentaantallen.NAME, pl.LazyFrame(_ROW, schema=_SCHEMA))
-    system.ledger.append(MartBuilt(delivery_id=scope, mart=studentaantallen.NAME, copy_id=mart.copy_id, rows=1))
+    mart = vault.write_table(scope, "marts", studentaantallen.MART.name, pl.LazyFrame(_ROW, schema=_SCHEMA))
+    system.ledger.append(MartBuilt(delivery_id=scope, mart=studentaantallen.MART.name, copy_id=mart.copy_id, rows=1))
     if far < 4:
         return scope
     with duckdb.connect(":memory:", config={"temp_directory": ""}) as connection:
@@ -304,7 +304,7 @@ def cheaply(system: System, key: str, moment: datetime, upto: str = "database") 
     return scope
 
 
-_SCHEMA = {column.name: column.dtype for column in studentaantallen.COLUMNS}
+_SCHEMA = {column.name: column.dtype for column in studentaantallen.MART.columns}
 _ROW = {name: [None] for name in _SCHEMA}
 
 

@@ -23,6 +23,7 @@ from rod_pipeline.marts.declared import (
     MARTS,
     NotUnderstood,
     WronglyNamed,
+    marts_on,
     refuse_not_understood,
     refuse_wrongly_named,
     understanding,
@@ -33,6 +34,7 @@ DECREE = load_decree()
 PACKAGED = Path(contracts.__file__).parent
 DIPLOMAS = BOOK.get("diplomas")
 INSCHRIJVINGEN = BOOK.get("inschrijvingen")
+CONTRACTS = {kind: BOOK.get(kind) for kind in BOOK.files()}
 
 
 def changed(contract: Contract, column: str, **changes: object) -> Contract:
@@ -192,25 +194,26 @@ def test_a_draft_on_which_a_written_rule_has_no_hold_is_not_accepted(
 
 
 def test_a_mart_understands_what_it_or_a_person_declares() -> None:
-    (mart,) = MARTS
+    names = tuple(mart.name for mart in marts_on("inschrijvingen"))
     newer = INSCHRIJVINGEN.model_copy(update={"version": 2})
-    named = newer.model_copy(update={"marts": (mart.name,)})
-    for understood in (INSCHRIJVINGEN, named):
-        refuse_not_understood(mart.name, {"inschrijvingen": understood}, BOOK)
-        assert understanding(understood, BOOK) == {mart.name: ""}
-    with pytest.raises(NotUnderstood, match="is not known to understand inschrijvingen version 2"):
-        refuse_not_understood(mart.name, {"inschrijvingen": newer}, BOOK)
-    assert understanding(DIPLOMAS, BOOK) == {}
+    for understood in (INSCHRIJVINGEN, newer.model_copy(update={"marts": names})):
+        refuse_not_understood({**CONTRACTS, "inschrijvingen": understood}, BOOK)
+        assert understanding(understood, BOOK) == dict.fromkeys(names, "")
+    for named in ((), names[:1], names[1:]):
+        some = newer.model_copy(update={"marts": named})
+        with pytest.raises(NotUnderstood, match="is not known to understand inschrijvingen version 2"):
+            refuse_not_understood({**CONTRACTS, "inschrijvingen": some}, BOOK)
+    assert understanding(BOOK.get("technisch"), BOOK) == {}
 
 
 @pytest.mark.parametrize(
     "change", [{"name": "dag"}, {"type": ColumnType.CODE}], ids=["a column that is gone", "a column of another type"]
 )
 def test_nobody_can_declare_a_mart_whose_columns_a_version_lacks(change: dict[str, object]) -> None:
-    (mart,) = MARTS
-    lacking = changed(INSCHRIJVINGEN, "peildatum", **change).model_copy(update={"marts": (mart.name,)})
+    names = tuple(mart.name for mart in marts_on("inschrijvingen"))
+    lacking = changed(INSCHRIJVINGEN, "peildatum", **change).model_copy(update={"marts": names})
     with pytest.raises(NotUnderstood, match="another type: peildatum"):
-        refuse_not_understood(mart.name, {"inschrijvingen": lacking}, BOOK)
+        refuse_not_understood({**CONTRACTS, "inschrijvingen": lacking}, BOOK)
     with pytest.raises(WronglyNamed):
         refuse_wrongly_named(lacking, BOOK)
     with pytest.raises(WronglyNamed, match="which there is not"):

@@ -1,0 +1,182 @@
+"""What of the marts is offered for publication: leaves per measure, and the tables over them.
+
+Belongs here: which counts are offered and by what. Does not belong here: protecting them (``disclosure``). Nothing here
+is safe to publish: leaves are restricted, with counts under five.
+
+A *measure* is a set of students of whom each counts once. What counts the same students is one measure, with a column
+for what tells them apart, so that a cell is protected once wherever it stands: jaarresultaat, diplomaresultaat, passend
+diploma and kwalificatiewinst are tables over one measure (``uitkomsten``). Figures are those in force: of each school
+year the delivery that speaks for it (``in_force``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from rod_pipeline.marts import in_force
+from rod_pipeline.marts.contents import editions_of, moments_of, of_all
+from rod_pipeline.marts.database import feeding
+from rod_pipeline.marts.declared import MARTS
+
+if TYPE_CHECKING:
+    from rod_pipeline.system import System
+
+_GROUP = ("schooljaar", "instellingscode", "opleidingscode", "code_bc", "code_sg", "code_hg", "sectorkamer")
+_COMMON = (*_GROUP, "niveau", "leerweg")
+_YES, _NO = pl.lit("J"), pl.lit("N")
+
+
+class Offered(NamedTuple):
+    """One table that is offered: the fields of ``disclosure.tables.Table``, in its order."""
+
+    name: str
+    measure: str
+    by: tuple[str, ...]
+    outcome: str | None = None
+
+
+class _Measure(NamedTuple):
+    """Which mart a measure is of, its dimensions, and its parts: the values of extra columns, and what counts them."""
+
+    mart: str
+    by: tuple[str, ...]
+    parts: tuple[tuple[Mapping[str, pl.Expr], pl.Expr], ...]
+
+
+def _whole(number: str) -> tuple[tuple[Mapping[str, pl.Expr], pl.Expr], ...]:
+    return (({}, pl.col(number)),)
+
+
+def _two_sides(column: str, good: str, of: str) -> tuple[tuple[Mapping[str, pl.Expr], pl.Expr], ...]:
+    return (({column: _YES}, pl.col(good)), ({column: _NO}, pl.col(of) - pl.col(good)))
+
+
+_OUTCOMES = ("jaarresultaat", "verlater", "diploma", "passend", "categorie_bekend")
+_MEASURES: Mapping[str, _Measure] = {
+    "studenten": _Measure("studentaantallen", (*_COMMON, "leeftijdsgroep"), _whole("studenten")),
+    "instroom": _Measure("instroom", (*_COMMON, "vooropleiding"), _whole("instroom")),
+    "uitstroom": _Measure("uitstroom", (*_COMMON, "diploma", "reden"), _whole("uitstroom")),
+    "diplomas": _Measure("behaalde_diplomas", _COMMON, _two_sides("hoofddiploma", "hoofddiplomas", "diplomas")),
+    "uitkomsten": _Measure("uitkomsten", (*_COMMON, *_OUTCOMES), _whole("studenten")),
+    "starters": _Measure(
+        "studiesucces", _COMMON, _two_sides("succes", "startersresultaat_teller", "startersresultaat_noemer")
+    ),
+    "plaatsingen": _Measure(
+        "studiesucces", _COMMON, _two_sides("passend", "passende_plaatsing_teller", "passende_plaatsing_noemer")
+    ),
+    "opstroom": _Measure("studiesucces", _COMMON, _two_sides("opstroom", "opstroom_teller", "opstroom_noemer")),
+    "mbo_hbo": _Measure(
+        "doorstroom_hbo",
+        tuple(name for name in _COMMON if name != "niveau"),
+        (
+            ({"direct": _YES, "later": _NO}, pl.col("direct")),
+            ({"direct": _NO, "later": _YES}, pl.col("later")),
+            ({"direct": _NO, "later": _NO}, pl.col("gediplomeerden") - pl.col("direct") - pl.col("later")),
+        ),
+    ),
+    "hbo_starters": _Measure(
+        "doorstroom_hbo",
+        tuple(name for name in _COMMON if name != "niveau"),
+        _two_sides("uitval", "uitval_jaar1", "jaar1_bekend"),
+    ),
+}
+
+
+def leaves(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Per measure its leaves: String dimensions and ``n`` (Int64, over 0), unique per combination, sorted.
+
+    ``tables``: marts by name, each with the figures of one edition per school year (``figures_in_force``). Restricted.
+    Of ``starters`` a school year stands for the three cohorts up to it, so the leaves of neighbouring years share
+    students; only opbrengstjaren of which all three cohorts are there have any.
+    """
+    return {name: _leaves(tables[measure.mart], name, measure) for name, measure in _MEASURES.items()}
+
+
+def _leaves(table: pl.DataFrame, name: str, measure: _Measure) -> pl.DataFrame:
+    if name == "starters":
+        table = table.filter(pl.col("cohorten") == "3")
+    extra = list(measure.parts[0][0])
+    parts = [
+        table.select(*measure.by, *(value.alias(column) for column, value in values.items()), count.alias("n"))
+        for values, count in measure.parts
+    ]
+    by = [*measure.by, *extra]
+    summed = pl.concat(parts).group_by(by).agg(pl.col("n").sum().cast(pl.Int64)).filter(pl.col("n") > 0)
+    return summed.sort(by, nulls_last=True)
+
+
+def editions(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Per measure and school year the status and the delivery (``levering``) of its figures, sorted."""
+    return pl.concat(
+        tables[measure.mart]
+        .select(pl.lit(name).alias("measure"), "schooljaar", "status", "levering")
+        .unique()
+        .sort("schooljaar", nulls_last=True)
+        for name, measure in _MEASURES.items()
+    )
+
+
+def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
+    """Each mart with the figures in force of all living deliveries, ``levering`` beside its columns. Restricted.
+
+    Raises what the vault raises.
+    """
+    deliveries = feeding(system.ledger.state())
+    moments = moments_of(deliveries)
+    found = {}
+    for mart in MARTS:
+        table = of_all(system, mart, deliveries)
+        standing = in_force.standing(editions_of(mart.name, table, moments))
+        speaks = standing.filter("geldt").select(in_force.EDITION)
+        found[mart.name] = table.join(speaks, on=in_force.EDITION, how="semi", nulls_equal=True)
+    return found
+
+
+_LEVELS = (("niveau",), ("leerweg",), ("niveau", "leerweg"))
+_PROGRAMMES = (("sectorkamer",), ("code_hg",), ("code_sg",), ("code_bc",), ("opleidingscode",))
+
+
+def _over(measure: str, name: str, *outcome: str, only: tuple[str, ...] = (), levels: bool = True) -> list[Offered]:
+    """A measure over the country, over institutions and over programmes; ``only``: columns that stand in each table."""
+    what = (*only, *outcome)
+    by = {
+        "landelijk": (),
+        **({f"landelijk_{'_'.join(one)}": one for one in _LEVELS} if levels else {"landelijk_leerweg": ("leerweg",)}),
+        **{f"landelijk_{one[0]}": one for one in _PROGRAMMES},
+        "instelling": ("instellingscode",),
+        "instelling_sectorkamer": ("instellingscode", "sectorkamer"),
+        **({"instelling_niveau": ("instellingscode", "niveau")} if levels else {}),
+    }
+    side = outcome[0] if outcome else None
+    return [Offered(f"{name}_{where}", measure, ("schooljaar", *columns, *what), side) for where, columns in by.items()]
+
+
+OFFERED: tuple[Offered, ...] = (
+    *_over("studenten", "studentaantallen"),
+    Offered("studentaantallen_landelijk_leeftijd", "studenten", ("schooljaar", "niveau", "leeftijdsgroep")),
+    Offered(
+        "studentaantallen_instelling_niveau_leerweg",
+        "studenten",
+        ("schooljaar", "instellingscode", "niveau", "leerweg"),
+    ),
+    Offered("studentaantallen_instelling_opleiding", "studenten", ("schooljaar", "instellingscode", "opleidingscode")),
+    *_over("instroom", "instroom"),
+    Offered("instroom_landelijk_vooropleiding", "instroom", ("schooljaar", "niveau", "vooropleiding")),
+    Offered("instroom_instelling_vooropleiding", "instroom", ("schooljaar", "instellingscode", "vooropleiding")),
+    *_over("uitstroom", "uitstroom", "diploma"),
+    Offered("uitstroom_landelijk_reden", "uitstroom", ("schooljaar", "niveau", "reden")),
+    *_over("diplomas", "gediplomeerden", only=("hoofddiploma",)),
+    *_over("uitkomsten", "jaarresultaat", "diploma", only=("jaarresultaat",)),
+    *_over("uitkomsten", "diplomaresultaat", "diploma", only=("verlater",)),
+    *_over("uitkomsten", "passend_diploma", "passend", only=("verlater",)),
+    *_over("uitkomsten", "kwalificatiewinst", "passend", only=("verlater", "diploma", "categorie_bekend")),
+    *_over("starters", "startersresultaat", "succes"),
+    *_over("plaatsingen", "passende_plaatsing", "passend"),
+    *_over("opstroom", "opstroom", "opstroom"),
+    *_over("mbo_hbo", "doorstroom_hbo", "direct", levels=False),
+    *_over("hbo_starters", "hbo_uitval", "uitval", levels=False),
+)
+"""The tables that are offered; a row of each is a cell, and every dimension that isn't named is a total."""
