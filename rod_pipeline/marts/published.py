@@ -30,12 +30,18 @@ _YES, _NO = pl.lit("J"), pl.lit("N")
 
 
 class Offered(NamedTuple):
-    """One table that is offered: the fields of ``disclosure.tables.Table``, in its order."""
+    """One table that is offered: its measure, and the columns by which it counts.
+
+    ``outcome``: the column of ``by`` whose sides, J and N, are an outcome. ``within``: further columns, of which the
+    table has those with J alone. ``reads_as``: what people call it, where that is not the measure.
+    """
 
     name: str
     measure: str
     by: tuple[str, ...]
     outcome: str | None = None
+    within: tuple[str, ...] = ()
+    reads_as: str = ""
 
 
 class _Measure(NamedTuple):
@@ -139,9 +145,8 @@ _LEVELS = (("niveau",), ("leerweg",), ("niveau", "leerweg"))
 _PROGRAMMES = (("sectorkamer",), ("code_hg",), ("code_sg",), ("code_bc",), ("opleidingscode",))
 
 
-def _over(measure: str, name: str, *outcome: str, only: tuple[str, ...] = (), levels: bool = True) -> list[Offered]:
-    """A measure over the country, over institutions and over programmes; ``only``: columns that stand in each table."""
-    what = (*only, *outcome)
+def _over(measure: str, name: str, *outcome: str, within: tuple[str, ...] = (), levels: bool = True) -> list[Offered]:
+    """A measure over the country, over institutions and over programmes."""
     by = {
         "landelijk": (),
         **({f"landelijk_{'_'.join(one)}": one for one in _LEVELS} if levels else {"landelijk_leerweg": ("leerweg",)}),
@@ -151,7 +156,11 @@ def _over(measure: str, name: str, *outcome: str, only: tuple[str, ...] = (), le
         **({"instelling_niveau": ("instellingscode", "niveau")} if levels else {}),
     }
     side = outcome[0] if outcome else None
-    return [Offered(f"{name}_{where}", measure, ("schooljaar", *columns, *what), side) for where, columns in by.items()]
+    reads_as = name if side or within else ""
+    return [
+        Offered(f"{name}_{where}", measure, ("schooljaar", *columns, *outcome), side, within, reads_as)
+        for where, columns in by.items()
+    ]
 
 
 OFFERED: tuple[Offered, ...] = (
@@ -168,11 +177,11 @@ OFFERED: tuple[Offered, ...] = (
     Offered("instroom_instelling_vooropleiding", "instroom", ("schooljaar", "instellingscode", "vooropleiding")),
     *_over("uitstroom", "uitstroom", "diploma"),
     Offered("uitstroom_landelijk_reden", "uitstroom", ("schooljaar", "niveau", "reden")),
-    *_over("diplomas", "gediplomeerden", only=("hoofddiploma",)),
-    *_over("uitkomsten", "jaarresultaat", "diploma", only=("jaarresultaat",)),
-    *_over("uitkomsten", "diplomaresultaat", "diploma", only=("verlater",)),
-    *_over("uitkomsten", "passend_diploma", "passend", only=("verlater",)),
-    *_over("uitkomsten", "kwalificatiewinst", "passend", only=("verlater", "diploma", "categorie_bekend")),
+    *_over("diplomas", "gediplomeerden", within=("hoofddiploma",)),
+    *_over("uitkomsten", "jaarresultaat", "diploma", within=("jaarresultaat",)),
+    *_over("uitkomsten", "diplomaresultaat", "diploma", within=("verlater",)),
+    *_over("uitkomsten", "passend_diploma", "passend", within=("verlater",)),
+    *_over("uitkomsten", "kwalificatiewinst", "passend", within=("verlater", "diploma", "categorie_bekend")),
     *_over("starters", "startersresultaat", "succes"),
     *_over("plaatsingen", "passende_plaatsing", "passend"),
     *_over("opstroom", "opstroom", "opstroom"),

@@ -72,7 +72,7 @@ def about_tables(
         "gegevensboek": shape.dictionary(tables),
         "codes": shape.codes(book, tables),
         "normen": shape.norms(),
-        "leveringen": speaks.select("schooljaar", "status", "levering").sort(pl.all()),
+        "leveringen": speaks.select("schooljaar", "status", "levering").unique().sort(pl.all()),
         "uitgave": pl.DataFrame(
             {
                 "uitgave": [release.release],

@@ -51,17 +51,26 @@ class SmallCountPrinted(NotFoundSafe):
     code = "ROD-PUBLISH-04"
 
 
-class Table(Protocol):
-    """One published table: a selection of cells (``rod_pipeline.disclosure.tables.Table``)."""
+@dataclass(frozen=True)
+class Table:
+    """One published table: the cells of ``measure`` with the codes ``within``, named by the columns ``by``.
+
+    ``outcome``: the column among ``by`` whose two sides, J and N, are an outcome. ``within``: pairs of a column and its
+    code that hold for the whole table, such as those who left. ``reads_as``: what people call it, where that is not the
+    measure itself: diplomaresultaat is ``uitkomsten`` of who left.
+    """
+
+    name: str
+    measure: str
+    by: tuple[str, ...]
+    outcome: str | None = None
+    within: tuple[tuple[str, str], ...] = ()
+    reads_as: str = ""
 
     @property
-    def name(self) -> str: ...
-    @property
-    def measure(self) -> str: ...
-    @property
-    def by(self) -> tuple[str, ...]: ...
-    @property
-    def outcome(self) -> str | None: ...
+    def known_as(self) -> str:
+        """The measure as people know it: an entry of ``labels.toml``."""
+        return self.reads_as or self.measure
 
 
 class Audit(Protocol):
@@ -79,7 +88,8 @@ class Proposal:
 
     ``tables``: by name, the columns ``by`` of its ``Table`` (String), ``n`` (Int64, null where it is hidden) and
     ``afgeschermd`` (Boolean). ``printed``: every cell of all tables, ``cell`` (String) and ``n`` (null: hidden).
-    ``speaks``: which delivery speaks for which school year: ``schooljaar``, ``status`` (V or D), ``levering``.
+    ``speaks``: which delivery speaks for which school year of which measure: ``measure``, ``schooljaar``, ``status`` (V
+    or D), ``levering``.
     ``deliveries``: ids of the intakes. ``policy`` and ``definition``: the version of the policy, and of what the
     measures mean.
     """
@@ -105,7 +115,10 @@ def digest_of(printed: pl.DataFrame) -> str:
 
 def cell_keys(table: Table, frame: pl.DataFrame) -> pl.Series:
     """The key of the cell of each row: ``measure|dim=code|…``, the dimensions sorted by name."""
-    parts = [pl.format(f"|{dim}={{}}", pl.col(dim).fill_null(UNKNOWN)) for dim in sorted(table.by)]
+    codes = {dim: pl.col(dim).fill_null(UNKNOWN) for dim in table.by} | {
+        dim: pl.lit(code) for dim, code in table.within
+    }
+    parts = [pl.format(f"|{dim}={{}}", codes[dim]) for dim in sorted(codes)]
     return frame.select(pl.concat_str(pl.lit(table.measure), *parts).alias("cell")).to_series()
 
 

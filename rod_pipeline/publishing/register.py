@@ -21,17 +21,22 @@ if TYPE_CHECKING:
 
 NAME = "register"
 SCHEMA = {"release": pl.String, "cell": pl.String, "n": pl.Int64, "definition": pl.Int64, "status": pl.String}
+YEAR_OF = (
+    pl.col("cell").str.extract(r"^([^|]*)", 1).alias("measure"),
+    pl.col("cell").str.extract(r"\|schooljaar=([^|]*)", 1).alias("schooljaar"),
+)
+"""Of which measure and school year a cell is, by its key."""
 
 
 def of(proposal: Proposal) -> pl.DataFrame:
     """What a proposal prints: ``cell``, ``n`` (null: hidden), ``definition``, ``status`` of its school year (V, D)."""
-    year = pl.col("cell").str.extract(r"\|schooljaar=([^|]*)", 1)
-    speaks = proposal.speaks.select("schooljaar", "status").unique("schooljaar", keep="first")
     return (
-        proposal.printed.select("cell", pl.col("n").cast(pl.Int64), pl.lit(proposal.definition).alias("definition"))
-        .with_columns(year.alias("schooljaar"))
-        .join(speaks, on="schooljaar", how="left")
-        .select("cell", "n", pl.col("definition").cast(pl.Int64), "status")
+        proposal.printed.select(
+            "cell", pl.col("n").cast(pl.Int64), pl.lit(proposal.definition, pl.Int64).alias("definition")
+        )
+        .with_columns(*YEAR_OF)
+        .join(proposal.speaks.select("measure", "schooljaar", "status"), on=["measure", "schooljaar"], how="left")
+        .select(list(SCHEMA)[1:])
         .sort("cell")
     )
 

@@ -50,27 +50,27 @@ def shaped(proposal: Proposal) -> tuple[PublicTable, ...]:
 
 def _shaped(table: Table, proposal: Proposal) -> Iterator[PublicTable]:
     known = words()
-    measure = known.measure(table.measure)
+    measure = known.measure(table.known_as)
     frame = proposal.tables[table.name].select(
         *(pl.col(column).cast(pl.String).fill_null(UNKNOWN) for column in table.by),
         pl.col("n").cast(pl.Int64).alias("aantal"),
         pl.col("afgeschermd"),
     )
-    title = known.title(table.measure, table.by)
+    title = known.title(table.known_as, table.by)
     yield PublicTable(
         table.name,
         title,
         f"{title}. {measure.about}.",
-        table.measure,
+        table.known_as,
         table.by,
-        _with_source(frame.sort(table.by), proposal),
+        _with_source(frame.sort(table.by), table, proposal),
     )
     if table.outcome is not None:
         rest = tuple(column for column in table.by if column != table.outcome)
-        title = f"{known.title(table.measure, rest)}, percentages"
-        about = f"{title}. {known.measure(table.measure).about}. {known.column('percentage').about}."
-        percentages = _with_source(_percentages(frame, table.outcome, rest), proposal)
-        yield PublicTable(f"{table.name}{PERCENTAGE}", title, about, table.measure, rest, percentages)
+        title = f"{known.title(table.known_as, rest)}, percentages"
+        about = f"{title}. {measure.about}. {known.column('percentage').about}."
+        percentages = _with_source(_percentages(frame, table.outcome, rest), table, proposal)
+        yield PublicTable(f"{table.name}{PERCENTAGE}", title, about, table.known_as, rest, percentages)
 
 
 def _percentages(frame: pl.DataFrame, outcome: str, by: tuple[str, ...]) -> pl.DataFrame:
@@ -92,12 +92,12 @@ def _percentages(frame: pl.DataFrame, outcome: str, by: tuple[str, ...]) -> pl.D
     ).sort(by or "afgeschermd")
 
 
-def _with_source(frame: pl.DataFrame, proposal: Proposal) -> pl.DataFrame:
+def _with_source(frame: pl.DataFrame, table: Table, proposal: Proposal) -> pl.DataFrame:
     """With the delivery that speaks for its school year, and whether that is provisional."""
-    if "schooljaar" not in frame.columns or "status" in frame.columns:
+    if "schooljaar" not in frame.columns:
         return frame
-    speaks = proposal.speaks.select("schooljaar", "status", "levering").unique("schooljaar", keep="first")
-    return frame.join(speaks, on="schooljaar", how="left", maintain_order="left")
+    speaks = proposal.speaks.filter(measure=table.measure).select("schooljaar", "status", "levering")
+    return frame.join(speaks.unique("schooljaar", keep="first"), on="schooljaar", how="left", maintain_order="left")
 
 
 def dictionary(tables: tuple[PublicTable, ...]) -> pl.DataFrame:

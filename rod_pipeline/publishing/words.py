@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from rod_pipeline.contracts.book import ContractBook
 from rod_pipeline.errors import PermanentError
+from rod_pipeline.marts.norms import NORM
 
 
 class Undocumented(PermanentError):
@@ -71,7 +72,7 @@ def _known(words: Mapping[str, Word], name: str, kind: str) -> Word:
 def words() -> Words:
     """The words of this installation's version."""
     raw = tomllib.loads(Path(__file__).with_name("labels.toml").read_text("utf-8"))
-    norms = {name: {level: float(norm) for level, norm in levels.items()} for name, levels in raw["norms"].items()}
+    norms = {name: {level: float(norm) for level, norm in of["voldoende"].items()} for name, of in NORM.items()}
     return Words(_words(raw["columns"]), _words(raw["measures"]), MappingProxyType(norms))
 
 

@@ -40,6 +40,7 @@ def released(folder: Path) -> Path:
         "stromen": pl.DataFrame(flows, schema=["schooljaar", "van", "naar", "n"], orient="row"),
     }
     speaks = pl.DataFrame({"schooljaar": YEARS, "status": ["D", "D", "V"], "levering": ["2025-12"] * 3})
+    speaks = pl.concat(speaks.with_columns(pl.lit(measure).alias("measure")) for measure in leaves)
     proposal = proposal_of(leaves, ("a" * 16,), speaks)
     tables = shaped(proposal)
     about = files.Release("b" * 16, NOON, "1.0", 1, "c" * 64)

@@ -10,16 +10,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from rod_pipeline.ledger.state import IntakeState
-from rod_pipeline.publishing.proposal import Proposal, digest_of
+from rod_pipeline.publishing.proposal import Proposal, Table, digest_of
 from rod_pipeline.system import System
-
-
-@dataclass(frozen=True)
-class Table:
-    name: str
-    measure: str
-    by: tuple[str, ...]
-    outcome: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +98,7 @@ def disclosing(
         speaks = pl.DataFrame({"schooljaar": every}).with_columns(
             pl.lit("V").alias("status"), pl.lit(key).alias("levering")
         )
+        speaks = pl.concat(speaks.with_columns(pl.lit(measure).alias("measure")) for measure in leaves)
         return change(proposal_of(leaves, (intake.delivery_id,), speaks))
 
     return disclose

@@ -31,9 +31,9 @@ def test_leaves_are_unique_counts_over_nothing_by_text(offered: dict[str, pl.Dat
 def test_every_offered_table_is_of_a_measure_and_its_columns(offered: dict[str, pl.DataFrame]) -> None:
     assert len({one.name for one in OFFERED}) == len(OFFERED)
     for one in OFFERED:
-        assert set(one.by) < set(offered[one.measure].columns), one.name
+        assert {*one.by, *one.within} < set(offered[one.measure].columns), one.name
         assert "schooljaar" in one.by and (one.outcome is None or one.outcome in one.by)
-        assert len(set(one.by)) == len(one.by)
+        assert len({*one.by, *one.within}) == len(one.by) + len(one.within)
 
 
 def test_leaves_add_up_to_the_marts(made: dict[str, pl.DataFrame], offered: dict[str, pl.DataFrame]) -> None:
