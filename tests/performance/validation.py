@@ -81,7 +81,7 @@ def pandas(job: Job) -> Counts:
     definition = context.validation_definitions.add(
         great_expectations.ValidationDefinition(name="v", data=batch, suite=asked)
     )
-    definition.run(batch_parameters={"dataframe": frame}, result_format="BOOLEAN_ONLY")
+    definition.run(batch_parameters={"dataframe": frame})
     return {}
 
 
