@@ -159,5 +159,5 @@ def test_what_was_told_before_binds(frame, changes, ways):
     shown = printed(protected)
     before = told.select(pl.col("cell").str.replace("status=V", "status=D"), "n")
     hidden_then = before.filter(pl.col("n").is_null())["cell"]
-    assert shown.filter(pl.col("cell").is_in(hidden_then), pl.col("n").is_not_null()).is_empty()
+    assert shown.filter(pl.col("cell").is_in(hidden_then.to_list()), pl.col("n").is_not_null()).is_empty()
     assert narrow(final, shown) == []
