@@ -79,7 +79,7 @@ def test_committing_the_tick_erases_the_delivery_and_shows_the_evidence(
     (done,) = _runs(house, "purge")
     assert failures(house.instance, done.run_id) == []
     page.partition("retention/erased", KEY, "its term has ended", "TE LAAT: out of the house")
-    page.sees("late sweep and certificate from", "all versions deleted", "versions: 13, copies: 13")
+    page.sees("late sweep and certificate from", "all versions deleted", "versions: 19, copies: 19")
     page.picture(pictures / "erased.png")
     page.partition("retention/certificate", KEY, "ONVOLLEDIG", "the processor's declaration", "bundel.zip")
     page.picture(pictures / "certificate.png")
