@@ -1,0 +1,84 @@
+"""What each reader can work out of a publication.
+
+Belongs here: ``attack``, from the tables of a publication to an interval per reader and hidden cell. Does not belong
+here: which of these are failures (``audit``). Own mathematics and own code beside the part that protects; the way is
+the audit of the Handbook on SDC (2nd ed., 4.3.4), with bounds in whole numbers, zeros that are known, and readers who
+know their own students.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import polars as pl
+
+from rod_pipeline.disclosure.attack.bounds import narrowed
+from rod_pipeline.disclosure.attack.programs import fit
+from rod_pipeline.disclosure.attack.search import Found, Search
+from rod_pipeline.disclosure.attack.system import Bounds, System, known_to, system
+
+DRIFT = 4
+"""How far a reader thinks that the count of a cell moved between two deliveries, unless said otherwise."""
+
+SCHEMA = {
+    "reader": pl.String,
+    "release": pl.String,
+    "cell": pl.String,
+    "low": pl.Int64,
+    "high": pl.Int64,
+    "settled": pl.Boolean,
+}
+
+
+def attack(
+    printed: pl.DataFrame,
+    sums: pl.DataFrame,
+    own: pl.DataFrame,
+    readers: Sequence[str | None],
+    earlier: pl.DataFrame | None = None,
+    drift: int = DRIFT,
+    outcomes: Collection[str] = (),
+    enough: int | None = 4,
+) -> pl.DataFrame:
+    """The whole values that each hidden cell can have, for each reader (null: the public) and ``release`` ("": now).
+
+    ``printed``: cell, n (null: hidden). ``sums``: equation, cell, sign. ``own``: cell, reader, n. ``earlier``: release,
+    cell, n (null: hidden) of what was published before under the same definition; ``sums`` and ``own`` may have a
+    column ``release`` to speak of those. ``outcomes``: dimensions of which a side may be 0 although it is hidden.
+
+    Every hidden cell has a row for the public; for an institution only what it can narrow further. ``low`` and
+    ``high`` are exact where fewer than ``enough`` values are possible and everywhere when it is None; elsewhere the
+    values between them are not excluded, and at least ``enough`` are possible. ``settled`` is false where that could
+    not be decided. Raises ``DoesNotAddUp`` when no table fits.
+    """
+    public = system(printed, sums, earlier, drift, outcomes)
+    search = Search(public, enough)
+    near = np.zeros(public.unknowns, dtype=np.int64)
+    seen: Found | None = None
+    results = [pl.DataFrame(schema=SCHEMA)]
+    everybody = narrowed(public, public.bounds)
+    for reader in sorted(readers, key=lambda one: one or ""):
+        bounds = everybody if reader is None else of_reader(public, everybody, own, reader)
+        near = fit(public, bounds, near, search.solver)
+        targets = np.arange(public.hidden)
+        found = search.look(bounds, near, targets)
+        shown = np.ones(len(targets), dtype=np.bool_)
+        if reader is None:
+            seen = found
+        elif seen is not None:
+            shown = (found.low > seen.low) | (found.high < seen.high) | (seen.settled & ~found.settled)
+        results.append(
+            public.cells.with_columns(
+                reader=pl.lit(reader, pl.String), low=found.low, high=found.high, settled=found.settled
+            )
+            .filter(shown)
+            .select(*SCHEMA)
+        )
+    return pl.concat(results)
+
+
+def of_reader(public: System, everybody: Bounds, own: pl.DataFrame, reader: str) -> Bounds:
+    """What a reader knows of the unknowns beside what everybody knows, by reckoning with one equation at a time."""
+    mine = known_to(public, own, reader)
+    return narrowed(public, Bounds(np.maximum(mine.low, everybody.low), np.minimum(mine.high, everybody.high)))

@@ -1,0 +1,198 @@
+"""The audit of a publication: no count of one to four of others may be had from it, by any reader.
+
+Belongs here: the outcome as a record, what it is of, and refusing what isn't clean. Does not belong here: which cells
+fail (``judging``), reckoning intervals (``attacking``, ``search``).
+
+A cell *fails* for a reader when the count of others in it, so without his own students, is small, and what he can work
+out leaves fewer than ``span`` whole values for it: then it tells more than a sign for "fewer than five" would (besluit
+55352791, voorschrift 3b: what leaves can't qualify as personal data). In a side of an outcome nobody is a small count
+too, when the group of others is small: that all of a few did the same is a fact about each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import polars as pl
+
+from rod_pipeline.disclosure.attack.attacking import DRIFT, of_reader
+from rod_pipeline.disclosure.attack.bounds import narrowed
+from rod_pipeline.disclosure.attack.judging import (
+    Smallness,
+    as_it_was,
+    begin,
+    judge,
+    small_others,
+    true_values,
+    with_own,
+)
+from rod_pipeline.disclosure.attack.search import Search
+from rod_pipeline.disclosure.attack.system import DoesNotAddUp, released, system
+from rod_pipeline.errors import BlockedError
+
+MODEL = 1
+"""Version of the reader model of ``docs/explanation/attacker.md``; an audit by another model is no audit."""
+
+
+class AuditFailed(BlockedError):
+    """A publication was not audited, or the audit found what a reader can work out."""
+
+    code = "ROD-DISCLOSURE-21"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The numbers of the policy that an audit holds against; ``outcomes`` are dimensions, ``large`` is the size from
+    which nobody on one side of an outcome is no small count, ``drift`` how far a reader thinks a count was revised."""
+
+    threshold: int = 5
+    span: int = 4
+    large: int = 30
+    drift: int = DRIFT
+    outcomes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReaderAudit:
+    """What one reader (null: the public) can work out. ``targets``: number of cells with a small count of others.
+    ``exact``, ``narrow`` (fewer values than the span), ``unresolved`` (couldn't be decided): keys of failing cells, of
+    an institution those that the public can't tell as well; a cell of an earlier release is ``release: cell``."""
+
+    reader: str | None
+    targets: int
+    exact: tuple[str, ...] = ()
+    narrow: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        return not (self.exact or self.narrow or self.unresolved)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The outcome, and what it is of. ``contradicts``: readers for whom no table fits, so that nothing is known of
+    them. ``revised``: cells printed now and before whose figures differ by a small count: no failure, but told."""
+
+    printed: str
+    sums: str
+    earlier: tuple[str, ...]
+    rules: Rules
+    readers: tuple[ReaderAudit, ...]
+    contradicts: tuple[str, ...] = ()
+    revised: tuple[str, ...] = ()
+    model: int = MODEL
+
+    @property
+    def clean(self) -> bool:
+        return not self.contradicts and all(reader.clean for reader in self.readers)
+
+    def record(self) -> dict[str, object]:
+        """As JSON: keys of cells and numbers of cells, no count of persons."""
+        return {**asdict(self), "clean": self.clean}
+
+
+def digest(table: pl.DataFrame) -> str:
+    """SHA-256 over the rows of a table in one order: the same for the same content, however it is sorted."""
+    columns = sorted(table.columns)
+    lines = table.select(
+        pl.concat_str([pl.col(name).cast(pl.String).fill_null("\x00") for name in columns], separator="\x1f").alias(
+            "line"
+        )
+    )["line"].sort()
+    told = hashlib.sha256("\x1f".join(columns).encode())
+    for line in lines:
+        told.update(b"\x1e" + line.encode())
+    return told.hexdigest()
+
+
+def audit(
+    truth: pl.DataFrame,
+    printed: pl.DataFrame,
+    sums: pl.DataFrame,
+    own: pl.DataFrame,
+    readers: Sequence[str | None],
+    rules: Rules,
+    earlier: pl.DataFrame | None = None,
+) -> Audit:
+    """Look at a publication as each reader does. ``truth``: cell, n (and ``release`` for earlier ones, as far as
+    known); the rest as for ``attack``. The public is always a reader.
+
+    The truth says which cells are small, and is a table that fits to begin from; no reader is given it. Where it isn't
+    known of an earlier release, every hidden cell there that could be small is taken to be.
+    """
+    told = Audit(
+        printed=digest(printed),
+        sums=digest(sums),
+        earlier=() if earlier is None else tuple(sorted(earlier["release"].unique().to_list())),
+        rules=rules,
+        readers=(),
+        revised=_revised(printed, earlier, rules),
+    )
+    small = Smallness(rules.threshold, rules.span, rules.large, rules.outcomes)
+    try:
+        public = system(printed, sums, earlier, rules.drift, rules.outcomes)
+        known = true_values(public, truth)
+        public = as_it_was(public, known)
+        search = Search(public, rules.span)
+        everybody = narrowed(public, public.bounds)
+        start = begin(public, everybody, known, search)
+    except DoesNotAddUp:
+        return replace(told, contradicts=("public",))
+    figures = (
+        released(truth)
+        .select("release", "cell", pl.col("n").cast(pl.Int64))
+        .join(released(printed).select("release", "cell", figure="n"), on=["release", "cell"], how="left")
+    )
+    results: list[ReaderAudit] = []
+    contradicts: list[str] = []
+    exact_for_all: frozenset[str] = frozenset()
+    fails_for_all: frozenset[str] = frozenset()
+    for reader in [None, *sorted({reader for reader in readers if reader is not None})]:
+        try:
+            bounds = everybody if reader is None else of_reader(public, everybody, own, reader)
+        except DoesNotAddUp:
+            contradicts.append(str(reader))
+            continue
+        mine = with_own(public.cells, own, reader)["mine"].to_numpy()
+        found = judge(public, bounds, start, known, small_others(figures, own, reader, small), mine, search, small)
+        results.append(
+            ReaderAudit(
+                reader=reader,
+                targets=found.targets,
+                exact=tuple(sorted(found.exact - exact_for_all)),
+                narrow=tuple(sorted(found.narrow - fails_for_all)),
+                unresolved=tuple(sorted(found.unresolved - fails_for_all)),
+            )
+        )
+        if reader is None:
+            everybody = narrowed(public, found.bounds)
+            exact_for_all, fails_for_all = found.exact, found.exact | found.narrow | found.unresolved
+    return replace(told, readers=tuple(results), contradicts=tuple(contradicts))
+
+
+def require_clean(audit: Audit | None, printed: pl.DataFrame) -> None:
+    """Raises ``AuditFailed`` unless this very table was audited, by the reader model of now, and is clean."""
+    remedy = "Publish nothing of it. Protect the cells anew and audit what is to be printed."
+    if audit is None:
+        raise AuditFailed("The publication was not audited.", remedy)
+    if audit.model != MODEL:
+        raise AuditFailed(f"The publication was audited by reader model {audit.model}, now {MODEL}.", remedy)
+    if audit.printed != digest(printed):
+        raise AuditFailed("The audit is of other figures than those that are to leave.", remedy)
+    if audit.contradicts:
+        raise AuditFailed(f"For {len(audit.contradicts)} readers no table fits what they are told.", remedy)
+    if not audit.clean:
+        failing = [reader for reader in audit.readers if not reader.clean]
+        cells = len({cell for one in failing for cell in (*one.exact, *one.narrow, *one.unresolved)})
+        raise AuditFailed(f"{len(failing)} readers can work out a small count, in {cells} cells together.", remedy)
+
+
+def _revised(printed: pl.DataFrame, earlier: pl.DataFrame | None, rules: Rules) -> tuple[str, ...]:
+    """The cells that are printed now and before, with figures that differ by a small count."""
+    if earlier is None:
+        return ()
+    both = earlier.join(printed.select("cell", now="n"), on="cell").with_columns(by=(pl.col("now") - pl.col("n")).abs())
+    return tuple(sorted(set(both.filter(pl.col("by").is_between(1, rules.threshold - 1))["cell"].to_list())))

@@ -1,0 +1,196 @@
+"""Linear programs over a part of a system: how far can one unknown move from a table that fits.
+
+Belongs here: building and solving one program with HiGHS. Does not belong here: which part, for whom, and what the
+answer means (``search``). A program is posed in the differences ``d = x - fit`` with a table that fits, so that nothing
+moving (``d = 0``) is where the simplex method begins.
+
+Two parts of a system are of use. With few *unknowns* and all their equations an answer is another table that fits, so
+the unknown moves at least that far. With few *equations* and all their unknowns less is asked than holds, so it moves
+at most that far. Over a whole system both are the same but for wholeness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+import numpy.typing as npt
+
+from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bools, Bounds, DoesNotAddUp, Ints, System
+
+Floats = npt.NDArray[np.float64]
+
+TOLERANCE = 1e-6
+"""What HiGHS may be off; counts are whole, so nothing between two of them is near either."""
+
+FAR = 1e6
+"""What moving the unknown by one is worth beside moving another: as far as possible first, then as few as possible."""
+
+NODES = 5000
+"""Branches after which an integer program is left unresolved: a number, not a time, so that every run says the same."""
+
+MULTIPLES = (1, 2, 3, 4, 6)
+"""Corners that aren't whole have small denominators in sums of ones."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some unknowns of a system and some equations over them; columns in compressed form. ``up`` and ``down`` are how
+    far each may move."""
+
+    unknowns: Ints
+    start: Ints
+    index: Ints
+    sign: Ints
+    rows: int
+    up: Ints
+    down: Ints
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How far the unknown moved, whether that is proven to be the furthest, and how all unknowns of the part moved."""
+
+    reach: float
+    proven: bool
+    moved: Floats
+
+
+def gathered(start: Ints, items: Ints, which: Ints) -> Ints:
+    """The items of each of ``which``, one after the other."""
+    counts = start[which + 1] - start[which]
+    offsets = np.repeat(start[which] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
+    return items[offsets + np.arange(len(offsets))]
+
+
+def part(system: System, bounds: Bounds, fit: Ints, unknowns: Ints, rows: Bools | None = None) -> Part:
+    """The part with these unknowns and, of their equations, those in ``rows`` (all without it)."""
+    counts = system.col_start[unknowns + 1] - system.col_start[unknowns]
+    at = gathered(system.col_start, system.rows_at, unknowns)
+    sign = gathered(system.col_start, system.signs_at, unknowns)
+    of = np.repeat(np.arange(len(unknowns)), counts)
+    if rows is not None:
+        keep = rows[at]
+        at, sign, of = at[keep], sign[keep], of[keep]
+    distinct, local = np.unique(at, return_inverse=True)
+    start = np.searchsorted(of, np.arange(len(unknowns) + 1))
+    up, down = bounds.high[unknowns] - fit[unknowns], fit[unknowns] - bounds.low[unknowns]
+    return Part(unknowns, start, local, sign, len(distinct), up, down)
+
+
+class _Quiet(highspy.Highs):
+    """HiGHS announces itself on standard output when its callbacks are set up; none is used."""
+
+    def enableCallbacks(self) -> None:
+        pass
+
+
+class Solver:
+    """One HiGHS instance, single-threaded and with its options fixed, so that the same program has the same answer."""
+
+    def __init__(self) -> None:
+        self._highs = _Quiet()  # type: ignore[no-untyped-call]
+        for option, value in (
+            ("output_flag", False),
+            ("threads", 1),
+            ("presolve", "off"),
+            ("solver", "simplex"),
+            ("simplex_strategy", 4),  # primal: d = 0 is feasible
+            ("mip_max_nodes", NODES),
+            ("mip_rel_gap", 0.0),
+            ("random_seed", 0),
+        ):
+            self._highs.setOptionValue(option, value)
+        self.solved = 0
+
+    def furthest(self, part: Part, at: int, direction: int, most: int, *, near: bool, whole: bool = False) -> Answer:
+        """The furthest that unknown ``at`` of the part can move in a direction, ``most`` at most; ``near`` moves as
+        little else as possible. With ``whole`` all moves are whole."""
+        up, down = _ceiling(part.up), _ceiling(part.down)
+        towards, away = (up, down) if direction > 0 else (down, up)
+        towards[at], away[at] = min(float(most), towards[at]), 0.0
+        cost = np.full(len(part.unknowns), 1.0 if near else 0.0)
+        cost_up, cost_down = cost, cost.copy()
+        (cost_up if direction > 0 else cost_down)[at] = -FAR
+        zero = np.zeros(len(up))
+        answer = self._run(part, (cost_up, cost_down), ((zero, up), (zero, down)), np.zeros(part.rows), whole)
+        if answer is None:
+            return Answer(0.0, False, zero)
+        moved, proven = answer
+        return Answer(float(abs(moved[at])), proven, moved)
+
+    def fitting(self, part: Part, lacking: Ints, *, whole: bool) -> Floats | None:
+        """The smallest moves after which the part's equations, that lack so much now, hold within bounds."""
+        ones = np.ones(len(part.unknowns))
+        up = (np.maximum(0, -part.down).astype(np.float64), np.maximum(0.0, _ceiling(part.up)))
+        down = (np.maximum(0, -part.up).astype(np.float64), np.maximum(0.0, _ceiling(part.down)))
+        answer = self._run(part, (ones, ones), (up, down), lacking.astype(np.float64), whole)
+        return None if answer is None else answer[0]
+
+    def _run(
+        self,
+        part: Part,
+        cost: tuple[Floats, Floats],
+        bounds: tuple[tuple[Floats, Floats], tuple[Floats, Floats]],
+        right: Floats,
+        whole: bool,
+    ) -> tuple[Floats, bool] | None:
+        """Moves of the best solution and whether it is proven to be best; None when there is none."""
+        count = len(part.unknowns)
+        program = highspy.HighsLp()
+        program.num_col_, program.num_row_ = 2 * count, part.rows
+        program.col_cost_ = np.concatenate(cost)
+        program.col_lower_ = np.concatenate([bounds[0][0], bounds[1][0]])
+        program.col_upper_ = np.concatenate([bounds[0][1], bounds[1][1]])
+        program.row_lower_ = program.row_upper_ = right
+        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        program.a_matrix_.start_ = np.concatenate([part.start, part.start[1:] + part.start[-1]])
+        program.a_matrix_.index_ = np.concatenate([part.index, part.index])
+        program.a_matrix_.value_ = np.concatenate([part.sign, -part.sign]).astype(np.float64)
+        if whole:
+            program.integrality_ = [highspy.HighsVarType.kInteger] * (2 * count)
+        self.solved += 1
+        self._highs.clearSolver()
+        self._highs.passModel(program)
+        self._highs.run()
+        status = self._highs.getModelStatus()
+        info = self._highs.getInfo()
+        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return None
+        values = np.array(self._highs.getSolution().col_value)
+        return values[:count] - values[count:], status == highspy.HighsModelStatus.kOptimal
+
+
+def _ceiling(values: Ints) -> Floats:
+    return np.where(values >= UNBOUNDED // 2, highspy.kHighsInf, values.astype(np.float64))
+
+
+def as_whole(moved: Floats) -> Ints | None:
+    """A whole multiple of moves, None when there is no small one. Any multiple keeps all equations as they are."""
+    for multiple in MULTIPLES:
+        rounded = np.rint(moved * multiple)
+        if np.abs(moved * multiple - rounded).max(initial=0.0) <= TOLERANCE * 10:
+            return rounded.astype(np.int64)
+    return None
+
+
+def fit(system: System, bounds: Bounds, near: Ints, solver: Solver) -> Ints:
+    """A whole table within bounds that fits every equation, as near as can be. Raises ``DoesNotAddUp`` without one."""
+    if not system.unknowns:
+        return near
+    every = np.arange(system.unknowns)
+    whole = part(system, bounds, near, every)
+    lacking = system.right - np.add.reduceat(system.signs * near[system.row_of], system.row_start[:-1])
+    rows = np.unique(system.rows_at)
+    for must_be_whole in (False, True):
+        moved = solver.fitting(whole, lacking[rows], whole=must_be_whole)
+        if moved is None:
+            break
+        rounded = np.rint(moved)
+        if np.abs(moved - rounded).max() <= TOLERANCE * 10:
+            return near + rounded.astype(np.int64)
+    raise DoesNotAddUp(
+        "No table of whole numbers fits what a reader is told.",
+        "Publish nothing. Make cells, sums and own figures anew from the same leaves.",
+    )

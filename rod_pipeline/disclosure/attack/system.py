@@ -1,0 +1,202 @@
+"""What a reader has before him: printed figures, sums, and the unknowns that they leave.
+
+Belongs here: reading the tables of a publication into one system of equations with bounds, for the public and for each
+institution. Does not belong here: what follows from it (``bounds``, ``programs``, ``search``).
+
+Every hidden cell is an unknown whole number. A sum of the list is an equation. A printed figure of an earlier delivery
+and the present figure of the same cell are tied by a *link*: an unknown difference of at most ``drift`` either way. So
+all that a reader knows is: equations, and a lowest and highest value for each unknown (Handbook on SDC, 2nd ed., 4.3
+and 5.4: the intruder's *feasibility interval*; zeros printed as zeros make it narrower).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from rod_pipeline.errors import PermanentError
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+UNBOUNDED = 1 << 40
+"""Stands for "no highest value" in arithmetic; far above any count, far below where it would overflow."""
+
+CURRENT = ""
+"""The release label of what is published now."""
+
+READER = "instellingscode"
+"""The dimension whose codes are readers: of a cell with his own code a reader knows the count itself."""
+
+
+class DoesNotAddUp(PermanentError):
+    """Printed figures contradict their sums, or a reader's own figures."""
+
+    code = "ROD-DISCLOSURE-22"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A lowest and a highest value per unknown, ``UNBOUNDED`` where there is none."""
+
+    low: Ints
+    high: Ints
+
+    def width(self) -> Ints:
+        """How many whole values each unknown can have, less one."""
+        return self.high - self.low
+
+
+@dataclass(frozen=True)
+class System:
+    """Equations ``sum(sign * x) = right`` over unknowns with bounds; by row and by column.
+
+    Unknowns are the hidden cells in order of ``cells`` (release, cell), then the links. ``row_start``, ``row_of`` and
+    ``signs`` hold each row's unknowns; ``col_start`` and ``rows_at`` each unknown's rows, ``signs_at`` its signs there.
+    """
+
+    cells: pl.DataFrame
+    bounds: Bounds
+    right: Ints
+    row_start: Ints
+    row_of: Ints
+    signs: Ints
+    col_start: Ints
+    rows_at: Ints
+    signs_at: Ints
+
+    @property
+    def unknowns(self) -> int:
+        return len(self.bounds.low)
+
+    @property
+    def hidden(self) -> int:
+        """Number of unknowns that are cells."""
+        return self.cells.height
+
+
+def released(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with a column ``release``: what has none is of now."""
+    if "release" in table.columns:
+        return table.with_columns(pl.col("release").fill_null(CURRENT))
+    return table.with_columns(release=pl.lit(CURRENT))
+
+
+def dimension(name: str) -> pl.Expr:
+    """The code that a cell has for a dimension, null when it is a total over it."""
+    return pl.col("cell").str.extract(rf"\|{name}=([^|]*)")
+
+
+def with_outcome(outcomes: Collection[str]) -> pl.Expr:
+    """Whether a cell is one side of an outcome: then it may be 0 although it is hidden."""
+    return pl.any_horizontal([pl.lit(False), *(dimension(name).is_not_null() for name in sorted(outcomes))])
+
+
+def system(
+    printed: pl.DataFrame, sums: pl.DataFrame, earlier: pl.DataFrame | None, drift: int, outcomes: Collection[str]
+) -> System:
+    """The public's system. ``printed``: cell, n (null: hidden). ``sums``: equation, cell, sign, and release if of an
+    earlier one. ``earlier``: release, cell, n. A cell that only stands in sums is hidden.
+
+    Raises ``DoesNotAddUp`` when an equation without unknowns doesn't hold.
+    """
+    figures = released(printed).select("release", "cell", pl.col("n").cast(pl.Int64))
+    if earlier is not None:
+        figures = pl.concat([figures, earlier.select("release", "cell", pl.col("n").cast(pl.Int64))])
+    terms = released(sums).select("release", "equation", "cell", pl.col("sign").cast(pl.Int64))
+    unseen = terms.select("release", "cell").unique().join(figures, on=["release", "cell"], how="anti")
+    figures = pl.concat([figures, unseen.with_columns(n=pl.lit(None, pl.Int64))]).unique(["release", "cell"])
+    cells = figures.filter(pl.col("n").is_null()).select("release", "cell").sort("release", "cell")
+    cells = cells.with_row_index("unknown").with_columns(pl.col("unknown").cast(pl.Int64))
+    terms = terms.join(figures, on=["release", "cell"], how="left").join(cells, on=["release", "cell"], how="left")
+    equations = terms.group_by("release", "equation").agg(
+        right=-(pl.col("sign") * pl.col("n")).sum(), unknowns=pl.col("unknown").count()
+    )
+    if equations.filter((pl.col("unknowns") == 0) & (pl.col("right") != 0)).height:
+        raise DoesNotAddUp(
+            "Printed figures don't add up to their printed totals.",
+            "Publish nothing. The cells and the sums are not of the same table; make both anew.",
+        )
+    rows = (
+        equations.filter(pl.col("unknowns") > 0)
+        .sort("release", "equation")
+        .with_row_index("row")
+        .with_columns(pl.col("row").cast(pl.Int64))
+    )
+    entries = (
+        terms.filter(pl.col("unknown").is_not_null())
+        .join(rows.select("release", "equation", "row"), on=["release", "equation"])
+        .select("row", "unknown", "sign")
+    )
+    low = 1 - cells.with_columns(side=with_outcome(outcomes))["side"].to_numpy().astype(np.int64)
+    bounds = Bounds(low, np.full(len(low), UNBOUNDED, dtype=np.int64))
+    right = rows["right"].to_numpy().astype(np.int64)
+    if earlier is not None:
+        entries, bounds, right = _linked(figures, cells, entries, bounds, right, drift)
+    return _arranged(cells.select("release", "cell"), bounds, right, entries)
+
+
+def _linked(
+    figures: pl.DataFrame, cells: pl.DataFrame, entries: pl.DataFrame, bounds: Bounds, right: Ints, drift: int
+) -> tuple[pl.DataFrame, Bounds, Ints]:
+    """With a link between each cell of now and the same cell in each earlier release, where one of both is hidden."""
+    known = figures.join(cells, on=["release", "cell"], how="left")
+    now = known.filter(pl.col("release") == CURRENT).select("cell", n_now="n", now="unknown")
+    pairs = known.filter(pl.col("release") != CURRENT).join(now, on="cell").sort("cell", "release")
+    low, high = bounds.low.copy(), bounds.high.copy()
+    for unknown, figure in (("now", "n"), ("unknown", "n_now")):
+        tied = pairs.filter(pl.col(unknown).is_not_null() & pl.col(figure).is_not_null())
+        at, near = tied[unknown].to_numpy(), tied[figure].to_numpy()
+        np.maximum.at(low, at, near - drift)
+        np.minimum.at(high, at, near + drift)
+    both = pairs.filter(pl.col("now").is_not_null() & pl.col("unknown").is_not_null())
+    row = np.arange(both.height) + len(right)
+    link = np.arange(both.height) + len(low)
+    more = pl.concat(
+        pl.DataFrame({"row": row, "unknown": at, "sign": np.full(both.height, sign)})
+        for at, sign in ((both["now"].to_numpy(), 1), (both["unknown"].to_numpy(), -1), (link, -1))
+    )
+    bounds = Bounds(
+        np.concatenate([low, np.full(both.height, -drift)]), np.concatenate([high, np.full(both.height, drift)])
+    )
+    right = np.concatenate([right, np.zeros(both.height, dtype=np.int64)])
+    return pl.concat([entries, more.cast(entries.schema)]), bounds, right
+
+
+def _arranged(cells: pl.DataFrame, bounds: Bounds, right: Ints, entries: pl.DataFrame) -> System:
+    row, unknown, sign = (entries[name].to_numpy().astype(np.int64) for name in ("row", "unknown", "sign"))
+    by_row, by_col = np.lexsort((unknown, row)), np.lexsort((row, unknown))
+    return System(
+        cells=cells,
+        bounds=bounds,
+        right=right,
+        row_start=np.searchsorted(row[by_row], np.arange(len(right) + 1)),
+        row_of=unknown[by_row],
+        signs=sign[by_row],
+        col_start=np.searchsorted(unknown[by_col], np.arange(len(bounds.low) + 1)),
+        rows_at=row[by_col],
+        signs_at=sign[by_col],
+    )
+
+
+def known_to(public: System, own: pl.DataFrame, reader: str) -> Bounds:
+    """What a reader knows of the unknowns before he reckons: at least his own, and exactly that in cells of himself."""
+    cells = public.cells.join(
+        released(own).filter(pl.col("reader") == reader).select("release", "cell", "n"),
+        on=["release", "cell"],
+        how="left",
+        maintain_order="left",
+    )
+    mine = cells["n"].fill_null(0).to_numpy().astype(np.int64)
+    himself = cells.select((dimension(READER) == reader).fill_null(False)).to_series().to_numpy()
+    # Of an earlier release his own figures may not have been given: then he is taken to know nothing of it.
+    told = cells.select((pl.col("release") == CURRENT) | pl.col("n").is_not_null()).to_series().to_numpy()
+    low, high = public.bounds.low.copy(), public.bounds.high.copy()
+    low[: len(mine)] = np.maximum(low[: len(mine)], mine)
+    fixed = np.flatnonzero(himself & told)
+    low[fixed] = high[fixed] = mine[fixed]
+    return Bounds(low, high)
