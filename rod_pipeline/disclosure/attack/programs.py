@@ -86,27 +86,33 @@ class _Quiet(highspy.Highs):
         pass
 
 
+def _highs() -> highspy.Highs:
+    """Single-threaded and with its options fixed, so that the same program has the same answer."""
+    highs = _Quiet()  # type: ignore[no-untyped-call]
+    for option, value in (
+        ("output_flag", False),
+        ("threads", 1),
+        ("random_seed", 0),
+        ("presolve", "off"),
+        ("solver", "simplex"),
+        ("simplex_strategy", 4),  # primal: d = 0 is feasible, and so is the last answer when another is asked for
+        ("mip_max_nodes", NODES),
+        ("mip_rel_gap", 0.0),
+    ):
+        highs.setOptionValue(option, value)
+    return highs
+
+
 class Solver:
-    """One HiGHS instance, single-threaded and with its options fixed, so that the same program has the same answer."""
+    """Programs over parts; each begins anew."""
 
     def __init__(self) -> None:
-        self._highs = _Quiet()  # type: ignore[no-untyped-call]
-        for option, value in (
-            ("output_flag", False),
-            ("threads", 1),
-            ("presolve", "off"),
-            ("solver", "simplex"),
-            ("simplex_strategy", 4),  # primal: d = 0 is feasible
-            ("mip_max_nodes", NODES),
-            ("mip_rel_gap", 0.0),
-            ("random_seed", 0),
-        ):
-            self._highs.setOptionValue(option, value)
+        self._highs = _highs()
         self.solved = 0
 
-    def furthest(self, part: Part, at: int, direction: int, most: int, *, near: bool, whole: bool = False) -> Answer:
+    def furthest(self, part: Part, at: int, direction: int, most: int, *, near: bool) -> Answer:
         """The furthest that unknown ``at`` of the part can move in a direction, ``most`` at most; ``near`` moves as
-        little else as possible. With ``whole`` all moves are whole."""
+        little else as possible."""
         up, down = _ceiling(part.up), _ceiling(part.down)
         towards, away = (up, down) if direction > 0 else (down, up)
         towards[at], away[at] = min(float(most), towards[at]), 0.0
@@ -114,7 +120,7 @@ class Solver:
         cost_up, cost_down = cost, cost.copy()
         (cost_up if direction > 0 else cost_down)[at] = -FAR
         zero = np.zeros(len(up))
-        answer = self._run(part, (cost_up, cost_down), ((zero, up), (zero, down)), np.zeros(part.rows), whole)
+        answer = self._run(part, (cost_up, cost_down), ((zero, up), (zero, down)), np.zeros(part.rows), False)
         if answer is None:
             return Answer(0.0, False, zero)
         moved, proven = answer
@@ -160,6 +166,63 @@ class Solver:
             return None
         values = np.array(self._highs.getSolution().col_value)
         return values[:count] - values[count:], status == highspy.HighsModelStatus.kOptimal
+
+
+class Whole:
+    """Programs over a whole system; each begins where the last one ended."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._model: highspy.Highs | None = None
+        self._bounds: Bounds | None = None
+        self._asked: int | None = None
+        self.solved = 0
+
+    def furthest(self, bounds: Bounds, fit: Ints, target: int, direction: int, *, whole: bool = False) -> Answer:
+        """The furthest that an unknown can move from ``fit`` in a direction, ``inf`` when there is no end to it."""
+        model = self._loaded(bounds)
+        if self._asked is not None:
+            model.changeColCost(self._asked, 0.0)
+        model.changeColCost(target, -float(direction))
+        self._asked = target
+        every = np.arange(self._system.unknowns, dtype=np.int32)
+        kind = highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous
+        if whole:
+            model.changeColsIntegrality(len(every), every, np.full(len(every), kind))
+        model.run()
+        self.solved += 1
+        status = model.getModelStatus()
+        values = np.array(model.getSolution().col_value) - fit
+        found = model.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        if whole:
+            model.changeColsIntegrality(len(every), every, np.full(len(every), highspy.HighsVarType.kContinuous))
+        if status == highspy.HighsModelStatus.kUnbounded:
+            return Answer(np.inf, True, np.zeros(len(every)))
+        if not found:
+            return Answer(0.0, False, np.zeros(len(every)))
+        return Answer(abs(float(values[target])), status == highspy.HighsModelStatus.kOptimal, values)
+
+    def _loaded(self, bounds: Bounds) -> highspy.Highs:
+        """The model with these bounds."""
+        low, high = bounds.low.astype(np.float64), _ceiling(bounds.high)
+        if self._model is None:
+            system = self._system
+            program = highspy.HighsLp()
+            program.num_col_, program.num_row_ = system.unknowns, len(system.right)
+            program.col_cost_ = np.zeros(system.unknowns)
+            program.col_lower_, program.col_upper_ = low, high
+            program.row_lower_ = program.row_upper_ = system.right.astype(np.float64)
+            program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+            program.a_matrix_.start_ = system.col_start
+            program.a_matrix_.index_ = system.rows_at
+            program.a_matrix_.value_ = system.signs_at.astype(np.float64)
+            self._model = _highs()
+            self._model.passModel(program)
+        elif self._bounds is not bounds:
+            every = np.arange(self._system.unknowns, dtype=np.int32)
+            self._model.changeColsBounds(len(every), every, low, high)
+        self._bounds = bounds
+        return self._model
 
 
 def _ceiling(values: Ints) -> Floats:

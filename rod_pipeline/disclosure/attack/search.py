@@ -9,25 +9,30 @@ That a move is one is checked in whole numbers, not taken from a solver.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
-from rod_pipeline.disclosure.attack.programs import TOLERANCE, Solver, as_whole, gathered, part
+from rod_pipeline.disclosure.attack.programs import TOLERANCE, Answer, Floats, Solver, Whole, as_whole, gathered, part
 from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bools, Bounds, Ints, System
 
 SIZES = (80, 400)
 """Unknowns (or equations) of the parts that are tried before the whole system."""
 
+SIGNS = (1, -1)
+"""Of the two sides to which an unknown can move: up, down."""
+
 
 @dataclass(frozen=True)
 class Found:
-    """For each target: lowest and highest value that no reckoning excludes; what is shown to be possible; per target
-    whether it was settled: either as many values as asked are shown, or low and high are exact."""
+    """For each target: lowest and highest value that no reckoning excludes, and whether it was settled: either as many
+    values as asked for are possible, or low and high are exact (or known to be too near each other, if that is
+    enough)."""
 
     low: Ints
     high: Ints
-    shown: Ints
     settled: Bools
 
 
@@ -72,6 +77,26 @@ def _spread(up: Ints, down: Ints, at: Ints, by: Ints, forth: Ints, back: Ints) -
     np.maximum.at(down, at, np.where(by > 0, back, forth) * size)
 
 
+@dataclass
+class _Sight:
+    """What is known for one reader while his targets are looked at: how far each unknown was seen to move from the
+    table that fits (``reach``: up, down; grows), and how far it moves at most (``most``; shrinks)."""
+
+    bounds: Bounds
+    fit: Ints
+    reach: tuple[Ints, Ints]
+    most: tuple[Ints, Ints]
+
+    @property
+    def free(self) -> Bools:
+        return self.bounds.low < self.bounds.high
+
+    def limit(self, target: int, side: int, answer: Answer, goal: int) -> None:
+        """An answer that is proven and falls short of its goal is the most."""
+        if answer.proven and answer.reach < goal - TOLERANCE:
+            self.most[side][target] = min(self.most[side][target], int(np.floor(answer.reach + TOLERANCE)))
+
+
 class Search:
     """What can be found out in one system; keeps its moves from reader to reader."""
 
@@ -81,99 +106,80 @@ class Search:
         self._need = UNBOUNDED if enough is None else enough - 1
         self._moves = Moves()
         self.solver = Solver()
+        self._whole = Whole(system)
 
     def look(self, bounds: Bounds, fit: Ints, targets: Ints, exact: bool = True) -> Found:
         """What each target can be within bounds that were narrowed, given a table that fits. Without ``exact`` it is
         enough to know of a cell that it can't have as many values as asked."""
-        up, down = self._moves.reach(bounds, fit)
-        most_up, most_down = bounds.high - fit, fit - bounds.low
-        settled = np.zeros(len(targets), dtype=np.bool_)
-        free = bounds.low < bounds.high
-        for number, target in enumerate(targets.tolist()):
-            settled[number] = self._settle(target, bounds, fit, free, (up, down), (most_up, most_down), exact)
-        return Found(
-            low=(fit - most_down)[targets],
-            high=(fit + most_up)[targets],
-            shown=(up + down + 1)[targets],
-            settled=settled,
-        )
+        most = (bounds.high - fit, fit - bounds.low)
+        sight = _Sight(bounds, fit, self._moves.reach(bounds, fit), most)
+        settled = np.array([self._settle(target, sight, exact) for target in targets.tolist()], dtype=np.bool_)
+        return Found(low=(fit - most[1])[targets], high=(fit + most[0])[targets], settled=settled)
 
-    def _settle(
-        self,
-        target: int,
-        bounds: Bounds,
-        fit: Ints,
-        free: Bools,
-        reach: tuple[Ints, Ints],
-        most: tuple[Ints, Ints],
-        exact: bool,
-    ) -> bool:
-        """Whether all is known that is asked of a target; ``reach`` grows and ``most`` shrinks on the way."""
+    def _settle(self, target: int, sight: _Sight, exact: bool) -> bool:
+        """Whether all is known that is asked of a target, after the cheapest reckoning that tells it."""
 
         def done() -> bool:
-            known = all(reach[side][target] == most[side][target] for side in (0, 1))
-            too_few = not exact and most[0][target] + most[1][target] < self._need
-            return known or too_few or reach[0][target] + reach[1][target] >= self._need
+            up, down = (int(side[target]) for side in sight.reach)
+            most_up, most_down = (int(side[target]) for side in sight.most)
+            too_few = not exact and most_up + most_down < self._need
+            return too_few or (up == most_up and down == most_down) or up + down >= self._need
 
         if done():
             return True
-        sizes = (*SIZES, system_size) if (system_size := self._system.unknowns) > SIZES[0] else (system_size,)
-        for size in sizes if self._need < UNBOUNDED else (system_size,):
-            if self._try(target, bounds, fit, free, reach, most, size, done):
-                return True
-        return self._whole(target, bounds, fit, free, reach, most, done)
+        steps = [self._among_all, self._in_whole_numbers]
+        if self._need < UNBOUNDED and self._system.unknowns > SIZES[0]:
+            steps[:0] = [partial(step, size=size) for size in SIZES for step in (self._among_few, self._of_few)]
+        return any(done() for step in steps for _ in step(target, sight))
 
-    def _try(self, target, bounds, fit, free, reach, most, size, done) -> bool:  # type: ignore[no-untyped-def]
-        system = self._system
-        unknowns = self._around(target, free, size)
-        everything = size >= system.unknowns
-        inner = part(system, bounds, fit, unknowns)
+    def _among_few(self, target: int, sight: _Sight, size: int) -> Iterator[None]:
+        """With few unknowns moving."""
+        unknowns = self._around(target, sight.free, size)
+        few = part(self._system, sight.bounds, sight.fit, unknowns)
         at = int(np.searchsorted(unknowns, target))
-        for side, direction in ((0, 1), (1, -1)):
-            other = reach[1 - side][target]
-            goal = min(int(most[side][target]), self._need - int(other))
-            if goal <= reach[side][target]:
-                continue
-            answer = self.solver.furthest(inner, at, direction, goal, near=True)
-            self._take(unknowns, answer.moved, bounds, fit, reach)
-            if everything and answer.proven and answer.reach < goal - TOLERANCE:
-                most[side][target] = min(most[side][target], int(np.floor(answer.reach + TOLERANCE)))
-            if done():
-                return True
-        if everything:
-            return False
+        for side, goal in self._goals(target, sight):
+            self._take(unknowns, self.solver.furthest(few, at, SIGNS[side], goal, near=True).moved, sight)
+            yield
+
+    def _of_few(self, target: int, sight: _Sight, size: int) -> Iterator[None]:
+        """With few equations asked for."""
         rows = self._rows_around(target, size)
-        wide = np.unique(gathered(system.row_start, system.row_of, np.flatnonzero(rows)))
-        wide = wide[free[wide]]
-        outer = part(system, bounds, fit, wide, rows)
-        at = int(np.searchsorted(wide, target))
-        for side, direction in ((0, 1), (1, -1)):
-            goal = min(int(most[side][target]), self._need)
-            answer = self.solver.furthest(outer, at, direction, goal, near=False)
-            if answer.proven and answer.reach < goal - TOLERANCE:
-                most[side][target] = min(most[side][target], int(np.floor(answer.reach + TOLERANCE)))
-            if done():
-                return True
-        return False
-
-    def _whole(self, target, bounds, fit, free, reach, most, done) -> bool:  # type: ignore[no-untyped-def]
-        """By integer programs over the whole component, with a limit on branches."""
-        unknowns = self._around(target, free, self._system.unknowns)
-        inner = part(self._system, bounds, fit, unknowns)
+        unknowns = np.unique(gathered(self._system.row_start, self._system.row_of, np.flatnonzero(rows)))
+        unknowns = unknowns[sight.free[unknowns]]
+        few = part(self._system, sight.bounds, sight.fit, unknowns, rows)
         at = int(np.searchsorted(unknowns, target))
-        for side, direction in ((0, 1), (1, -1)):
-            goal = min(int(most[side][target]), self._need)
-            if goal <= reach[side][target]:
-                continue
-            answer = self.solver.furthest(inner, at, direction, goal, near=False, whole=True)
-            self._take(unknowns, answer.moved, bounds, fit, reach)
-            if answer.proven:
-                most[side][target] = min(most[side][target], max(reach[side][target], round(answer.reach)))
-            if done():
-                return True
-        return done()
+        for side, _ in self._goals(target, sight):
+            goal = min(int(sight.most[side][target]), self._need)
+            sight.limit(target, side, self.solver.furthest(few, at, SIGNS[side], goal, near=False), goal)
+            yield
 
-    def _take(self, unknowns: Ints, moved: np.ndarray, bounds: Bounds, fit: Ints, reach: tuple[Ints, Ints]) -> None:  # type: ignore[type-arg]
+    def _among_all(self, target: int, sight: _Sight) -> Iterator[None]:
+        """With everything, fractions allowed."""
+        for side, goal in self._goals(target, sight):
+            answer = self._whole.furthest(sight.bounds, sight.fit, target, SIGNS[side])
+            if answer.reach == np.inf:
+                sight.reach[side][target] = sight.most[side][target]
+            else:
+                self._take(np.arange(len(answer.moved)), answer.moved, sight)
+                sight.limit(target, side, answer, max(goal, int(sight.most[side][target])))
+            yield
+
+    def _in_whole_numbers(self, target: int, sight: _Sight) -> Iterator[None]:
+        """With everything, in whole numbers, with a limit on branches."""
+        for side, goal in self._goals(target, sight):
+            answer = self._whole.furthest(sight.bounds, sight.fit, target, SIGNS[side], whole=True)
+            self._take(np.arange(len(answer.moved)), answer.moved, sight)
+            sight.limit(target, side, answer, max(goal, int(sight.most[side][target])))
+            yield
+
+    def _goals(self, target: int, sight: _Sight) -> Iterator[tuple[int, int]]:
+        """The sides that are still open, each with how far is far enough, as it is by then."""
+        for side in (0, 1):
+            goal = min(int(sight.most[side][target]), self._need - int(sight.reach[1 - side][target]))
+            if goal > sight.reach[side][target]:
+                yield side, goal
+
+    def _take(self, unknowns: Ints, moved: Floats, sight: _Sight) -> None:
         """Keep the moves of an answer when they are whole and leave every equation as it is."""
         whole = as_whole(moved)
         if whole is None or not whole.any():
@@ -190,23 +196,14 @@ class Search:
         if balance.any():
             return
         self._moves.add(at, by)
-        forth, back = (times.min() for times in _times(bounds, fit, at, by))
-        _spread(*reach, at, by, np.full(len(at), forth), np.full(len(at), back))
+        forth, back = (times.min() for times in _times(sight.bounds, sight.fit, at, by))
+        _spread(*sight.reach, at, by, np.full(len(at), forth), np.full(len(at), back))
 
     def _around(self, target: int, free: Bools, size: int) -> Ints:
         """About ``size`` free unknowns around a target, sorted: those in its equations, then those most of whose
-        equations are already touched. With a size of all, its connected component."""
+        equations are already touched."""
         system = self._system
         chosen = np.array([target])
-        if size >= system.unknowns:
-            seen = np.zeros(system.unknowns, dtype=np.bool_)
-            seen[target] = True
-            while len(chosen):
-                rows = np.unique(gathered(system.col_start, system.rows_at, chosen))
-                cells = np.unique(gathered(system.row_start, system.row_of, rows))
-                chosen = cells[free[cells] & ~seen[cells]]
-                seen[chosen] = True
-            return np.flatnonzero(seen)
         for _ in range(3):
             rows = np.unique(gathered(system.col_start, system.rows_at, chosen))
             touches = gathered(system.row_start, system.row_of, rows)
