@@ -18,7 +18,7 @@ import numpy as np
 from rod_pipeline.disclosure.attack.programs import TOLERANCE, Answer, Floats, Solver, Whole, as_whole, gathered, part
 from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bools, Bounds, Ints, System
 
-SIZES = (80, 400)
+SIZES = (80, 400, 2000)
 """Unknowns (or equations) of the parts that are tried before the whole system."""
 
 SIGNS = (1, -1)
@@ -134,11 +134,14 @@ class Search:
 
     def _among_few(self, target: int, sight: _Sight, size: int) -> Iterator[None]:
         """With few unknowns moving."""
-        unknowns = self._around(target, sight.free, size)
+        unknowns, all_there_are = self._around(target, sight.free, size)
         few = part(self._system, sight.bounds, sight.fit, unknowns)
         at = int(np.searchsorted(unknowns, target))
         for side, goal in self._goals(target, sight):
-            self._take(unknowns, self.solver.furthest(few, at, SIGNS[side], goal, near=True).moved, sight)
+            answer = self.solver.furthest(few, at, SIGNS[side], goal, near=True)
+            self._take(unknowns, answer.moved, sight)
+            if all_there_are:
+                sight.limit(target, side, answer, goal)
             yield
 
     def _of_few(self, target: int, sight: _Sight, size: int) -> Iterator[None]:
@@ -199,23 +202,22 @@ class Search:
         forth, back = (times.min() for times in _times(sight.bounds, sight.fit, at, by))
         _spread(*sight.reach, at, by, np.full(len(at), forth), np.full(len(at), back))
 
-    def _around(self, target: int, free: Bools, size: int) -> Ints:
-        """About ``size`` free unknowns around a target, sorted: those in its equations, then those most of whose
-        equations are already touched."""
+    def _around(self, target: int, free: Bools, size: int) -> tuple[Ints, bool]:
+        """At most about ``size`` free unknowns around a target, sorted: those in its equations, and so on, first those
+        most of whose equations are touched already; and whether those are all that the target hangs together with."""
         system = self._system
         chosen = np.array([target])
-        for _ in range(3):
+        while True:
             rows = np.unique(gathered(system.col_start, system.rows_at, chosen))
             touches = gathered(system.row_start, system.row_of, rows)
             cells, touched = np.unique(touches[free[touches]], return_counts=True)
-            share = touched / (system.col_start[cells + 1] - system.col_start[cells])
-            share[np.isin(cells, chosen)] = 2.0
-            if len(cells) > size:
-                cells = cells[np.argsort(-share, kind="stable")[:size]]
             if len(cells) == len(chosen):
-                break
-            chosen = np.sort(cells)
-        return chosen
+                return chosen, True
+            if len(cells) > size:
+                share = touched / (system.col_start[cells + 1] - system.col_start[cells])
+                share[np.searchsorted(cells, chosen)] = 2.0
+                return np.sort(cells[np.argsort(-share, kind="stable")[:size]]), False
+            chosen = cells
 
     def _rows_around(self, target: int, size: int) -> Bools:
         """The equations of a target, of the unknowns in those, and so on, shortest first, up to about ``size``."""
