@@ -21,7 +21,6 @@ from rod_pipeline.disclosure.attack.attacking import DRIFT, of_reader
 from rod_pipeline.disclosure.attack.bounds import narrowed
 from rod_pipeline.disclosure.attack.judging import (
     Smallness,
-    as_it_was,
     begin,
     judge,
     small_others,
@@ -29,7 +28,7 @@ from rod_pipeline.disclosure.attack.judging import (
     with_own,
 )
 from rod_pipeline.disclosure.attack.search import Search
-from rod_pipeline.disclosure.attack.system import DoesNotAddUp, released, system
+from rod_pipeline.disclosure.attack.system import DoesNotAddUp, floors, released, system
 from rod_pipeline.errors import BlockedError
 
 MODEL = 1
@@ -135,10 +134,9 @@ def audit(
     try:
         public = system(printed, sums, earlier, rules.drift, rules.outcomes)
         known = true_values(public, truth)
-        public = as_it_was(public, known)
         search = Search(public, rules.span)
+        public, start = begin(public, known, floors(public.cells, rules.outcomes), search.solver)
         everybody = narrowed(public, public.bounds)
-        start = begin(public, everybody, known, search)
     except DoesNotAddUp:
         return replace(told, contradicts=("public",))
     figures = (
@@ -153,11 +151,11 @@ def audit(
     for reader in [None, *sorted({reader for reader in readers if reader is not None})]:
         try:
             bounds = everybody if reader is None else of_reader(public, everybody, own, reader)
+            mine = with_own(public.cells, own, reader)["mine"].to_numpy()
+            found = judge(public, bounds, start, known, small_others(figures, own, reader, small), mine, search, small)
         except DoesNotAddUp:
             contradicts.append(str(reader))
             continue
-        mine = with_own(public.cells, own, reader)["mine"].to_numpy()
-        found = judge(public, bounds, start, known, small_others(figures, own, reader, small), mine, search, small)
         results.append(
             ReaderAudit(
                 reader=reader,

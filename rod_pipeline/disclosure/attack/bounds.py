@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bounds, DoesNotAddUp, System
+from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bounds, DoesNotAddUp, Ints, System
 
 ROUNDS = 200
 """Intervals may close in by one each round, for ever in the worst case; what is left then is for the programs."""
@@ -39,7 +39,7 @@ def narrowed(system: System, start: Bounds) -> Bounds:
     return Bounds(low, high)
 
 
-def _room(system: System, rows: np.ndarray, least: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _room(system: System, rows: Ints, least: Ints, most: Ints) -> tuple[Ints, Ints]:
     """Between which values each term must lie, given the least and the most that the others in its row can be."""
     limits = []
     for extreme, open_end in ((most, UNBOUNDED), (least, -UNBOUNDED)):

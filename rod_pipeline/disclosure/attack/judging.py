@@ -13,9 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from rod_pipeline.disclosure.attack.programs import fit
+from rod_pipeline.disclosure.attack.programs import Solver, fit
 from rod_pipeline.disclosure.attack.search import Search
-from rod_pipeline.disclosure.attack.system import CURRENT, Bounds, Ints, System, released, with_outcome
+from rod_pipeline.disclosure.attack.system import (
+    CURRENT,
+    UNBOUNDED,
+    Bools,
+    Bounds,
+    DoesNotAddUp,
+    Ints,
+    System,
+    released,
+    with_outcome,
+)
 
 
 @dataclass(frozen=True)
@@ -48,29 +58,32 @@ def true_values(public: System, truth: pl.DataFrame) -> Ints:
     return known["n"].fill_null(-1).to_numpy().astype(np.int64)
 
 
-def as_it_was(public: System, known: Ints) -> System:
-    """The system with drift widened to what really moved: a reader who thinks less is wrong, not informed."""
-    low, high = public.bounds.low.copy(), public.bounds.high.copy()
-    sure = np.flatnonzero(known >= 0)
-    low[sure], high[sure] = np.minimum(low[sure], known[sure]), np.maximum(high[sure], known[sure])
-    for link in range(public.hidden, public.unknowns):
-        now, then = _ends(public, link)
-        if known[now] >= 0 and known[then] >= 0:
-            moved = known[now] - known[then]
-            low[link], high[link] = min(low[link], moved), max(high[link], moved)
-    return replace(public, bounds=Bounds(low, high))
+def begin(public: System, known: Ints, floor: Ints, solver: Solver) -> tuple[System, Ints]:
+    """A table that fits: the true one, and where that isn't known one that is near what is. With it the system in which
+    drift was widened to what moved further: a reader who thinks less is wrong, not informed.
 
-
-def begin(public: System, bounds: Bounds, known: Ints, search: Search) -> Ints:
-    """The true table; where it isn't known, one that fits. Raises ``DoesNotAddUp`` when the truth doesn't fit."""
+    ``floor``: the least that each hidden cell can be. Raises ``DoesNotAddUp`` when the truth doesn't fit its sums.
+    """
     start = np.zeros(public.unknowns, dtype=np.int64)
-    start[: public.hidden] = known
-    for link in range(public.hidden, public.unknowns):
-        now, then = _ends(public, link)
+    start[: public.hidden] = np.where(known >= 0, known, floor)
+    links = range(public.hidden, public.unknowns)
+    ends = {link: _ends(public, link) for link in links}
+    for now, then in ends.values():
+        if known[then] < 0 <= known[now]:
+            start[then] = max(floor[then], known[now])
+    for link, (now, then) in ends.items():
         start[link] = start[now] - start[then]
-    sure = np.append(known >= 0, np.zeros(public.unknowns - public.hidden, dtype=np.bool_))
-    low, high = np.where(sure, start, bounds.low), np.where(sure, start, bounds.high)
-    return fit(public, Bounds(low, high), start, search.solver)
+    sure = np.zeros(public.unknowns, dtype=np.bool_)
+    sure[: public.hidden] = known >= 0
+    strict = Bounds(np.where(sure, start, public.bounds.low), np.where(sure, start, public.bounds.high))
+    unlinked = np.append(floor, np.full(len(links), -UNBOUNDED))
+    loose = Bounds(np.where(sure, start, unlinked), np.where(sure, start, UNBOUNDED))
+    try:
+        start = fit(public, strict, start, solver)
+    except DoesNotAddUp:
+        start = fit(public, loose, start, solver)
+    bounds = Bounds(np.minimum(public.bounds.low, start), np.maximum(public.bounds.high, start))
+    return replace(public, bounds=bounds), start
 
 
 def _ends(public: System, link: int) -> tuple[int, int]:
@@ -121,19 +134,22 @@ def judge(
     rules: Smallness,
 ) -> Judgement:
     """What a reader with these bounds works out of the cells that are ``small`` for him; ``mine``: his own per hidden
-    cell. A hidden cell whose truth isn't known fails when it could be small."""
+    cell. A hidden cell whose truth isn't known fails when it could be small. Raises ``DoesNotAddUp`` when no table fits
+    what the reader knows."""
     marked = public.cells.join(
         small.select("release", "cell", small=True), on=["release", "cell"], how="left", maintain_order="left"
     )
     is_small = marked["small"].fill_null(False).to_numpy() | (known < 0)
     targets = np.flatnonzero(is_small)
+    if ((start < bounds.low) | (start > bounds.high)).any():
+        start = fit(public, bounds, start, search.solver)
     found = search.look(bounds, start, targets, exact=False)
     width = found.high - found.low
     could = (known[targets] >= 0) | (found.low - mine[targets] < rules.threshold)
     few = could & (width < rules.span - 1)
     release, cell = (public.cells[name].to_list() for name in ("release", "cell"))
 
-    def keys(which: np.ndarray) -> frozenset[str]:  # type: ignore[type-arg]
+    def keys(which: Bools) -> frozenset[str]:
         at = targets[which].tolist()
         return frozenset(cell[i] if release[i] == CURRENT else f"{release[i]}: {cell[i]}" for i in at)
 

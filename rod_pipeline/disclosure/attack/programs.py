@@ -164,7 +164,7 @@ class Solver:
         info = self._highs.getInfo()
         if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
             return None
-        values = np.array(self._highs.getSolution().col_value)
+        values = np.array(self._highs.getSolution().col_value, dtype=np.float64)
         return values[:count] - values[count:], status == highspy.HighsModelStatus.kOptimal
 
 
@@ -192,7 +192,7 @@ class Whole:
         model.run()
         self.solved += 1
         status = model.getModelStatus()
-        values = np.array(model.getSolution().col_value) - fit
+        values = np.array(model.getSolution().col_value, dtype=np.float64) - fit
         found = model.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         if whole:
             model.changeColsIntegrality(len(every), every, np.full(len(every), highspy.HighsVarType.kContinuous))

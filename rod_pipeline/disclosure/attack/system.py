@@ -96,6 +96,11 @@ def with_outcome(outcomes: Collection[str]) -> pl.Expr:
     return pl.any_horizontal([pl.lit(False), *(dimension(name).is_not_null() for name in sorted(outcomes))])
 
 
+def floors(cells: pl.DataFrame, outcomes: Collection[str]) -> Ints:
+    """The least that each hidden cell can be: zeros are printed, but for the sides of an outcome."""
+    return 1 - cells.with_columns(side=with_outcome(outcomes))["side"].to_numpy().astype(np.int64)
+
+
 def system(
     printed: pl.DataFrame, sums: pl.DataFrame, earlier: pl.DataFrame | None, drift: int, outcomes: Collection[str]
 ) -> System:
@@ -132,8 +137,7 @@ def system(
         .join(rows.select("release", "equation", "row"), on=["release", "equation"])
         .select("row", "unknown", "sign")
     )
-    low = 1 - cells.with_columns(side=with_outcome(outcomes))["side"].to_numpy().astype(np.int64)
-    bounds = Bounds(low, np.full(len(low), UNBOUNDED, dtype=np.int64))
+    bounds = Bounds(floors(cells, outcomes), np.full(cells.height, UNBOUNDED, dtype=np.int64))
     right = rows["right"].to_numpy().astype(np.int64)
     if earlier is not None:
         entries, bounds, right = _linked(figures, cells, entries, bounds, right, drift)
