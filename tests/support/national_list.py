@@ -64,7 +64,9 @@ def leaves(
     )
 
 
-def national_list(of: pl.DataFrame, *, by_leerweg: bool = False, places: tuple[str | None, ...] = PLACES) -> NationalList:
+def national_list(
+    of: pl.DataFrame, *, by_leerweg: bool = False, places: tuple[str | None, ...] = PLACES
+) -> NationalList:
     """The cells, sums and own figures over leaves. A sum runs one step down one dimension."""
     levels: list[tuple[str | None, ...]] = [places, COURSES, ("leerweg", None)] if by_leerweg else [places, COURSES]
 

@@ -16,7 +16,7 @@ import polars as pl
 from rod_pipeline.disclosure.attack.bounds import narrowed
 from rod_pipeline.disclosure.attack.programs import fit
 from rod_pipeline.disclosure.attack.search import Found, Search
-from rod_pipeline.disclosure.attack.system import Bounds, System, known_to, system
+from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bounds, System, known_to, system
 
 DRIFT = 4
 """How far a reader thinks that the count of a cell moved between two deliveries, unless said otherwise."""
@@ -49,8 +49,8 @@ def attack(
 
     Every hidden cell has a row for the public; for an institution only what it can narrow further. ``low`` and
     ``high`` are exact where fewer than ``enough`` values are possible and everywhere when it is None; elsewhere the
-    values between them are not excluded, and at least ``enough`` are possible. ``settled`` is false where that could
-    not be decided. Raises ``DoesNotAddUp`` when no table fits.
+    values between them are not excluded, and at least ``enough`` are possible. ``high`` is null where there is no end.
+    ``settled`` is false where that could not be decided. Raises ``DoesNotAddUp`` when no table fits.
     """
     public = system(printed, sums, earlier, drift, outcomes)
     search = Search(public, enough)
@@ -73,6 +73,7 @@ def attack(
                 reader=pl.lit(reader, pl.String), low=found.low, high=found.high, settled=found.settled
             )
             .filter(shown)
+            .with_columns(high=pl.when(pl.col("high") < UNBOUNDED // 2).then(pl.col("high")))
             .select(*SCHEMA)
         )
     return pl.concat(results)
