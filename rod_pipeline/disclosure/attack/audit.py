@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+import numpy as np
 import polars as pl
 
 from rod_pipeline.disclosure.attack.attacking import DRIFT, of_reader
@@ -146,28 +147,21 @@ def audit(
     )
     results: list[ReaderAudit] = []
     contradicts: list[str] = []
-    exact_for_all: frozenset[str] = frozenset()
-    fails_for_all: frozenset[str] = frozenset()
+    failing, open_to_all = np.zeros(public.hidden, dtype=np.bool_), frozenset[str]()
     for reader in [None, *sorted({reader for reader in readers if reader is not None})]:
         try:
             bounds = everybody if reader is None else of_reader(public, everybody, own, reader)
+            few = small_others(figures, own, reader, small)
             mine = with_own(public.cells, own, reader)["mine"].to_numpy()
-            found = judge(public, bounds, start, known, small_others(figures, own, reader, small), mine, search, small)
+            found = judge(public, bounds, start, known, few, mine, failing, search, small)
         except DoesNotAddUp:
             contradicts.append(str(reader))
             continue
-        results.append(
-            ReaderAudit(
-                reader=reader,
-                targets=found.targets,
-                exact=tuple(sorted(found.exact - exact_for_all)),
-                narrow=tuple(sorted(found.narrow - fails_for_all)),
-                unresolved=tuple(sorted(found.unresolved - fails_for_all)),
-            )
-        )
+        cells = (tuple(sorted(keys - open_to_all)) for keys in (found.exact, found.narrow, found.unresolved))
+        results.append(ReaderAudit(reader, few.height, *cells))
         if reader is None:
             everybody = narrowed(public, found.bounds)
-            exact_for_all, fails_for_all = found.exact, found.exact | found.narrow | found.unresolved
+            failing, open_to_all = found.failing, found.exact
     return replace(told, readers=tuple(results), contradicts=tuple(contradicts))
 
 

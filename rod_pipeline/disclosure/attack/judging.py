@@ -41,12 +41,12 @@ class Smallness:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Of one reader: keys of cells that fail, number of cells looked at, and bounds of all unknowns afterwards."""
+    """Of one reader: keys of cells that fail, which hidden cells those are, and bounds of all unknowns afterwards."""
 
-    targets: int
     exact: frozenset[str]
     narrow: frozenset[str]
     unresolved: frozenset[str]
+    failing: Bools
     bounds: Bounds
 
 
@@ -130,20 +130,24 @@ def judge(
     known: Ints,
     small: pl.DataFrame,
     mine: Ints,
+    told: Bools,
     search: Search,
     rules: Smallness,
 ) -> Judgement:
-    """What a reader with these bounds works out of the cells that are ``small`` for him; ``mine``: his own per hidden
-    cell. A hidden cell whose truth isn't known fails when it could be small. Raises ``DoesNotAddUp`` when no table fits
-    what the reader knows."""
+    """What a reader with these bounds works out of the cells that are ``small`` for him.
+
+    ``start``: a table that fits; ``known``: true values, -1 where unknown; ``mine``: his own per hidden cell; ``told``:
+    hidden cells that fail already. A hidden cell whose truth isn't known fails when it could be small. Raises
+    ``DoesNotAddUp`` when no table fits what the reader knows.
+    """
     marked = public.cells.join(
         small.select("release", "cell", small=True), on=["release", "cell"], how="left", maintain_order="left"
     )
     is_small = marked["small"].fill_null(False).to_numpy() | (known < 0)
-    targets = np.flatnonzero(is_small)
+    targets = np.flatnonzero(is_small & ~told)
     if ((start < bounds.low) | (start > bounds.high)).any():
         start = fit(public, bounds, start, search.solver)
-    found = search.look(bounds, start, targets, exact=False)
+    found = search.look(bounds, start, targets)
     width = found.high - found.low
     could = (known[targets] >= 0) | (found.low - mine[targets] < rules.threshold)
     few = could & (width < rules.span - 1)
@@ -156,10 +160,12 @@ def judge(
     printed = small.filter((pl.col("release") == CURRENT) & pl.col("figure").is_not_null())["cell"].to_list()
     low, high = bounds.low.copy(), bounds.high.copy()
     low[targets], high[targets] = found.low, found.high
+    failing = np.zeros(public.hidden, dtype=np.bool_)
+    failing[targets] = few | (could & ~found.settled)
     return Judgement(
-        targets=len(targets) + len(printed),
         exact=keys(few & (width == 0)) | frozenset(printed),
         narrow=keys(few & (width > 0)),
         unresolved=keys(could & ~few & ~found.settled),
+        failing=failing,
         bounds=Bounds(low, high),
     )

@@ -28,8 +28,7 @@ SIGNS = (1, -1)
 @dataclass(frozen=True)
 class Found:
     """For each target: lowest and highest value that no reckoning excludes, and whether it was settled: either as many
-    values as asked for are possible, or low and high are exact (or known to be too near each other, if that is
-    enough)."""
+    values as asked for are possible, or low and high are exact."""
 
     low: Ints
     high: Ints
@@ -108,22 +107,20 @@ class Search:
         self.solver = Solver()
         self._whole = Whole(system)
 
-    def look(self, bounds: Bounds, fit: Ints, targets: Ints, exact: bool = True) -> Found:
-        """What each target can be within bounds that were narrowed, given a table that fits. Without ``exact`` it is
-        enough to know of a cell that it can't have as many values as asked."""
+    def look(self, bounds: Bounds, fit: Ints, targets: Ints) -> Found:
+        """What each target can be within bounds that were narrowed, given a table that fits."""
         most = (bounds.high - fit, fit - bounds.low)
         sight = _Sight(bounds, fit, self._moves.reach(bounds, fit), most)
-        settled = np.array([self._settle(target, sight, exact) for target in targets.tolist()], dtype=np.bool_)
+        settled = np.array([self._settle(target, sight) for target in targets.tolist()], dtype=np.bool_)
         return Found(low=(fit - most[1])[targets], high=(fit + most[0])[targets], settled=settled)
 
-    def _settle(self, target: int, sight: _Sight, exact: bool) -> bool:
+    def _settle(self, target: int, sight: _Sight) -> bool:
         """Whether all is known that is asked of a target, after the cheapest reckoning that tells it."""
 
         def done() -> bool:
             up, down = (int(side[target]) for side in sight.reach)
             most_up, most_down = (int(side[target]) for side in sight.most)
-            too_few = not exact and most_up + most_down < self._need
-            return too_few or (up == most_up and down == most_down) or up + down >= self._need
+            return up + down >= self._need or (up == most_up and down == most_down)
 
         if done():
             return True
