@@ -123,6 +123,12 @@ def test_what_was_printed_before_tells_as_far_as_a_reader_trusts_it(drift: int, 
         assert of(outcome, None).exact == ("n|opleiding=Y",)
 
 
+def test_a_table_printed_elsewhere_has_a_drift_of_its_own() -> None:
+    made = courses(X=6, Y=3, Z=40)
+    outside = earlier("duo", X=6).with_columns(drift=pl.lit(0))
+    assert not looked(made, {"n|opleiding=X", "n|opleiding=Y"}, earlier=outside).clean
+
+
 def test_a_reader_who_thinks_that_less_moved_than_did_is_wrong_and_not_informed() -> None:
     made = courses(X=6, Y=3, Z=40)
     outcome = looked(made, {"n|opleiding=X", "n|opleiding=Y"}, Rules(drift=1), earlier=earlier(X=16))

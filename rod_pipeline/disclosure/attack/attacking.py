@@ -44,8 +44,9 @@ def attack(
     """The whole values that each hidden cell can have, for each reader (null: the public) and ``release`` ("": now).
 
     ``printed``: cell, n (null: hidden). ``sums``: equation, cell, sign. ``own``: cell, reader, n. ``earlier``: release,
-    cell, n (null: hidden) of what was published before under the same definition; ``sums`` and ``own`` may have a
-    column ``release`` to speak of those. ``outcomes``: dimensions of which a side may be 0 although it is hidden.
+    cell, n (null: hidden) of what was published before under the same definition, or elsewhere; perhaps with a column
+    ``drift`` of its own. ``sums`` and ``own`` may have a column ``release`` to speak of those. ``outcomes``: dimensions
+    of which a side may be 0 although it is hidden.
 
     Every hidden cell has a row for the public; for an institution only what it can narrow further. ``low`` and
     ``high`` are exact where fewer than ``enough`` values are possible and everywhere when it is None; elsewhere the

@@ -140,21 +140,30 @@ def system(
     bounds = Bounds(floors(cells, outcomes), np.full(cells.height, UNBOUNDED, dtype=np.int64))
     right = rows["right"].to_numpy().astype(np.int64)
     if earlier is not None:
-        entries, bounds, right = _linked(figures, cells, entries, bounds, right, drift)
+        trust = earlier.select(
+            "release", "cell", drift=pl.col("drift") if "drift" in earlier.columns else pl.lit(drift)
+        )
+        entries, bounds, right = _linked(figures, cells, entries, bounds, right, trust)
     return _arranged(cells.select("release", "cell"), bounds, right, entries)
 
 
 def _linked(
-    figures: pl.DataFrame, cells: pl.DataFrame, entries: pl.DataFrame, bounds: Bounds, right: Ints, drift: int
+    figures: pl.DataFrame,
+    cells: pl.DataFrame,
+    entries: pl.DataFrame,
+    bounds: Bounds,
+    right: Ints,
+    trust: pl.DataFrame,
 ) -> tuple[pl.DataFrame, Bounds, Ints]:
     """With a link between each cell of now and the same cell in each earlier release, where one of both is hidden."""
     known = figures.join(cells, on=["release", "cell"], how="left")
     now = known.filter(pl.col("release") == CURRENT).select("cell", n_now="n", now="unknown")
-    pairs = known.filter(pl.col("release") != CURRENT).join(now, on="cell").sort("cell", "release")
+    then = known.filter(pl.col("release") != CURRENT).join(trust, on=["release", "cell"], how="left")
+    pairs = then.join(now, on="cell").sort("cell", "release")
     low, high = bounds.low.copy(), bounds.high.copy()
     for unknown, figure in (("now", "n"), ("unknown", "n_now")):
         tied = pairs.filter(pl.col(unknown).is_not_null() & pl.col(figure).is_not_null())
-        at, near = tied[unknown].to_numpy(), tied[figure].to_numpy()
+        at, near, drift = tied[unknown].to_numpy(), tied[figure].to_numpy(), tied["drift"].to_numpy()
         np.maximum.at(low, at, near - drift)
         np.minimum.at(high, at, near + drift)
     both = pairs.filter(pl.col("now").is_not_null() & pl.col("unknown").is_not_null())
@@ -164,9 +173,8 @@ def _linked(
         pl.DataFrame({"row": row, "unknown": at, "sign": np.full(both.height, sign)})
         for at, sign in ((both["now"].to_numpy(), 1), (both["unknown"].to_numpy(), -1), (link, -1))
     )
-    bounds = Bounds(
-        np.concatenate([low, np.full(both.height, -drift)]), np.concatenate([high, np.full(both.height, drift)])
-    )
+    drift = both["drift"].to_numpy().astype(np.int64)
+    bounds = Bounds(np.concatenate([low, -drift]), np.concatenate([high, drift]))
     right = np.concatenate([right, np.zeros(both.height, dtype=np.int64)])
     return pl.concat([entries, more.cast(entries.schema)]), bounds, right
 
