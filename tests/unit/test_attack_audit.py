@@ -5,10 +5,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from rod_pipeline.disclosure.attack import MODEL, Audit, AuditFailed, ReaderAudit, Rules, audit, require_clean
+from rod_pipeline.disclosure.attack.programs import Answer, Whole
+from rod_pipeline.disclosure.attack.system import Bounds, Ints
 from tests.support.attacking import List, cross
 from tests.support.national_list import leaves, national_list
 
@@ -60,6 +63,14 @@ def test_a_school_that_knows_its_own_students_knows_those_of_the_other() -> None
     assert of(outcome, "B").exact == (key("A", "X"),)
     assert of(outcome, "C").clean
     assert not outcome.clean
+
+
+def test_a_school_knows_its_own_cells_exactly_also_where_its_total_is_hidden() -> None:
+    """At least 3 of its own in X would leave 1 to 4 of the other; just 3 leaves 4."""
+    made = schools(A=(3, 40), B=(4, 30), C=(20, 25))
+    hidden = {key(school, course) for school in "AB" for course in "XY"}
+    hidden |= {"n|instellingscode=A", "n|instellingscode=B"}
+    assert of(looked(made, hidden, readers=("A",)), "A").exact == (key("B", "X"),)
 
 
 def test_three_schools_protect_each_other_from_each() -> None:
@@ -158,6 +169,20 @@ def test_what_grew_since_it_was_hidden_and_is_forgotten_contradicts_nobody() -> 
     now, then = courses(X=20, Y=30, Z=40), courses(X=3, Y=6, Z=40)
     outcome = successive(now, then, {"n|opleiding=X", "n|opleiding=Y"}, Rules())
     assert outcome.contradicts == ()
+
+
+def test_a_solver_that_errs_makes_no_audit_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it answers breaks the sums: so nothing is shown, and what isn't shown isn't clean."""
+
+    def wrong(_: Whole, bounds: Bounds, fit: Ints, target: int, direction: int, *, whole: bool = False) -> Answer:
+        moved = np.zeros(len(fit))
+        moved[target] = 9.0 * direction
+        return Answer(9.0, True, moved)
+
+    made, hidden = courses(X=6, Y=3, Z=40), {"n|opleiding=X", "n|opleiding=Y"}
+    assert looked(made, hidden).clean
+    monkeypatch.setattr(Whole, "furthest", wrong)
+    assert of(looked(made, hidden), None).unresolved == ("n|opleiding=Y",)
 
 
 def test_revised_figures_are_told_by_key() -> None:
