@@ -108,7 +108,6 @@ class Solver:
 
     def __init__(self) -> None:
         self._highs = _highs()
-        self.solved = 0
 
     def furthest(self, part: Part, at: int, direction: int, most: int, *, near: bool) -> Answer:
         """The furthest that unknown ``at`` of the part can move in a direction, ``most`` at most; ``near`` moves as
@@ -156,7 +155,6 @@ class Solver:
         program.a_matrix_.value_ = np.concatenate([part.sign, -part.sign]).astype(np.float64)
         if whole:
             program.integrality_ = [highspy.HighsVarType.kInteger] * (2 * count)
-        self.solved += 1
         self._highs.clearSolver()
         self._highs.passModel(program)
         self._highs.run()
@@ -176,7 +174,6 @@ class Whole:
         self._model: highspy.Highs | None = None
         self._bounds: Bounds | None = None
         self._asked: int | None = None
-        self.solved = 0
 
     def furthest(self, bounds: Bounds, fit: Ints, target: int, direction: int, *, whole: bool = False) -> Answer:
         """The furthest that an unknown can move from ``fit`` in a direction, ``inf`` when there is no end to it."""
@@ -190,7 +187,6 @@ class Whole:
         if whole:
             model.changeColsIntegrality(len(every), every, np.full(len(every), kind))
         model.run()
-        self.solved += 1
         status = model.getModelStatus()
         values = np.array(model.getSolution().col_value, dtype=np.float64) - fit
         found = model.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
