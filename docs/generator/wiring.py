@@ -21,7 +21,7 @@ def assets() -> str:
     lines = ["# Assets", ""]
     for what, those in (("Job", defs.jobs), ("Sensor", defs.sensors), ("Schedule", defs.schedules)):
         lines += [text for one in those or () for text in (f"{what} `{one.name}`. {one.description}", "")]
-    order = {group: number for number, group in enumerate((*DELIVERED, "retention"))}
+    order = {group: number for number, group in enumerate((*DELIVERED, "publishing", "retention"))}
     keys = sorted(graph.toposorted_asset_keys, key=lambda key: order[graph.get(key).group_name])
     checks = {check.key: check for made in defs.assets or () for check in made.check_specs}
     retried = {key for made in defs.assets or () if made.op.retry_policy for key in made.keys}

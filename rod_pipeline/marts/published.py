@@ -141,51 +141,44 @@ def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
     return found
 
 
-_LEVELS = (("niveau",), ("leerweg",), ("niveau", "leerweg"))
-_PROGRAMMES = (("sectorkamer",), ("code_hg",), ("code_sg",), ("code_bc",), ("opleidingscode",))
+_RESULTS: Mapping[str, tuple[str, ...]] = {
+    "landelijk": (),
+    "landelijk_niveau": ("niveau",),
+    "landelijk_sectorkamer": ("sectorkamer",),
+    "instelling": ("instellingscode",),
+    "instelling_niveau": ("instellingscode", "niveau"),
+}
+"""By what results are offered: the breakdowns that the benchmark has. Each further one costs the others figures."""
+_RESULTS_HBO = {name: by for name, by in _RESULTS.items() if "niveau" not in by}
+_COUNTS: Mapping[str, tuple[str, ...]] = {
+    **_RESULTS,
+    "landelijk_leerweg": ("leerweg",),
+    "landelijk_niveau_leerweg": ("niveau", "leerweg"),
+}
 
 
-def _over(measure: str, name: str, *outcome: str, within: tuple[str, ...] = (), levels: bool = True) -> list[Offered]:
-    """A measure over the country, over institutions and over programmes."""
-    by = {
-        "landelijk": (),
-        **({f"landelijk_{'_'.join(one)}": one for one in _LEVELS} if levels else {"landelijk_leerweg": ("leerweg",)}),
-        **{f"landelijk_{one[0]}": one for one in _PROGRAMMES},
-        "instelling": ("instellingscode",),
-        "instelling_sectorkamer": ("instellingscode", "sectorkamer"),
-        **({"instelling_niveau": ("instellingscode", "niveau")} if levels else {}),
-    }
+def _over(
+    measure: str, name: str, columns: Mapping[str, tuple[str, ...]], *outcome: str, within: tuple[str, ...] = ()
+) -> list[Offered]:
+    """A measure by each of ``columns``."""
     side = outcome[0] if outcome else None
     reads_as = name if side or within else ""
     return [
-        Offered(f"{name}_{where}", measure, ("schooljaar", *columns, *outcome), side, within, reads_as)
-        for where, columns in by.items()
+        Offered(f"{name}_{where}", measure, ("schooljaar", *by, *outcome), side, within, reads_as)
+        for where, by in columns.items()
     ]
 
 
 OFFERED: tuple[Offered, ...] = (
-    *_over("studenten", "studentaantallen"),
-    Offered("studentaantallen_landelijk_leeftijd", "studenten", ("schooljaar", "niveau", "leeftijdsgroep")),
-    Offered(
-        "studentaantallen_instelling_niveau_leerweg",
-        "studenten",
-        ("schooljaar", "instellingscode", "niveau", "leerweg"),
-    ),
-    Offered("studentaantallen_instelling_opleiding", "studenten", ("schooljaar", "instellingscode", "opleidingscode")),
-    *_over("instroom", "instroom"),
-    Offered("instroom_landelijk_vooropleiding", "instroom", ("schooljaar", "niveau", "vooropleiding")),
-    Offered("instroom_instelling_vooropleiding", "instroom", ("schooljaar", "instellingscode", "vooropleiding")),
-    *_over("uitstroom", "uitstroom", "diploma"),
-    Offered("uitstroom_landelijk_reden", "uitstroom", ("schooljaar", "niveau", "reden")),
-    *_over("diplomas", "gediplomeerden", within=("hoofddiploma",)),
-    *_over("uitkomsten", "jaarresultaat", "diploma", within=("jaarresultaat",)),
-    *_over("uitkomsten", "diplomaresultaat", "diploma", within=("verlater",)),
-    *_over("uitkomsten", "passend_diploma", "passend", within=("verlater",)),
-    *_over("uitkomsten", "kwalificatiewinst", "passend", within=("verlater", "diploma", "categorie_bekend")),
-    *_over("starters", "startersresultaat", "succes"),
-    *_over("plaatsingen", "passende_plaatsing", "passend"),
-    *_over("opstroom", "opstroom", "opstroom"),
-    *_over("mbo_hbo", "doorstroom_hbo", "direct", levels=False),
-    *_over("hbo_starters", "hbo_uitval", "uitval", levels=False),
+    *_over("studenten", "studentaantallen", _COUNTS),
+    *_over("instroom", "instroom", _COUNTS),
+    *_over("uitstroom", "uitstroom", _RESULTS, "diploma"),
+    *_over("diplomas", "gediplomeerden", _RESULTS, within=("hoofddiploma",)),
+    *_over("uitkomsten", "jaarresultaat", _RESULTS, "diploma", within=("jaarresultaat",)),
+    *_over("starters", "startersresultaat", _RESULTS, "succes"),
+    *_over("plaatsingen", "passende_plaatsing", _RESULTS, "passend"),
+    *_over("opstroom", "opstroom", _RESULTS, "opstroom"),
+    *_over("mbo_hbo", "doorstroom_hbo", _RESULTS_HBO, "direct"),
+    *_over("hbo_starters", "hbo_uitval", _RESULTS_HBO, "uitval"),
 )
 """The tables that are offered; a row of each is a cell, and every dimension that isn't named is a total."""
