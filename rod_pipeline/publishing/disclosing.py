@@ -98,7 +98,8 @@ def _read_as(one: Offered) -> Table:
 def _table(one: Offered, told: pl.DataFrame) -> pl.DataFrame:
     """A table from the printed cells: the columns ``by``, ``n``, ``afgeschermd``."""
     whole = table_of(told, Selection(one.name, one.measure, (*one.by, *one.within), one.outcome))
-    return whole.filter(pl.col(column) == "J" for column in one.within).select(*one.by, "n", "afgeschermd")
+    of = [pl.col(column) == "J" for column in one.within]
+    return whole.filter(pl.all_horizontal(pl.lit(True), *of)).select(*one.by, "n", "afgeschermd")
 
 
 def _with_status(counts: Mapping[str, pl.DataFrame], speaks: pl.DataFrame) -> dict[str, pl.DataFrame]:

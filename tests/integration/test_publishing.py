@@ -19,7 +19,6 @@ from rod_pipeline.marts.database import build_database
 from rod_pipeline.orchestration.packaging import PUBLISHED
 from rod_pipeline.orchestration.resources import NothingPersonal, Rod
 from rod_pipeline.publishing import files, register
-from rod_pipeline.publishing.disclosing import NoDisclosureControl, disclose
 from rod_pipeline.publishing.proposal import (
     AuditMissing,
     AuditOfOther,
@@ -197,11 +196,6 @@ def test_what_nobody_described_is_not_published(system: System) -> None:
 
     with pytest.raises(Undocumented, match="jaartal"):
         publish(system, disclosing(UNDISTURBED, renamed))
-
-
-def test_without_disclosure_control_nothing_is_published(system: System) -> None:
-    with pytest.raises(NoDisclosureControl):
-        publish(system, disclose)
 
 
 def test_the_next_run_knows_all_that_was_printed_before(system: System) -> None:
