@@ -247,11 +247,11 @@ class Table:
         if combinations > 1 << _PLACE_BITS:
             return rows
         hashed = _hash([pl.col(name) for name in checks[0].within]) & pl.lit((1 << 64 - _PLACE_BITS) - 1, pl.UInt64)
-        found = rows.select(hashed.alias("hash"), place.alias("place")).collect(engine="streaming")
-        pairs = np.sort((found["hash"].to_numpy() << np.uint64(_PLACE_BITS)) | found["place"].to_numpy())
-        apart = np.concatenate((pairs[:1], pairs[1:][pairs[1:] != pairs[:-1]]))
-        twice = _twice(apart >> np.uint64(_PLACE_BITS))
-        return rows.filter(hashed.is_in(twice.implode()))
+        paired = (hashed * pl.lit(1 << _PLACE_BITS, pl.UInt64) + place).alias("pair")
+        pairs = np.sort(rows.select(paired).collect(engine="streaming")["pair"].to_numpy())
+        pairs = np.concatenate((pairs[:1], pairs[1:][pairs[1:] != pairs[:-1]]))
+        pairs >>= np.uint64(_PLACE_BITS)
+        return rows.filter(hashed.is_in(_twice(pairs).implode()))
 
     def _within(self, checks: list[Deviating], frame: pl.LazyFrame, *keep: pl.Expr) -> pl.LazyFrame:
         """The rows of ``frame`` that checks with the same ``within`` and condition look at."""

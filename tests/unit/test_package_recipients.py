@@ -36,6 +36,8 @@ def settings(home: Path, *sections: str) -> Settings:
         GOOD.replace(str(IDENTITY.to_public()), "ssh-rsa AAAA"),
         GOOD.replace("r1", "Jan Jansen"),
     ],
+    # The key is another in each process.
+    ids=["nothing", "two things", "two others", "no code", "no country", "no key", "a person"],
 )
 def test_a_recipient_is_one_thing_with_a_key_and_a_country(tmp_path: Path, spoilt: str) -> None:
     with pytest.raises(BadSettings, match="recipients"):
