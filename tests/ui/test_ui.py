@@ -56,7 +56,7 @@ def test_a_mended_delivery_that_is_announced_again_runs_by_itself_and_turns_gree
     intake = installation.system.intake(DeliveryKey.parse("2025-12-r2"))
     assert intake.stage == "stored"
     held = [copy.zone for copy in installation.system.ledger.state().live_copies(intake.delivery_id)]
-    assert {zone: held.count(zone) for zone in held} == {"landing": 2, "parsed": 5, "validated": 5, "marts": 1}
+    assert {zone: held.count(zone) for zone in held} == {"landing": 2, "parsed": 5, "validated": 5, "marts": 7}
     assert _partitions(installation, "validation/delivery")["2025-12-r2"] == "materialized"
     ui.partition("validation/delivery", "2025-12-r2", run.run_id[:8])
 
