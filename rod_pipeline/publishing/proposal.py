@@ -17,10 +17,8 @@ from typing import Protocol
 
 import polars as pl
 
+from rod_pipeline.disclosure.tables import UNKNOWN as UNKNOWN
 from rod_pipeline.errors import BlockedError
-
-UNKNOWN = "onbekend"
-"""How a code that isn't told is shown, in a table and in the key of a cell."""
 
 
 class NotFoundSafe(BlockedError):
