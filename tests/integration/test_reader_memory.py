@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 _READ = """
-import io, resource, sys
+import io, sys
 from rod_pipeline.intake.reader import read_table
+from tests.support.memory import peak_mib
 from tests.support.reader import contract
 
 class Endless(io.RawIOBase):
@@ -30,7 +31,7 @@ class Nowhere:
 
 table = read_table(Endless(int(sys.argv[1])), contract("aa", "bb", "cc"), chunk_bytes=2**20)
 table.frame.sink_parquet(Nowhere())
-print(table.finish().rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(table.finish().rows, peak_mib())
 """
 
 

@@ -10,12 +10,12 @@ memory of a process, interpreter and libraries included.
 
 import argparse
 import multiprocessing
-import resource
 import signal
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
+from tests.support.memory import peak_mib
 from tests.support.mutating import broken, outcome
 
 BATCH = 500
@@ -23,7 +23,7 @@ HANGS_AFTER = 60
 
 
 def read_batch(first: int, files: int) -> tuple[Counter[str], float, int, int]:
-    """What became of these files; seconds and number of the slowest; peak memory in MB."""
+    """What became of these files; seconds and number of the slowest; peak memory in MiB."""
     outcomes: Counter[str] = Counter()
     slowest = (0.0, first)
     for number in range(first, first + files):
@@ -36,7 +36,7 @@ def read_batch(first: int, files: int) -> tuple[Counter[str], float, int, int]:
             raise SystemExit(f"file {number}: {type(error).__name__}: {error}") from error
         slowest = max(slowest, (time.monotonic() - started, number))
         signal.alarm(0)
-    return outcomes, *slowest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
+    return outcomes, *slowest, peak_mib()
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
     for name, count in sorted(outcomes.items(), key=lambda item: -item[1]):
         print(f"| {name} | {count:,} |")  # noqa: T201
     print(f"| all | {outcomes.total():,} |\n")  # noqa: T201
-    print(f"slowest: {seconds:.1f} s (file {number}); peak memory: {max(result[3] for result in results)} MB")  # noqa: T201
+    print(f"slowest: {seconds:.1f} s (file {number}); peak memory: {max(result[3] for result in results)} MiB")  # noqa: T201
 
 
 if __name__ == "__main__":

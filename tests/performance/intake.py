@@ -41,6 +41,7 @@ from rod_pipeline.store.vault import Vault
 from rod_pipeline.synthetic.population import Population, iter_file
 from rod_pipeline.synthetic.writing import write
 from tests.support.ledger import SetClock
+from tests.support.memory import peak_mib
 from tests.support.seaweed import new_scope, vault_of
 
 KEY = DeliveryKey.parse("2026-08")
@@ -183,7 +184,7 @@ def step(name: str, path: Path, order: dict[str, Any]) -> None:
         "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "start": before.ru_utime + before.ru_stime,
         "wall": ended - started,
-        "mb": after.ru_maxrss / 1000,
+        "mb": peak_mib() * 1.048576,
         "rows": rows,
         "copy": copy,
     }

@@ -6,7 +6,6 @@ No store and no sealing: those are part of ``national_delivery``. Prints a row p
 """
 
 import argparse
-import resource
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,6 +15,7 @@ import polars as pl
 
 from rod_pipeline.marts import contents, loopbanen
 from rod_pipeline.marts.declared import MARTS
+from tests.support.memory import peak_mib
 from tests.support.synthetic import whole
 
 _T = TypeVar("_T")
@@ -44,7 +44,7 @@ def main() -> None:
     with duckdb.connect(":memory:") as connection:
         contents.create(connection, loopbanen.ROWS, years.select(pl.lit("2026-08").alias("levering"), pl.all()))
         measured("loopbanen: steps", lambda: connection.execute(loopbanen.STEPS))
-    print(f"\npeak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB, with the delivery in it")  # noqa: T201
+    print(f"\npeak {peak_mib() / 1024:.2f} GiB, with the delivery in it")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ ledger and what it took from the process. ``DIR`` must have room for 2.5 GB. Not
 
 import argparse
 import os
-import resource
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -25,6 +24,7 @@ from rod_pipeline.orchestration.register import copy_register
 from rod_pipeline.retention.withdrawal import withdraw
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
+from tests.support.memory import peak_mib
 
 COPIES: tuple[tuple[Zone, str, int], ...] = (
     ("landing", "raw_00", 171_000_000),
@@ -77,7 +77,7 @@ def main() -> None:
             f"tombstones after {(tombstoned - purge.planned_at).total_seconds():.2f} s, "
             f"all erased and looked through {(purge.verified_at - tombstoned).total_seconds():.1f} s later"
         )
-        typer.echo(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+        typer.echo(f"peak memory of this process: {peak_mib() / 1024:.2f} GiB")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from rod_pipeline.contracts.model import Contract
 from rod_pipeline.errors import RodError
 from rod_pipeline.intake.archive import members
 from rod_pipeline.intake.reader import read_table
+from tests.support.memory import peak_mib
 from tests.support.reader import contract
 
 CPU_SECONDS = 60
@@ -186,7 +187,7 @@ def main() -> None:
         rows = read(blocks, PLAIN)
     except RodError as error:
         code, text = error.code, str(error)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    peak = peak_mib()
     print(json.dumps({"code": code, "text": text, "rows": rows, "mib": peak}))  # noqa: T201
 
 
