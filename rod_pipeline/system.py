@@ -35,7 +35,7 @@ from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.evidence import STORE as EVIDENCE_STORE
 from rod_pipeline.store.evidence import EvidenceStore
 from rod_pipeline.store.faults import translated
-from rod_pipeline.store.keyring import LocalKeyring
+from rod_pipeline.store.keyring import Keyring, LocalKeyring
 from rod_pipeline.store.objects import ObjectStore
 from rod_pipeline.store.seaweed import LocalStore
 from rod_pipeline.store.secrets import SecretStore
@@ -101,8 +101,16 @@ class System:
         return Ledger(self.settings.ledger(), self.clock)
 
     @cached_property
-    def keyring(self) -> LocalKeyring:
-        return LocalKeyring(self.settings.home / "keys", self._kek)
+    def keyring(self) -> Keyring:
+        section = self.settings.keyring
+        if section.kind == "local":
+            return LocalKeyring(self.settings.home / "keys", self._kek)
+        # Only who has such a server pays for its client.
+        from rod_pipeline.store.openbao import OpenBaoKeyring
+
+        if section.address is None:
+            raise BadSettings("The keyring is in OpenBao, but its address is missing.", "Set `keyring.address`.")
+        return OpenBaoKeyring(section.address, section.read_token(), mount=section.mount, ca_bundle=section.ca_bundle)
 
     @cached_property
     def secrets(self) -> SecretStore:
