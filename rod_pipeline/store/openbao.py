@@ -13,7 +13,6 @@ Snapshots of OpenBao bring keys back: their lifetime belongs among ``retention.b
 
 import contextlib
 from base64 import b64decode, b64encode
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -44,19 +43,19 @@ _LATER = (
 class KeyServerDown(TransientError):
     """The key server gives no answer, is sealed, or says: later."""
 
-    code = "ROD-KEY-06"
+    code = "ROD-KEY-07"
 
 
 class KeyServerRefuses(BlockedError):
     """The token has expired, was revoked, or lacks a right."""
 
-    code = "ROD-KEY-07"
+    code = "ROD-KEY-08"
 
 
 class KeyServerUnfit(BlockedError):
     """The key server isn't set up for a keyring, or its address can't be trusted."""
 
-    code = "ROD-KEY-08"
+    code = "ROD-KEY-09"
 
 
 class OpenBaoKeyring:
@@ -140,11 +139,11 @@ class OpenBaoKeyring:
         return not self._is_gone(scope) and self._wrapped(scope) is not None
 
     def traces(self) -> Mapping[str, int]:
-        """For each scope how much there is of it: its transit key, and its material."""
+        """Scopes of which there is a transit key, or material, or both."""
         with _translated("listing keys"):
-            return Counter(
-                [*self._listed(self._client.secrets.transit.list_keys, mount_point=self._transit)]
-            ) + Counter(self._listed(self._client.secrets.kv.v2.list_secrets, path="live", mount_point=self._keys))
+            keys = self._listed(self._client.secrets.transit.list_keys, mount_point=self._transit)
+            material = self._listed(self._client.secrets.kv.v2.list_secrets, path="live", mount_point=self._keys)
+        return dict.fromkeys([*keys, *material], 1)
 
     def destroy(self, scope: str) -> None:
         """Destroy the key of ``scope`` and verify that it is gone. Can be run twice. Raises ``KeyStillThere``."""

@@ -50,6 +50,7 @@ from rod_pipeline.synthetic.delivery import write_delivery
 from rod_pipeline.synthetic.pleio_server import StandIn
 from rod_pipeline.synthetic.population import Population, Totals
 from rod_pipeline.system import System
+from tests.support.backend import settings_of
 
 UNDISTURBED = "2025-12"
 CODE = "code-of-the-stand-in"
@@ -71,7 +72,7 @@ class Bench:
         ObjectStore(self.store).ensure_bucket()
         make_installation(home, SystemClock(), country="NL", site="test bench", declared_by="tester")
         (home / "rod.toml").write_text(
-            f'[store]\nendpoint = "{self.store.endpoint}"\nbucket = "{self.store.bucket}"\n'
+            settings_of(home) + f'[store]\nendpoint = "{self.store.endpoint}"\nbucket = "{self.store.bucket}"\n'
             '[pleio]\nhosts = ["127.0.0.1"]\nallow_loopback_http = true\n'
         )
 
@@ -299,6 +300,7 @@ def discrepancies(bench: Bench) -> list[str]:
     """
     with bench.system() as system:
         state = system.ledger.state()
+        keys = set(system.keyring.traces())
         kept = {(scope, "") for scope in system.secrets.scopes()}
         for scope, _ in tuple(kept):
             kept |= {(scope, name) for name in (secret.LINKS, secret.CODE) if system.secrets.exists(scope, name)}
@@ -309,7 +311,7 @@ def discrepancies(bench: Bench) -> list[str]:
         part |= {*intake.raw, *intake.tables.values()}
         part |= {made.copy_id for made in (*intake.parsed.values(), *intake.marts.values())}
     part |= {copy_id for release in state.releases.values() for copy_id in release.event.copies}
-    objects, keys = set(bench.objects()), {file.stem for file in (bench.home / "keys").glob("*.key")}
+    objects = set(bench.objects())
     owners = {i.delivery_id for i in living if i.delivery_id in state.keys}
     owners |= {state.generation.generation} if state.generation else set()
     owners |= {scope for scope in state.lasting if state.keys[scope] == "live"}
