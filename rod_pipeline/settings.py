@@ -55,6 +55,8 @@ class StoreSection(_Section):
     bucket: str = Field(default="rod-data", description="the bucket that holds every copy")
     access_key: SecretStr | None = Field(default=None, description="access key of the store")
     secret_key: SecretStr | None = Field(default=None, description="secret key of the store")
+    eraser_access_key: SecretStr | None = Field(default=None, description="access key of the account that deletes")
+    eraser_secret_key: SecretStr | None = Field(default=None, description="secret key of the account that deletes")
     ca_bundle: Path | None = Field(default=None, description="certificates to trust, where the store has its own")
     checksums: Literal["when_supported", "when_required"] = Field(
         default="when_supported", description="when requests carry a checksum; some providers need when_required"
@@ -268,6 +270,8 @@ _SECRET_KEYS = {
     ("keyring", "token"),
     ("store", "access_key"),
     ("store", "secret_key"),
+    ("store", "eraser_access_key"),
+    ("store", "eraser_secret_key"),
     ("evidence", "access_key"),
     ("evidence", "secret_key"),
 }

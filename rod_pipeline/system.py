@@ -31,7 +31,7 @@ from rod_pipeline.ledger.witness import Witness
 from rod_pipeline.retention.gate import refuse_purged
 from rod_pipeline.settings import BadSettings, MissingSecret, Settings
 from rod_pipeline.store import scratch
-from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.store.client import Account, StoreSettings
 from rod_pipeline.store.evidence import STORE as EVIDENCE_STORE
 from rod_pipeline.store.evidence import EvidenceStore
 from rod_pipeline.store.faults import translated
@@ -263,6 +263,13 @@ class System:
                 "The store has an endpoint but no access key or secret key.",
                 "Hand them over as ROD_STORE__ACCESS_KEY and ROD_STORE__SECRET_KEY.",
             )
+        keys = {"access_key": section.eraser_access_key, "secret_key": section.eraser_secret_key}
+        if [*keys.values()].count(None) == 1:
+            raise BadSettings(
+                "The account that deletes has an access key or a secret key, not both.",
+                "Hand over both: ROD_STORE__ERASER_ACCESS_KEY and ROD_STORE__ERASER_SECRET_KEY.",
+            )
+        eraser = None if section.eraser_access_key is None else Account.model_validate(keys)
         return StoreSettings(
             name=section.name,
             endpoint=section.endpoint,
@@ -270,6 +277,7 @@ class System:
             bucket=section.bucket,
             access_key=SecretStr(section.access_key.get_secret_value()),
             secret_key=SecretStr(section.secret_key.get_secret_value()),
+            eraser=eraser,
             ca_bundle=section.ca_bundle,
             checksums=section.checksums,
         )

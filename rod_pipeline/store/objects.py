@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import md5, sha256
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -104,6 +105,15 @@ class ObjectStore:
         self.name = settings.name
         self.client: S3Client = connect(settings)
         self._bucket = settings.bucket
+
+    @cached_property
+    def eraser(self) -> "S3Client":
+        """The client that deletes: of an account of its own, where the settings name one."""
+        account = self.settings.eraser
+        if account is None:
+            return self.client
+        keys = {"access_key": account.access_key, "secret_key": account.secret_key}
+        return connect(self.settings.model_copy(update=keys))
 
     def ensure_bucket(self) -> None:
         """Create the bucket if it is not there. For the embedded store: elsewhere a bucket is made by a person."""
@@ -221,7 +231,7 @@ class ObjectStore:
         if versions:
             batch: list[ObjectIdentifierTypeDef] = [{"Key": key, "VersionId": version} for key, version in versions]
             with translated(self.name, "erasing objects"):
-                answer = self.client.delete_objects(Bucket=self._bucket, Delete={"Objects": batch})
+                answer = self.eraser.delete_objects(Bucket=self._bucket, Delete={"Objects": batch})
             kept = {(error.get("Key"), error.get("VersionId")) for error in answer.get("Errors", ())}
             removed.complaints |= {str(error.get("Code", "unknown")) for error in answer.get("Errors", ())}
         for kind, key, number in found:
@@ -233,7 +243,7 @@ class ObjectStore:
 
     def _abort(self, key: str, upload: str) -> None:
         with contextlib.suppress(ObjectMissing), translated(self.name, "aborting an upload"):
-            self.client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
+            self.eraser.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
 
 
 def _meant(key: str, found: str) -> bool:

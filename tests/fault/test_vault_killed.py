@@ -15,7 +15,7 @@ from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.layout import scope_prefixes
 from rod_pipeline.store.objects import ObjectStore, pieces
 from rod_pipeline.store.vault import CopyUnavailable, Vault
-from tests.support.seaweed import marker_in
+from tests.support.seaweed import marker_in, with_secrets
 from tests.support.vault_worker import MARKER
 
 ROOT = Path(__file__).parents[2]
@@ -23,9 +23,8 @@ ROOT = Path(__file__).parents[2]
 
 def run_and_die(settings: StoreSettings, folder: Path, scope: str, do: str, instant: tuple[str, int, str]) -> None:
     call, nth, moment = instant
-    secrets = {name: getattr(settings, name).get_secret_value() for name in ("access_key", "secret_key")}
     order = {
-        "settings": settings.model_dump(mode="json", exclude={"access_key", "secret_key"}) | secrets,
+        "settings": with_secrets(settings),
         "folder": str(folder),
         "ledger": f"sqlite:///{folder / 'ledger.db'}",
         "scope": scope,

@@ -182,9 +182,12 @@ class Workshops:
 
 def store_environment(store: StoreSettings) -> dict[str, str]:
     """The secrets of a store as a process gets them."""
+    assert store.eraser is not None
     return {
         "ROD_STORE__ACCESS_KEY": store.access_key.get_secret_value(),
         "ROD_STORE__SECRET_KEY": store.secret_key.get_secret_value(),
+        "ROD_STORE__ERASER_ACCESS_KEY": store.eraser.access_key.get_secret_value(),
+        "ROD_STORE__ERASER_SECRET_KEY": store.eraser.secret_key.get_secret_value(),
     }
 
 

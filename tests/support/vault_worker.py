@@ -55,9 +55,9 @@ def die_at(vault: Any, ledger: Any, call: str, nth: int, moment: str) -> None:
 
         vault._keyring.destroy = destroyed
     else:
-        events = vault._objects.client.meta.events
-        events.register(f"before-call.s3.{call}", lambda **_: step("before"))
-        events.register(f"after-call.s3.{call}", lambda **_: step("after"))
+        for client in (vault._objects.client, vault._objects.eraser):
+            client.meta.events.register(f"before-call.s3.{call}", lambda **_: step("before"))
+            client.meta.events.register(f"after-call.s3.{call}", lambda **_: step("after"))
 
 
 def main() -> None:
