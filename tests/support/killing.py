@@ -35,6 +35,7 @@ from rod_pipeline.store.keyring import LocalKeyring
 from rod_pipeline.store.secrets import SecretStore
 from rod_pipeline.store.vault import RawWriter
 from rod_pipeline.system import System
+from tests.support.remembering import remember_always
 from tests.support.vault_worker import die_at
 
 # Forked from a process that has imported everything and done nothing: importing costs more than most stages.
@@ -134,6 +135,7 @@ def main(environment: Mapping[str, str], what: Mapping[str, Any]) -> None:
     """What the process does: the stage, up to the instant at which it dies."""
     os.environ.clear()
     os.environ.update(environment)
+    remember_always()
     key = DeliveryKey.parse(what["key"])
     with System.open(Settings.load()) as system:
         # Its promises were proved when the installation was first used; the calls to count are those of the delivery.
