@@ -18,7 +18,7 @@ pytest_plugins = [
     f"tests.support.{file.stem}" for file in sorted((Path(__file__).parent / "support").glob("fixtures_*.py"))
 ]
 
-# No deadlines: a slow machine is no failure. How many examples: tests/support/examples.py.
+# No deadlines: a slow machine is no failure. How many examples: tests.support.soak.py.
 settings.register_profile("rod", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("soak", settings.get_profile("rod"), max_examples=2000, print_blob=True)
 settings.load_profile("rod")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from rod_pipeline.errors import RodError
 from rod_pipeline.intake.archive import members
-from tests.support.examples import examples
+from tests.support.soak import examples
 from tests.unit.test_archive_refusals import aes_zip, plain_zip, sequential, zipcrypto_zip
 
 _FILES = {"a.csv": b"Aa;Bb\r\n1;2\r\n" * 30, "b.csv": b"Cc\n3\n"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rod_pipeline.disclosure.attack import DoesNotAddUp, Rules, attack, audit
 from tests.support.attacking import Leaf, List, cross, fits, ranges
-from tests.support.examples import examples
+from tests.support.soak import examples
 
 MOST = 60
 

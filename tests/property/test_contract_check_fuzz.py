@@ -13,8 +13,8 @@ from rod_pipeline.contracts.model import Contract
 from rod_pipeline.contracts.observe import Observation, observe
 from rod_pipeline.decree import load_decree
 from rod_pipeline.errors import RodError
-from tests.support.examples import examples
 from tests.support.reader import column, contract, read, write_csv
+from tests.support.soak import examples
 
 _BOOK = ContractBook.load()
 _DECREE = load_decree()

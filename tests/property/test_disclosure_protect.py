@@ -12,7 +12,7 @@ from rod_pipeline.disclosure.policy import load
 from rod_pipeline.disclosure.protect import printed, protect
 from rod_pipeline.disclosure.published import Published
 from rod_pipeline.disclosure.tables import Table
-from tests.support.examples import examples
+from tests.support.soak import examples
 
 POLICY = load().model_copy(update={"most_hidden": 1.0})
 SLOW = examples(6, soak=200)

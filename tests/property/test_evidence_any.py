@@ -16,8 +16,8 @@ from rod_pipeline.retention.evidence import attest, find
 from rod_pipeline.retention.evidence.verifieer import NEEDED, Examination, Key, Wrong, opened, stamp, unzipped, zipped
 from rod_pipeline.system import System
 from tests.support.evidence import MOMENT, Installation, at_the_end_of_the_term, counted, erased, signing_key
-from tests.support.examples import examples
 from tests.support.ledger import SetClock
+from tests.support.soak import examples
 
 KEY = Key(str(signing_key("bewijs.rod.example/grootboek").verifier))
 

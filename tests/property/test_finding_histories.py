@@ -33,7 +33,7 @@ from rod_pipeline.ledger.log import Ledger, LedgerClock
 from rod_pipeline.ledger.rules import IllegalEvent
 from rod_pipeline.ledger.state import LedgerState, fold
 from tests.support import ledger as make
-from tests.support.examples import examples
+from tests.support.soak import examples
 
 NOTICES = ["2025-12-m1", "2025-12-m2", "2025-12-m3", "2026-08-m1"]
 WAIVERS = [f"{number:016x}" for number in range(1, 5)]

@@ -40,7 +40,7 @@ from rod_pipeline.ledger.log import Ledger, LedgerClock
 from rod_pipeline.ledger.rules import IllegalEvent
 from rod_pipeline.ledger.state import LedgerState, fold
 from tests.support import ledger as make
-from tests.support.examples import examples
+from tests.support.soak import examples
 
 # Few ids, so that events are about each other. A generation is a scope that is no delivery.
 DELIVERIES = [f"{number:016x}" for number in range(1, 4)]

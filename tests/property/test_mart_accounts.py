@@ -11,7 +11,7 @@ from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import ColumnType
 from rod_pipeline.marts import contents, in_force
 from rod_pipeline.marts import studentaantallen as counts
-from tests.support.examples import examples
+from tests.support.soak import examples
 
 _MART = counts.MART
 _BY = ContractBook.load().get(_MART.file)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from rod_pipeline.marts.declared import MARTS
 from tests.support import naive_marts
-from tests.support.examples import examples
 from tests.support.marts import Files, asked, database, frames, mart, programme, table
+from tests.support.soak import examples
 
 _STUDENTS, _PLACES, _YEARS = ("s1", "s2", "s3"), ("01AA", "02BB"), (2022, 2023, 2024, 2025)
 _PROGRAMMES = (("25001", "MBO-2"), ("25002", "MBO-3"), ("25101", "MBO-3"), ("26001", "MBO-4"))

@@ -41,10 +41,10 @@ from rod_pipeline.retention.withdrawal import withdraw
 from rod_pipeline.store import probe, scratch
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.keyring import KeyGone
-from tests.support.examples import examples
 from tests.support.pipeline import store_environment
 from tests.support.purging import Simulated, cheaply, installation
 from tests.support.seaweed import content_of
+from tests.support.soak import examples
 
 KEYS = ("2025-12", "2025-12-r2", "2026-08")
 NEIGHBOUR = "2026-12"

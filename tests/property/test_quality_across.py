@@ -15,7 +15,7 @@ from rod_pipeline.quality.history import Earlier
 from rod_pipeline.quality.rekenregels import recomputed
 from rod_pipeline.quality.tables import Tables, school_year
 from tests.support.deliveries import CONTRACTS
-from tests.support.examples import examples
+from tests.support.soak import examples
 
 YEARS = range(2020, 2024)
 Row = Mapping[str, str | None]

@@ -10,8 +10,8 @@ from rod_pipeline.contracts.model import Contract, DateNotation
 from rod_pipeline.quality import checks as ask
 from rod_pipeline.quality import counting
 from rod_pipeline.quality.suite import Suite
-from tests.support.examples import examples
 from tests.support.quality import NAMES, Row, contract, expectation, frame, naive
+from tests.support.soak import examples
 
 DIALECTS = st.fixed_dictionaries(
     {

@@ -12,8 +12,8 @@ from rod_pipeline.quality import checks as ask
 from rod_pipeline.quality.counting import count
 from rod_pipeline.quality.detail import details
 from rod_pipeline.quality.report import Detail
-from tests.support.examples import examples
 from tests.support.quality import NAMES, Row, contract, frame, naive
+from tests.support.soak import examples
 
 PLACE = "instellingscode"
 PLACES = ("01AA", "02BB", "03CC", "04DD", "Jan", "", None)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from rod_pipeline.contracts.model import Dialect
 from rod_pipeline.errors import RodError
-from tests.support.examples import examples
 from tests.support.mutating import naive
 from tests.support.reader import contract, read, write_csv
+from tests.support.soak import examples
 
 _CP1252 = bytes(byte for byte in range(32, 256) if byte not in (0x7F, 0x81, 0x8D, 0x8F, 0x90, 0x9D)).decode("cp1252")
 

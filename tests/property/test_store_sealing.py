@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rod_pipeline.errors import TransientError
 from rod_pipeline.store.sealing import ScopeKey, SealBroken
-from tests.support.examples import examples
+from tests.support.soak import examples
 
 KEY = ScopeKey.generate()
 SIZES = st.one_of(st.integers(0, 100), st.integers(2**20 - 200, 2**20 + 200), st.integers(0, 3 * 2**20))
