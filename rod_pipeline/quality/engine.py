@@ -6,7 +6,8 @@ Does not belong here: what a check means (``checks``), what a result means to us
 Great Expectations hands its engine a suite's metrics in a few rounds (``ExecutionEngine.resolve_metrics``, in its own
 words the main entry point), all counts of broken rows in one of them. This engine counts that whole round at once.
 It uses public names only: ``resolve_metrics``, ``Datasource.execution_engine_override``, ``Expectation.configuration``,
-the decorator that registers a metric. None of it is a promised interface, so the version it was proved on is named here and held by a test.
+the decorator that registers a metric. None of it is a promised interface, so the version it was proved on is named here
+and held by a test.
 A metric that this module does not know raises: a rule never passes because nobody counted it.
 
 Results hold counts. No value of a row is ever fetched, so none can be in a result, whatever the result format.
@@ -262,8 +263,8 @@ GxExpectation.configuration = property(_known_configuration)
 def _configurations_kept() -> Iterator[None]:
     """Work the configuration of each expectation out once for all that the block does.
 
-    Great Expectations makes it anew at each look, some ninety times per expectation, which was a third of a run. Nothing
-    changes an expectation while a suite runs.
+    Great Expectations makes it anew at each look, some ninety times per expectation, which was a third of a run.
+    Nothing changes an expectation while a suite runs.
     """
     token = _kept.set({})
     try:
