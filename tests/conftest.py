@@ -44,11 +44,25 @@ LONGEST = (
 """The files that take longest, longest first: a worker that begins with one at the end works alone."""
 
 
+MEMORY, ROOM = Path("/dev/shm"), 8 * 2**30
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """The folder of what this run of the tests remembers; its workers get it from the process that starts them."""
-    if FOLDER not in os.environ:
-        os.environ[FOLDER] = tempfile.mkdtemp(prefix="tests-remember-")
-        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(FOLDER)))
+    """One folder for all that a run of the tests writes and remembers, removed at its end; its workers share it.
+
+    In memory where there is room: what is written to a ledger or by Dagster waits for the disk at each commit, which
+    was half of many a test. ``--basetemp`` says another place, and what the tests left stays there.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    folder = Path(tempfile.mkdtemp(prefix="tests-", dir=MEMORY if roomy else None))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    if config.option.basetemp is None:
+        config.option.basetemp = str(folder / "tmp")
+    (folder / "known").mkdir()
+    os.environ[FOLDER] = str(folder / "known")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,8 +7,7 @@ Great Expectations hands its engine a suite's metrics in a few rounds (``Executi
 words the main entry point), all counts of broken rows in one of them. This engine counts that whole round at once.
 It uses public names only: ``resolve_metrics``, ``Datasource.execution_engine_override``, ``Expectation.configuration``,
 the decorator that registers a metric. None of it is a promised interface, so the version it was proved on is named here
-and held by a test.
-A metric that this module does not know raises: a rule never passes because nobody counted it.
+and held by a test. A metric that this module does not know raises: a rule never passes because nobody counted it.
 
 Results hold counts. No value of a row is ever fetched, so none can be in a result, whatever the result format.
 Importing this module imports Great Expectations (seconds, hundreds of MB): import it where it is used.
@@ -242,7 +241,7 @@ def run_suite(frame: pl.LazyFrame, contract: Contract, suite: Suite) -> Expectat
     return result
 
 
-_configuration: Callable[[GxExpectation], ExpectationConfiguration] = GxExpectation.configuration.fget
+_configuration: Callable[[GxExpectation], ExpectationConfiguration] = vars(GxExpectation)["configuration"].fget
 _kept: ContextVar[dict[int, tuple[GxExpectation, ExpectationConfiguration]] | None] = ContextVar("kept", default=None)
 
 
@@ -256,7 +255,7 @@ def _known_configuration(expectation: GxExpectation) -> ExpectationConfiguration
     return kept[id(expectation)][1]
 
 
-GxExpectation.configuration = property(_known_configuration)
+GxExpectation.configuration = property(_known_configuration)  # type: ignore[method-assign, assignment]
 
 
 @contextmanager
