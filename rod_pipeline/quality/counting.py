@@ -123,6 +123,7 @@ class Table:
         self.frame = frame
         self.contract = contract
         self._distinct: dict[tuple[str, ...], pl.DataFrame] = {}
+        self._empty: dict[str, bool] = {}
 
     def repeats(self, name: str) -> bool:
         """Whether distinct values are few beside rows; pseudonyms hardly repeat, so grouping them saves nothing."""
@@ -150,6 +151,12 @@ class Table:
         if len(wanted) == 1 or found.height <= _KEPT:
             self._distinct[wanted] = found
         return found
+
+    def has_empty(self, name: str) -> bool:
+        """Whether a column holds empty text somewhere."""
+        if name not in self._empty:
+            self._empty[name] = "" in self.distinct(name)[name]
+        return self._empty[name]
 
     def over_distinct(self, names: tuple[str, ...], checks: list[Check]) -> dict[Check, int]:
         """Checks about the same columns, asked of their distinct values."""
@@ -289,7 +296,7 @@ class LookingUp(Reading):
 
     def text(self, name: str) -> pl.Expr:
         column = self._column(name)
-        if self._table.repeats(name) and "" not in self._table.distinct(name)[name]:
+        if self._table.repeats(name) and not self._table.has_empty(name):
             return self._share(0, name, pl.col(column.name))
         return super().text(name)
 

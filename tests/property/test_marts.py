@@ -4,12 +4,13 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rod_pipeline.marts.declared import MARTS
 from tests.support import naive_marts
 from tests.support.marts import Files, asked, database, frames, mart, programme, table
+from tests.support.soak import examples
 
 _STUDENTS, _PLACES, _YEARS = ("s1", "s2", "s3"), ("01AA", "02BB"), (2022, 2023, 2024, 2025)
 _PROGRAMMES = (("25001", "MBO-2"), ("25002", "MBO-3"), ("25101", "MBO-3"), ("26001", "MBO-4"))
@@ -112,7 +113,7 @@ _files = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("name", naive_marts.MARTS)
-@settings(max_examples=60, deadline=None)
+@examples(15, soak=600)
 @given(files=_files)
 def test_a_mart_agrees_with_a_reading_row_by_row(name: str, files: Files) -> None:
     one, reference = mart(name), naive_marts.MARTS[name](files)
@@ -131,7 +132,7 @@ def test_every_mart_of_a_delivery_has_a_reference() -> None:
     assert set(naive_marts.MARTS) == {one.name for one in MARTS}
 
 
-@settings(max_examples=25, deadline=None)
+@examples(8, soak=250)
 @given(files=_files, shuffled=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(files: Files, shuffled: Any) -> None:
     other = {file: shuffled.sample(list(rows), len(rows)) for file, rows in files.items()}
@@ -139,7 +140,7 @@ def test_the_order_of_the_rows_changes_nothing(files: Files, shuffled: Any) -> N
         assert one.table(frames(files)).collect().equals(one.table(frames(other)).collect())
 
 
-@settings(max_examples=30, deadline=None)
+@examples(10, soak=300)
 @given(first=_files, second=_files, third=_files)
 def test_what_is_made_over_deliveries_agrees_with_a_reading_row_by_row(
     first: Files, second: Files, third: Files
