@@ -46,17 +46,19 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
         retention.certificate,
     ]
     owned = dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets)
-    # The jobs of assets have the hook by their assets.
-    others = (withdraw, make_packages, publish_ledger, tidy_up, overdue_notices)
     return dg.Definitions(
         assets=[asset.with_hooks({stop_run_retries}) for asset in owned],
         asset_checks=[no_partition_is_red],
         jobs=[
             deliver,
             purge,
+            withdraw,
             publish_tables,
+            make_packages,
+            publish_ledger,
+            tidy_up,
+            overdue_notices,
             look_for_red,
-            *(job.with_hooks({stop_run_retries}) for job in others),
         ],
         schedules=[tidy_daily],
         sensors=[announced_deliveries, due_purges, unpublished_entries, unsent_notices, red_partitions],

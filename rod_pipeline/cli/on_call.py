@@ -32,14 +32,12 @@ def rerun_failed(
     Those whose error goes away by itself, whose process died or whose block was lifted. Not those that wait for a
     person or for something to be mended: `rod rerun` runs one of those, once that has been done.
     """
-    import dagster as dg
-
+    from rod_pipeline.orchestration.launching import opened
     from rod_pipeline.orchestration.red import red, rerun
-    from rod_pipeline.orchestration.serving import dagster_home
 
     settings = Settings.load()
     only = None if key is None else str(DeliveryKey.parse(key))
-    with System.open(settings) as system, dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
+    with System.open(settings) as system, opened(settings) as instance:
         if only is not None:
             system.intake(DeliveryKey.parse(only))
         found = [one for one in red(instance, system) if only in (None, one.key)]

@@ -11,7 +11,7 @@ import dagster as dg
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import RodError
-from rod_pipeline.orchestration.failures import about, retry_transient, told_plainly
+from rod_pipeline.orchestration.failures import about, retry_transient, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.packages.making import make
 
@@ -68,6 +68,7 @@ def packages_for_recipients(context: dg.OpExecutionContext, config: Packages, ro
 @dg.job(
     name="make_packages",
     executor_def=dg.in_process_executor,
+    hooks={stop_run_retries},
     # Nor when its process is killed.
     tags={"dagster/max_retries": "0"},
     description=(

@@ -23,8 +23,8 @@ from rod_pipeline.ledger.findings import unexcused
 from rod_pipeline.ledger.intakes import IntakeState
 from rod_pipeline.ledger.state import LedgerState
 from rod_pipeline.orchestration.jobs import purge
-from rod_pipeline.orchestration.launching import failures
-from rod_pipeline.orchestration.serving import NotRunning, Serving, dagster_home, running
+from rod_pipeline.orchestration.launching import failures, opened
+from rod_pipeline.orchestration.serving import NotRunning, Serving, running
 from rod_pipeline.retention.gate import refuse_intake_stopped, refuse_purged
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
@@ -147,7 +147,7 @@ def rerun(settings: Settings, wanted: Sequence[Red]) -> dict[str, list[str]]:
     at = running(settings)
     if at is None:
         raise NotRunning("Dagster isn't running here.", "Start it with `rod up`, or use the UI of your deployment.")
-    with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
+    with opened(settings) as instance:
         begun = {}
         for one in wanted:
             with System.open(settings) as system:
