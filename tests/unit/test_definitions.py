@@ -160,13 +160,9 @@ def _assets(defs: dg.Definitions) -> Mapping[str, Any]:
 def _checks(defs: dg.Definitions) -> Mapping[str, Any]:
     graph = defs.resolve_asset_graph()
     found = {}
-    for key in graph.get_all_asset_keys():
-        for spec in graph.get(key).assets_def.check_specs:
-            found[spec.key.to_user_string()] = {
-                "blocking": spec.blocking,
-                "partitions": _partitions(spec.partitions_def),
-            }
-    assert set(found) == {key.to_user_string() for key in graph.asset_check_keys}
+    for key in graph.asset_check_keys:
+        spec = graph.get_check_spec(key)
+        found[key.to_user_string()] = {"blocking": spec.blocking, "partitions": _partitions(spec.partitions_def)}
     return dict(sorted(found.items()))
 
 
