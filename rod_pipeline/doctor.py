@@ -184,7 +184,8 @@ def _private(home: Path) -> Iterator[Path]:
     for folder in (home / "secrets", home / "keys"):
         if folder.exists():
             yield folder
-            yield from folder.rglob("*")
+            # Locks are empty, and within a folder that is looked at.
+            yield from (path for path in folder.rglob("*") if path.name != ".lock")
 
 
 def _room(system: System) -> str:
