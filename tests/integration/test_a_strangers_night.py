@@ -23,10 +23,12 @@ from dagster._daemon.monitoring.concurrency import execute_concurrency_slots_ite
 
 from rod_pipeline import doctor
 from rod_pipeline.clock import SystemClock
+from rod_pipeline.ledger.database import LedgerDatabase
 from rod_pipeline.orchestration.red import DIED, red
 from rod_pipeline.runbooks import address, section
 from rod_pipeline.store.objects import ObjectStore
 from tests.support import drift
+from tests.support import ledger as make
 from tests.support.night import LANDING, Seen, attempt, rod
 from tests.support.pipeline import CODE, PLACED, Bench, delivery
 from tests.support.seaweed import replace_object
@@ -148,6 +150,7 @@ def test_the_disk_is_full(night: Night) -> None:
     usage = shutil.disk_usage(night.bench.home)
     with no_room_for_the_ledger(), night.patch.context() as patch:
         patch.setattr(doctor.shutil, "disk_usage", lambda path: usage._replace(free=0))
+        fill_up(night.bench)
         night.wakes("ROD-LEDGER-07")
         night.looks("room", "ROD-LEDGER-07")
     night.types("rod rerun 2025-12")
@@ -261,7 +264,7 @@ def test_an_object_was_damaged(night: Night) -> None:
     for key in raw:
         replace_object(objects, key, os.urandom(5000))
     night.wanted = (MANIFEST,)
-    night.wakes("ROD-STORE-11")
+    night.wakes("ROD-KEY-06")
     assert "A raw file: announce or drop the delivery again." in night.runbook
     night.bench.announce(KEY, night.good)
     night.wanted = (LANDING, MANIFEST)
@@ -293,6 +296,13 @@ def no_room_for_the_ledger() -> Injected:
         yield
     finally:
         sa.event.remove(sa.Engine, "connect", full)
+
+
+def fill_up(bench: Bench) -> None:
+    """Write to the ledger until nothing goes in any more; other deliveries, that nobody asks for."""
+    with bench.system() as system, pytest.raises(LedgerDatabase):
+        for _ in range(200):
+            system.ledger.append(make.announced("2026-08"))
 
 
 def later(patch: pytest.MonkeyPatch, *, seconds: float) -> None:
