@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from rod_pipeline.orchestration.failures import retry_transient, runbook, told_plainly
+from rod_pipeline.orchestration.failures import about, retry_transient, told_plainly
 from rod_pipeline.orchestration.packaging import PUBLISHED
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.publishing.disclosing import disclose
@@ -60,9 +60,9 @@ def releasing(disclose: Disclose) -> dg.AssetsDefinition:
             else:
                 state = system.ledger.state()
         if refusal is not None:
-            about = {"code": refusal.code, "kind": refusal.kind, "runbook": runbook(refusal.code)}
-            yield dg.AssetCheckResult(check_name=_CHECK, passed=False, description=str(refusal), metadata=about)
-            raise dg.Failure(str(refusal), metadata=about, allow_retries=False)
+            carried = about(refusal.code, refusal.kind)
+            yield dg.AssetCheckResult(check_name=_CHECK, passed=False, description=str(refusal), metadata=carried)
+            raise dg.Failure(str(refusal), metadata=carried, allow_retries=False)
         event = release.event
         rows = sum(table.rows for table in event.tables)
         hidden = sum(table.hidden for table in event.tables)

@@ -11,9 +11,11 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from assets import eea, landing, marts, publishing, retention, validation
+from rod_pipeline.orchestration.failures import stop_run_retries
 from rod_pipeline.orchestration.jobs import deliver, purge
 from rod_pipeline.orchestration.packaging import make_packages, publish_tables
 from rod_pipeline.orchestration.publishing import publish_ledger, unpublished_entries
+from rod_pipeline.orchestration.red_check import look_for_red, no_partition_is_red, red_partitions
 from rod_pipeline.orchestration.resources import NothingPersonal, Rod
 from rod_pipeline.orchestration.retiring import due_purges
 from rod_pipeline.orchestration.sensors import announced_deliveries
@@ -43,11 +45,23 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
         retention.erased,
         retention.certificate,
     ]
+    owned = dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets)
     return dg.Definitions(
-        assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets),
-        jobs=[deliver, purge, withdraw, publish_tables, make_packages, publish_ledger, tidy_up, overdue_notices],
+        assets=[asset.with_hooks({stop_run_retries}) for asset in owned],
+        asset_checks=[no_partition_is_red],
+        jobs=[
+            deliver,
+            purge,
+            withdraw,
+            publish_tables,
+            make_packages,
+            publish_ledger,
+            tidy_up,
+            overdue_notices,
+            look_for_red,
+        ],
         schedules=[tidy_daily],
-        sensors=[announced_deliveries, due_purges, unpublished_entries, unsent_notices],
+        sensors=[announced_deliveries, due_purges, unpublished_entries, unsent_notices, red_partitions],
         resources=resources | overrides,
     )
 

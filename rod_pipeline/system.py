@@ -39,7 +39,7 @@ from rod_pipeline.store.keyring import Keyring, LocalKeyring
 from rod_pipeline.store.objects import ObjectStore
 from rod_pipeline.store.seaweed import LocalStore
 from rod_pipeline.store.secrets import SecretStore
-from rod_pipeline.store.territory import TerritoryGuard
+from rod_pipeline.store.territory import Place, TerritoryGuard
 from rod_pipeline.store.vault import Vault
 
 
@@ -160,6 +160,10 @@ class System:
             approve=self.approve_evidence_store,
             services=Services(section.timestamp_url, section.timestamp_roots, witness),
         )
+
+    def place(self) -> Place:
+        """Where the store of the data is, proved now and not put on record. Raises what approving it raises."""
+        return self._guard(self._kek).approve(self.objects.settings, self.objects.client)
 
     def store_time(self) -> datetime | None:
         """What time it is by the store, to the second; None when its answer doesn't say."""

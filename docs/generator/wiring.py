@@ -23,7 +23,8 @@ def assets() -> str:
         lines += [text for one in those or () for text in (f"{what} `{one.name}`. {one.description}", "")]
     order = {group: number for number, group in enumerate((*DELIVERED, "publishing", "retention"))}
     keys = sorted(graph.toposorted_asset_keys, key=lambda key: order[graph.get(key).group_name])
-    checks = {check.key: check for made in defs.assets or () for check in made.check_specs}
+    checked = (*(defs.assets or ()), *(defs.asset_checks or ()))
+    checks = {check.key: check for made in checked for check in made.check_specs}
     retried = {key for made in defs.assets or () if made.op.retry_policy for key in made.keys}
     for key in keys:
         node = graph.get(key)

@@ -21,9 +21,11 @@ def application() -> typer.Typer:
         installation,
         ledger,
         notice,
+        on_call,
         packages,
         retention,
         simulate,
+        status,
         synthetic,
         waivers,
     )
@@ -41,7 +43,9 @@ def application() -> typer.Typer:
     app.add_typer(evidence.app, name="evidence", help="The evidence of erasures: list it, hand it over, check it.")
     app.add_typer(ledger.app, name="ledger", help="Sign and publish the ledger, verify it, have an old copy catch up.")
     app.add_typer(notice.app, name="notice", help="What is told to DUO and the minister, and for how long it waits.")
+    status.register(app)
     delivery.register(app)
+    on_call.register(app)
     waivers.register(app)
     installation.register(app)
     retention.register(app)
@@ -56,5 +60,5 @@ def main() -> None:
     try:
         application()()
     except RodError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{error}\nRunbook: rod runbook {error.code}\n")
         sys.exit(1)

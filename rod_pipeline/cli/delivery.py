@@ -1,4 +1,4 @@
-"""``rod announce``, ``drop``, ``status``, ``rows``, ``rerun``, ``open``: a delivery from the command line.
+"""``rod announce``, ``drop``, ``rows``, ``rerun``, ``open``: a delivery from the command line.
 
 Belongs here: reading arguments and secrets, and telling what happened. Secrets are asked for without echo or read from
 a file descriptor; never an argument, never the environment.
@@ -36,7 +36,7 @@ class Purpose(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
-    for command in (announce, drop, zip_password, status, rows, rerun, refuse):
+    for command in (announce, drop, zip_password, rows, rerun, refuse):
         app.command()(command)
     app.command(name="open")(open_)
 
@@ -97,26 +97,6 @@ def zip_password(
     with System.open(Settings.load()) as system:
         give_archive_password(system, DeliveryKey.parse(key), _secret("Password of the zip: ", fd))
     typer.echo(f"The password is in the secret store; rerun {key}.")
-
-
-def status() -> None:
-    """Every delivery: how far it is, and until when it may be kept."""
-    from rod_pipeline.retention.deadline import deadline
-
-    system = System.open(Settings.load())
-    state = system.ledger.state()
-    table = Table("delivery", "stage", "came by", "moment", "erase before", "copies")
-    for key, intake in sorted(state.deliveries.items()):
-        until = "" if intake.moment is None else f"{deadline(intake.moment, system.decree.retention.years):%Y-%m-%d}"
-        table.add_row(
-            key,
-            intake.stage if intake.refused is None else f"refused ({intake.refused}), erased",
-            intake.channel,
-            "" if intake.moment is None else f"{intake.moment:%Y-%m-%d %H:%M}",
-            until,
-            str(len(state.live_copies(intake.delivery_id))),
-        )
-    Console().print(table)
 
 
 def rows(key: _Key) -> None:

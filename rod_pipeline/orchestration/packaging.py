@@ -11,7 +11,7 @@ import dagster as dg
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import RodError
-from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.failures import about, retry_transient, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.packages.making import make
 
@@ -58,12 +58,19 @@ def packages_for_recipients(context: dg.OpExecutionContext, config: Packages, ro
                 context.log.info(f"Package {made.package_id} ({made.description}) for {name} lies in {made.file}.")
         if failed:
             # Not retried: those that were made would be made, and handed over, once more.
-            raise dg.Failure(f"{len(failed)} packages could not be made. {failed[0]}", allow_retries=False)
+            raise dg.Failure(
+                f"{len(failed)} packages could not be made. {failed[0]}",
+                metadata=about(failed[0].code, failed[0].kind),
+                allow_retries=False,
+            )
 
 
 @dg.job(
     name="make_packages",
     executor_def=dg.in_process_executor,
+    hooks={stop_run_retries},
+    # Nor when its process is killed.
+    tags={"dagster/max_retries": "0"},
     description=(
         "Packages for institutions and sector chambers, encrypted, in the folder outbox of the installation. Counts "
         "under five are never in them: such a package is made by `rod package make --small-counts` alone."
