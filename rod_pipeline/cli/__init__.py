@@ -18,6 +18,7 @@ def application() -> typer.Typer:
         decree,
         delivery,
         evidence,
+        incident,
         installation,
         ledger,
         notice,
@@ -41,6 +42,7 @@ def application() -> typer.Typer:
     app.add_typer(evidence.app, name="evidence", help="The evidence of erasures: list it, hand it over, check it.")
     app.add_typer(ledger.app, name="ledger", help="Sign and publish the ledger, verify it, have an old copy catch up.")
     app.add_typer(notice.app, name="notice", help="What is told to DUO and the minister, and for how long it waits.")
+    incident.register(app)
     delivery.register(app)
     waivers.register(app)
     installation.register(app)

@@ -16,6 +16,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.support.memory import peak_mib
+
 from tests.support.mutating import broken, outcome
 
 BATCH = 500

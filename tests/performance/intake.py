@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import polars as pl
+from tests.support.memory import peak_mib
 
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import Contract
@@ -41,7 +42,6 @@ from rod_pipeline.store.vault import Vault
 from rod_pipeline.synthetic.population import Population, iter_file
 from rod_pipeline.synthetic.writing import write
 from tests.support.ledger import SetClock
-from tests.support.memory import peak_mib
 from tests.support.seaweed import new_scope, vault_of
 
 KEY = DeliveryKey.parse("2026-08")

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import duckdb
 import polars as pl
+from tests.support.memory import peak_mib
 
 from rod_pipeline.marts import contents, loopbanen
 from rod_pipeline.marts.declared import MARTS
-from tests.support.memory import peak_mib
 from tests.support.synthetic import whole
 
 _T = TypeVar("_T")

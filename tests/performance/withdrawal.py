@@ -14,6 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 import typer
+from tests.support.memory import peak_mib
 
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.deliveries import new_id
@@ -24,7 +25,6 @@ from rod_pipeline.orchestration.register import copy_register
 from rod_pipeline.retention.withdrawal import withdraw
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
-from tests.support.memory import peak_mib
 
 COPIES: tuple[tuple[Zone, str, int], ...] = (
     ("landing", "raw_00", 171_000_000),

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 from typing import Any, BinaryIO, cast
 
+from tests.support.memory import peak_mib
+
 from rod_pipeline.contracts.model import Contract
 from rod_pipeline.errors import RodError
 from rod_pipeline.intake.archive import members
 from rod_pipeline.intake.reader import read_table
-from tests.support.memory import peak_mib
 from tests.support.reader import contract
 
 CPU_SECONDS = 60
