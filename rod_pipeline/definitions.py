@@ -11,6 +11,8 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from assets import eea, landing, marts, publishing, retention, validation
+from rod_pipeline.orchestration.auditing import make_dossier
+from rod_pipeline.orchestration.hygiene import forget_daily, forget_old_runs
 from rod_pipeline.orchestration.jobs import deliver, purge
 from rod_pipeline.orchestration.packaging import make_packages, publish_tables
 from rod_pipeline.orchestration.publishing import publish_ledger, unpublished_entries
@@ -45,8 +47,19 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets),
-        jobs=[deliver, purge, withdraw, publish_tables, make_packages, publish_ledger, tidy_up, overdue_notices],
-        schedules=[tidy_daily],
+        jobs=[
+            deliver,
+            purge,
+            withdraw,
+            publish_tables,
+            make_packages,
+            publish_ledger,
+            tidy_up,
+            overdue_notices,
+            make_dossier,
+            forget_old_runs,
+        ],
+        schedules=[tidy_daily, forget_daily],
         sensors=[announced_deliveries, due_purges, unpublished_entries, unsent_notices],
         resources=resources | overrides,
     )

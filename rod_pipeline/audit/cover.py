@@ -108,7 +108,7 @@ def content(head: Head, tables: Sequence[Table], bundles: Sequence[str], decree:
         "held": list(_held(by_name)),
         "day": day_of(head.day),
         "erased": [
-            [row["levering"], row["grond"], row["eigen_huis_leeg_op"] or "–", row["alles_weg_op"] or "–",
+            [row["levering"], row["grond"], (row["eigen_huis_leeg_op"] or "–")[:10], (row["alles_weg_op"] or "–")[:10],
              (row["uitkomst"] or "nog geen verklaring").replace("_", " ")]
             for row in _records(by_name["vernietigingen"])
         ],
@@ -119,9 +119,9 @@ def content(head: Head, tables: Sequence[Table], bundles: Sequence[str], decree:
         "files": [[f"tabellen/{table.name}.csv", table.title, number(len(table.rows))] for table in tables],
         "bundles": list(bundles),
         "check": (
-            "Vraag ons om een uittreksel van het grootboek (`rod ledger export`) en, langs een andere weg, om de "
-            "openbare sleutel. LEESMIJ.txt in dit dossier legt uit hoe u met controleer.py nagaat dat het dossier zo in "
-            "het grootboek is geboekt en dat de bewijsbundels kloppen."
+            "Vraag ons om een uittreksel van het grootboek (rod ledger export) en, langs een andere weg, om de "
+            "openbare sleutel. LEESMIJ.txt in dit dossier legt uit hoe u met controleer.py nagaat dat het dossier "
+            "zo in het grootboek is geboekt, en dat de bewijsbundels kloppen."
         ),
         "limits": list(_NOT_PROVED),
     }  # fmt: skip

@@ -5,7 +5,7 @@ Belongs here: arguments in, words out. A person sends the letters; these command
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast, get_args
 
 import typer
 from rich.console import Console
@@ -24,6 +24,18 @@ _To = Annotated[oversight.Told, typer.Option(help="whom")]
 _Letter = Annotated[Path, typer.Option(help="the file that was sent; the ledger gets its digest alone")]
 _SentAt = Annotated[datetime | None, typer.Option("--at", help="when it was sent (UTC); without: now")]
 _Story = Annotated[Path | None, typer.Option(help="a text file with what you add; it goes into the letter alone")]
+
+
+def _codes(vocabulary: Any, what: str) -> Any:
+    """An option that takes codes of a closed list of the ledger, more than once: typer takes no lists of literals."""
+    known = get_args(vocabulary)
+
+    def parse(text: str) -> str:
+        if text not in known:
+            raise typer.BadParameter(f"it is one of {', '.join(known)}")
+        return text
+
+    return typer.Option(parser=parse, metavar="CODE", help=f"{what}: {', '.join(known)}")
 
 
 def register(root: typer.Typer) -> None:
@@ -57,10 +69,10 @@ def describe(
     cause: Annotated[oversight.Cause, typer.Option(help="what brought it about")],
     persons: Annotated[oversight.Persons, typer.Option(help="about how many persons it touches")],
     risk: Annotated[oversight.Risk, typer.Option(help="the risk for their rights and freedoms")],
-    consequence: Annotated[list[oversight.Consequence], typer.Option(help="what may follow, more than once for more")],
-    measure: Annotated[list[oversight.Measure], typer.Option(help="what was or will be done, more than once")],
-    nature: Annotated[list[oversight.Nature] | None, typer.Option(help="what a breach broke, more than once")] = None,
-    category: Annotated[list[oversight.Category] | None, typer.Option(help="which data, more than once")] = None,
+    consequence: Annotated[list[str], _codes(oversight.Consequence, "what may follow, more than once for more")],
+    measure: Annotated[list[str], _codes(oversight.Measure, "what was or will be done, more than once")],
+    nature: Annotated[list[str] | None, _codes(oversight.Nature, "what a breach broke, more than once")] = None,
+    category: Annotated[list[str] | None, _codes(oversight.Category, "which data, more than once")] = None,
     delivery: Annotated[list[str] | None, typer.Option(help="a delivery that it touches, more than once")] = None,
     began: Annotated[datetime | None, typer.Option(help="when it began (UTC)")] = None,
     ended: Annotated[datetime | None, typer.Option(help="when it ended (UTC)")] = None,
@@ -73,11 +85,11 @@ def describe(
         cause=cause,
         persons=persons,
         risk=risk,
-        consequences=tuple(consequence),
-        measures=tuple(measure),
-        nature=tuple(nature or ()),
+        consequences=cast(tuple[oversight.Consequence, ...], tuple(consequence)),
+        measures=cast(tuple[oversight.Measure, ...], tuple(measure)),
+        nature=cast(tuple[oversight.Nature, ...], tuple(nature or ())),
         deliveries=tuple(delivery or ()),
-        categories=tuple(category or ()),
+        categories=cast(tuple[oversight.Category, ...], tuple(category or ())),
         began_at=_utc(began),
         ended_at=_utc(ended),
     )

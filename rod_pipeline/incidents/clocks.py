@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from rod_pipeline.ledger.oversight import Told
 from rod_pipeline.ledger.oversight_rules import SUPERVISOR_TERM
 from rod_pipeline.ledger.state import LedgerState
+from rod_pipeline.retention.watch import Finding
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -79,3 +80,12 @@ def duties_now(system: System) -> tuple[Duty, ...]:
     """The duties of this installation now; see ``open_duties``."""
     at_once = timedelta(hours=system.settings.quality.notice_hours)
     return open_duties(system.ledger.state(), system.clock.now(), at_once)
+
+
+def watch_duties(system: System) -> tuple[Finding, ...]:
+    """The duties for ``rod watch``: an alarm when one is overdue or has less than a day left, else a notice."""
+    soon = timedelta(days=1)
+    return tuple(
+        Finding("alarm" if duty.overdue or (duty.to == "supervisor" and duty.left < soon) else "notice", str(duty))
+        for duty in duties_now(system)
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rod_pipeline.incidents import keeping
-from rod_pipeline.incidents.clocks import open_duties
+from rod_pipeline.incidents.clocks import open_duties, watch_duties
 from rod_pipeline.incidents.keeping import Description
 from rod_pipeline.ledger.log import Ledger
 from rod_pipeline.ledger.overseen import IncidentState
@@ -184,6 +184,15 @@ def test_a_changed_circumstance_waits_until_the_minister_was_told(office: Office
     keeping.notify_circumstance(office, reference, text, "letter")  # type: ignore[arg-type]
     assert duties(office) == []
     keeping.close_circumstance(office, reference, "accepted")  # type: ignore[arg-type]
+
+
+def test_the_watch_alarms_a_day_before_the_supervisors_term_ends(office: Office) -> None:
+    keeping.open_incident(office, "breach", "ourselves")  # type: ignore[arg-type]
+    assert [found.level for found in watch_duties(office)] == ["notice", "notice"]  # type: ignore[arg-type]
+    office.clock.move(hours=48, minutes=1)
+    minister, supervisor = watch_duties(office)  # type: ignore[arg-type]
+    assert (minister.level, supervisor.level) == ("alarm", "alarm")
+    assert "23 h 59 min left" in supervisor.what
 
 
 def vars_of(known: Description) -> dict[str, object]:
