@@ -12,6 +12,7 @@ from typing import get_args
 
 from docs.generator.markdown import ROOT, code, prose, table
 from expectations.loader import suite_for, written_for
+from rod_pipeline.audit.controls import load_controls
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import Column, Contract
 from rod_pipeline.decree import load_decree
@@ -230,3 +231,17 @@ def decisions() -> str:
         title = path.read_text("utf-8").splitlines()[0].removeprefix("# ")
         found.append(f"- [{title}](adr/{path.name})")
     return "\n".join(found)
+
+
+def controls() -> str:
+    """The controls of the DPIA and the tests that prove each."""
+    rows = [
+        (
+            code(one.code),
+            one.name,
+            ", ".join((*one.voorschriften, *(f"AVG {article}" for article in one.avg))),
+            "<br>".join(code(test) for test in one.tests),
+        )
+        for one in load_controls().controls
+    ]
+    return table(("control", "what", "asked by", "tests that fail when it does"), rows)

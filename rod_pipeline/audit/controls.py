@@ -30,6 +30,7 @@ class Control(_Model):
     """One measure. ``avg`` are articles of the GDPR; ``limits`` is what it doesn't prove (empty: nothing is known)."""
 
     code: Annotated[str, StringConstraints(pattern=r"^M[0-9]{2}$")]
+    name: str
     what: str
     avg: tuple[str, ...]
     voorschriften: tuple[str, ...]
