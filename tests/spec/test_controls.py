@@ -18,7 +18,7 @@ DECREE = load_decree()
 
 
 @cache
-def tests_in(path: str) -> frozenset[str]:
+def named_in(path: str) -> frozenset[str]:
     """The tests of a file: ``test_x``, and ``Class::test_x`` of a class."""
     found = set()
     for node in ast.parse((ROOT / path).read_text("utf-8")).body:
@@ -33,7 +33,7 @@ def tests_in(path: str) -> frozenset[str]:
 def test_what_proves_a_control_exists(control: Control) -> None:
     for test in control.tests:
         path, _, name = test.partition("::")
-        assert name in tests_in(path), f"{test} isn't there"
+        assert name in named_in(path), f"{test} isn't there"
     for path in control.code_paths:
         assert (ROOT / path).is_file(), f"{path} isn't there"
     tables = {table.name for table in tables_of(Account(), DECREE, date(2026, 1, 1))}
