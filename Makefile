@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test soak bench check install system docs clean lock
+.PHONY: demo test soak bench check install system docs clean lock sbom audit
 
 demo: install
 	$(BIN)/rod demo $(if $(ONCE)$(SIMULATE),--once)
@@ -62,3 +62,13 @@ clean:
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group dev pyproject.toml --output-file requirements.lock
+
+# What the software is made of, as CycloneDX from the lock; the same lock gives the same bytes. Needs uv and a registry.
+sbom:
+	uvx --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.lock \
+		--pyproject pyproject.toml --output-reproducible --output-format JSON --output-file sbom.cdx.json
+
+# Is a vulnerability of a part known? Needs uv, a registry, and the service that knows (https://api.osv.dev). What can be
+# checked without a network is in `make test` (tests/spec/test_supply_chain.py).
+audit:
+	uvx pip-audit==2.10.1 --disable-pip --require-hashes --vulnerability-service osv --requirement requirements.lock

@@ -191,6 +191,17 @@ class PackagesSection(_Section):
         return self
 
 
+class DagsterSection(_Section):
+    """What Dagster's own storage keeps. It holds no personal data; it holds who ran what when, and that has an end."""
+
+    run_days: int = Field(
+        default=90,
+        ge=7,
+        description="how many days finished runs, their events and logs are kept; what shows how deliveries and "
+        "erasures stand is kept for as long as it does",
+    )
+
+
 class Settings(_Section):
     """Everything that an installation may choose."""
 
@@ -207,6 +218,7 @@ class Settings(_Section):
     quality: QualitySection = Field(default=QualitySection(), description="what is done about what validation finds")
     evidence: EvidenceSection = Field(default=EvidenceSection(), description="where proofs go, and who signs them")
     packages: PackagesSection = Field(default=PackagesSection(), description="who packages may be made for")
+    dagster: DagsterSection = Field(default=DagsterSection(), description="what Dagster's own storage keeps")
     owner: str = Field(default="platform@rod.example", description="owner of the assets, who is alerted")
 
     @classmethod
