@@ -31,8 +31,7 @@ def marks(raw: npt.NDArray[np.uint8], byte: int) -> Words:
 def found(raw: npt.NDArray[np.uint8], byte: int) -> Positions:
     """Where ``byte`` stands in ``raw``, in order."""
     some = [
-        np.flatnonzero(raw[start : start + _BLOCK_BYTES] == byte) + start
-        for start in range(0, len(raw), _BLOCK_BYTES)
+        np.flatnonzero(raw[start : start + _BLOCK_BYTES] == byte) + start for start in range(0, len(raw), _BLOCK_BYTES)
     ]
     return np.concatenate(some) if some else np.zeros(0, np.int64)
 

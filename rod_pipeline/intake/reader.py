@@ -145,7 +145,9 @@ class RawTable:
         for frame in self._records.frames(self._order, ROW):
             scan.feed(frame)
             done += frame.height
-            out = frame.select(columns if columns is not None else self._columns).with_columns(pl.col(pl.UInt32).cast(pl.Int64))
+            out = frame.select(columns if columns is not None else self._columns).with_columns(
+                pl.col(pl.UInt32).cast(pl.Int64)
+            )
             if rows is not None:
                 out = out.head(max(rows - (done - frame.height), 0))
             yield out if predicate is None else out.filter(predicate)
