@@ -37,8 +37,8 @@ def reader(patch: pytest.MonkeyPatch) -> None:
     """The last record of a block of the enrolments doesn't come out of the reader."""
     real = RecordStream.frames
 
-    def frames(self: RecordStream, names: Any) -> Iterator[pl.DataFrame]:
-        for frame in real(self, names):
+    def frames(self: RecordStream, names: Any, *numbers: str) -> Iterator[pl.DataFrame]:
+        for frame in real(self, names, *numbers):
             yield frame.head(-1) if "hoofdinschrijving_mbo" in names else frame
 
     patch.setattr(RecordStream, "frames", frames)

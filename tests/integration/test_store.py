@@ -301,13 +301,14 @@ class TestProbe:
 
     @pytest.mark.parametrize(
         ("header", "promise"),
-        [("If-None-Match", "written only once"), ("Content-MD5", "checksum")],
+        [("If-None-Match", "written only once"), ("x-amz-checksum-crc32", "checksum"), ("Content-MD5", "checksum")],
     )
     def test_a_server_that_ignores_a_header_is_found_out(
         self, seaweed: StoreSettings, header: str, promise: str
     ) -> None:
         """As Ceph RGW ignores conditions and checksums: the header never reaches the server."""
-        store = ObjectStore(seaweed)
+        sparing = {"checksums": "when_required"} if header == "Content-MD5" else {}
+        store = ObjectStore(seaweed.model_copy(update=sparing))
 
         def drop(request: object, **_: object) -> None:
             del request.headers[header]  # type: ignore[attr-defined]
