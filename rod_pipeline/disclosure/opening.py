@@ -17,9 +17,9 @@ import numpy as np
 
 from rod_pipeline.disclosure.equations import NOBODY, Equations, Ints
 from rod_pipeline.disclosure.moves import Alternatives
-from rod_pipeline.disclosure.search import Rooms, Search
+from rod_pipeline.disclosure.search import WHOLE, Rooms, Search
 
-SIZES = (120, 500, 4_000, 10_000_000)
+SIZES = (120, 500, 4_000, WHOLE)
 """How many figures may move, by attempt."""
 _CLOSE = (300,)
 """The same when a figure is served anew by what is hidden already: the wider, the more is printed again, and the

@@ -24,7 +24,12 @@ Floats = npt.NDArray[np.float64]
 
 Rooms = Callable[[Ints], tuple[Ints, Ints]]
 """How far each of some figures may go down and up (both >= 0)."""
+WHOLE = 10_000_000
+"""As a number of figures: all that there are."""
 _WHOLE = 1e-6
+_ATTEMPTS, _DEARER = 4, 8.0
+_MULTIPLES = (1, 2, 3, 4)
+"""Corners that aren't whole have small denominators in sums of ones."""
 _OPTIONS = (("output_flag", False), ("threads", 1), ("presolve", "off"), ("solver", "simplex"), ("random_seed", 0))
 _CONTINUOUS, _INTEGER = highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger
 
@@ -77,11 +82,10 @@ class Search:
         for by in ways:  # ``place`` comes first
             self._solver.changeColBounds(0, max(by, 0), max(by, 0))
             self._solver.changeColBounds(count, max(-by, 0), max(-by, 0))
-            solved = self._run(2 * count)
+            solved = self._in_whole_numbers(np.concatenate([cost, cost]), highest, size >= WHOLE)
             if solved is None:
                 continue
-            steps = np.rint(solved).astype(np.int64)
-            steps = steps[:count] - steps[count:]
+            steps = solved[:count] - solved[count:]
             if np.bincount(rows, factors * np.repeat(steps, counts), height).any():
                 continue  # not balanced in whole numbers: no move
             moved = np.flatnonzero(steps)
@@ -89,15 +93,29 @@ class Search:
                 zip(members[moved].tolist(), steps[moved].tolist(), strict=True)
             )
 
-    def _run(self, count: int) -> Floats | None:
-        """The solution in whole numbers: of the linear program where it is whole, or else of the integer one."""
+    def _in_whole_numbers(self, cost: Floats, highest: Floats, anyhow: bool) -> Ints | None:
+        """The solution, or a multiple of it that there is room for, in whole numbers.
+
+        Where it isn't whole, what isn't is made dearer; ``anyhow`` takes an integer program at last, which may last a
+        thousand times as long.
+        """
+        every = np.arange(len(cost), dtype=np.int32)
+        raised = cost
         solved = self._solution()
-        if solved is not None and (np.abs(solved - np.rint(solved)) > _WHOLE).any():
-            every = np.arange(count, dtype=np.int32)
-            self._solver.changeColsIntegrality(count, every, np.full(count, _INTEGER))
+        for _ in range(_ATTEMPTS):
+            if solved is None or (whole := _multiple(solved, highest)) is not None:
+                break
+            raised = np.where(np.abs(solved - np.rint(solved)) > _WHOLE, _DEARER * raised + 1.0, raised)
+            self._solver.changeColsCost(len(cost), every, raised)
             solved = self._solution()
-            self._solver.changeColsIntegrality(count, every, np.full(count, _CONTINUOUS))
-        return solved
+        if raised is not cost:
+            self._solver.changeColsCost(len(cost), every, cost)
+        if solved is not None and whole is None and anyhow:
+            self._solver.changeColsIntegrality(len(cost), every, np.full(len(cost), _INTEGER))
+            solved = self._solution()
+            self._solver.changeColsIntegrality(len(cost), every, np.full(len(cost), _CONTINUOUS))
+            whole = None if solved is None else _multiple(solved, highest)
+        return None if solved is None else whole
 
     def _solution(self) -> Floats | None:
         self._solver.run()
@@ -168,6 +186,15 @@ class Search:
             kept = alive[of]
             rows, factors, of = rows[kept], factors[kept], of[kept]
         return members[alive], rows, factors, counts[alive], height
+
+
+def _multiple(solved: Floats, highest: Floats) -> Ints | None:
+    """The least multiple that is whole and that there is room for; None without one."""
+    for multiple in _MULTIPLES:
+        whole = np.rint(solved * multiple)
+        if np.abs(solved * multiple - whole).max() <= _WHOLE * multiple and (multiple == 1 or (whole <= highest).all()):
+            return whole.astype(np.int64)
+    return None
 
 
 def _positions(start: Ints, which: Ints, counts: Ints) -> Ints:
