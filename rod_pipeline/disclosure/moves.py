@@ -42,6 +42,7 @@ class Alternatives:
         self._named = system.named.tolist()
         self._small = sensitive.small().tolist()
         self.through: dict[int, list[int]] = {place: [] for place, small in enumerate(self._small) if small}
+        self._opening: dict[int, dict[int, Mapping[int, tuple[int, int]]]] = {place: {} for place in self.through}
         self._using: dict[int, list[int]] = {}
         self._dropped: set[int] = set()
 
@@ -50,9 +51,12 @@ class Alternatives:
         shared = gcd(*by.values())
         by = {place: step // shared for place, step in by.items()}
         move = self.measured(by)
-        for place in by:
+        back, forth = move.reach
+        for place, step in by.items():
             where = self.through if self._small[place] else self._using
             where.setdefault(place, []).append(len(self.moves))
+            if self._small[place] and abs(step) * (forth - back) >= self._wanted:
+                self._opening[place][len(self.moves)] = move.held
         self.moves.append(move)
         return move
 
@@ -105,38 +109,49 @@ class Alternatives:
         for index in moves:
             self._dropped.add(index)
             for place in self.moves[index].by:
-                (self.through if self._small[place] else self._using)[place].remove(index)
+                if self._small[place]:
+                    self.through[place].remove(index)
+                    self._opening[place].pop(index, None)
+                else:
+                    self._using[place].remove(index)
 
     def open_to(self, place: int, without: Container[int] = ()) -> dict[int, tuple[int, int]]:
         """The readers for whom a figure isn't open enough yet, and how far below (<= 0) and above (>= 0) it can be."""
+        if not (doubtful := self._doubtful(place, without)):
+            return {}
         moves = self._through(place, without)
-        reaches = ((reader, self._reach(moves, reader)) for reader in self._doubtful(place, moves))
+        reaches = ((reader, self._reach(moves, reader)) for reader in doubtful)
         return {reader: reach for reader, reach in reaches if reach is not None}
 
     def is_open(self, place: int, without: Container[int] = ()) -> bool:
         """Whether a figure is open enough to everybody."""
+        if not (doubtful := self._doubtful(place, without)):
+            return True
         moves = self._through(place, without)
-        return all(self._reach(moves, reader) is None for reader in self._doubtful(place, moves))
+        return all(self._reach(moves, reader) is None for reader in doubtful)
 
     def _through(self, place: int, without: Container[int]) -> list[tuple[int, Move]]:
         moves = (self.moves[index] for index in self.through[place] if index not in without)
         return [(move.by[place], move) for move in moves]
 
-    def _doubtful(self, place: int, moves: list[tuple[int, Move]]) -> list[int]:
-        """From whom a figure has to be kept, the public first, but for those to whom one of the moves opens it by
-        itself, and for institutions to whom it is as open as to the public.
+    def _doubtful(self, place: int, without: Container[int]) -> list[int]:
+        """From whom a figure has to be kept, the public first, but for those to whom some move opens it by itself, and
+        for institutions to whom it is as open as to the public.
         """
         held: set[int] | None = None
-        for step, move in moves:
-            if abs(step) * (move.reach[1] - move.reach[0]) >= self._wanted:
-                held = set(move.held) if held is None else held & move.held.keys()
+        for index, closer in self._opening[place].items():
+            if index not in without:
+                held = set(closer) if held is None else held.intersection(closer)
                 if not held:
                     return []
         told = self._sensitive.to[place]
         if not self._sensitive.to_all[place]:
             return [reader for reader in told if held is None or reader in held]
-        readers = held if held is not None else {reader for _, move in moves for reader in move.held}
-        readers = readers.union(reader for reader in told if held is None or reader in held)
+        if held is None:
+            readers = {reader for index in self.through[place] if index not in without for reader in self.moves[index].held}
+            readers.update(told)
+        else:
+            readers = held
         readers = readers.difference(self._sensitive.excused[place], (self._named[place],))
         return sorted(readers | {NOBODY} if held is None else readers)
 

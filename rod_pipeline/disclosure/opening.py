@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -125,7 +126,8 @@ class Opening:
         for place in sorted(places, key=lambda p: (-self._value[p], p)):
             resting = frozenset(self.alternatives.using(place))
             self._hide(place, False)
-            short = [p for p in self.alternatives.resting_on(resting) if not self.alternatives.is_open(p, resting)]
+            closed = (p for p in self.alternatives.resting_on(resting) if not self.alternatives.is_open(p, resting))
+            short = list(islice(closed, most + 1))
             if len(short) <= most and all(self._served_anew(p, resting) for p in short):
                 self.alternatives.drop(resting)
             else:
