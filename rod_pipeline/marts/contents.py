@@ -7,24 +7,25 @@ sealing and opening it (``database``), formulas (a module per mart), which figur
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rod_pipeline.marts import bedrijfstakgroepen, in_force, loopbanen, waived
-from rod_pipeline.marts.across import VIEWS, View
+from rod_pipeline.marts import bedrijfstakgroepen, in_force, loopbanen, studiesucces, waived
+from rod_pipeline.marts.across import VIEWS
 from rod_pipeline.marts.coded import STORED, create, create_coded, show
 from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.lookups import PERSON_YEAR
+from rod_pipeline.marts.oordelen import OORDELEN, oordelen
 from rod_pipeline.marts.reconciliation import lost
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from rod_pipeline.ledger.state import IntakeState, LedgerState
-    from rod_pipeline.marts.definition import Mart
+    from rod_pipeline.marts.definition import Described, Mart
     from rod_pipeline.system import System
 
 EDITIONS, DELIVERIES = "edities", "leveringen"
@@ -55,9 +56,11 @@ def fill(
         show(connection, mart.name)
         rows[mart.name] = table.height
         editions.append(editions_of(mart.name, table, moments))
-    standing, careers = _careers(system, connection, deliveries, moments)
-    rows[loopbanen.MART.name] = careers
-    create(connection, EDITIONS, pl.concat([in_force.standing(pl.concat(editions)), standing]))
+        if mart is studiesucces.MART:
+            create(connection, OORDELEN.name, oordelen(in_force.speaking(table, editions[-1])))
+    with understood(system, deliveries) as frames:
+        told, rows[loopbanen.MART.name] = careers(connection, frames, moments)
+    create(connection, EDITIONS, pl.concat([in_force.standing(pl.concat(editions)), told]))
     create(connection, DELIVERIES, _deliveries(system, deliveries))
     create(connection, waived.TABLE, waived.waivers_table(state, deliveries, system.clock.now()))
     create(connection, bedrijfstakgroepen.TABLE, bedrijfstakgroepen.bedrijfstakgroepen())
@@ -90,27 +93,31 @@ def of_all(system: System, mart: Mart, deliveries: Sequence[IntakeState]) -> pl.
         return pl.concat([empty, *tables]).collect()
 
 
-def _careers(
-    system: System, connection: DuckDBPyConnection, deliveries: Sequence[IntakeState], moments: pl.DataFrame
-) -> tuple[pl.DataFrame, int]:
-    """Put ``loopbanen`` in the database: of each school year the rows of the delivery that speaks for it.
-
-    Returns its editions and its number of rows. Only deliveries of which every mart is built take part: of those it is
-    known that their tables are understood.
-    """
-    mart = loopbanen.MART
+@contextmanager
+def understood(system: System, deliveries: Sequence[IntakeState]) -> Iterator[Mapping[str, pl.LazyFrame]]:
+    """Doorstroom of the deliveries of which every mart is built: of those it is known that tables are understood."""
     with ExitStack() as stack:
-        frames = {
-            d.key: stack.enter_context(system.vault.scan_table(d.tables[mart.file]))
+        yield {
+            d.key: stack.enter_context(system.vault.scan_table(d.tables[loopbanen.MART.file]))
             for d in deliveries
             if all(one.name in d.marts for one in MARTS)
         }
-        standing = in_force.standing(editions_of(mart.name, _years(frames), moments))
-        years = [pl.DataFrame(schema=_YEAR_ROWS)]
-        for key, frame in frames.items():
-            speaks = standing.filter(pl.col("geldt") & (pl.col("levering") == key)).select("schooljaar", "status")
-            if not speaks.is_empty():
-                years.append(_person_years(key, frame, speaks))
+
+
+def careers(
+    connection: DuckDBPyConnection, frames: Mapping[str, pl.LazyFrame], moments: pl.DataFrame
+) -> tuple[pl.DataFrame, int]:
+    """Put ``loopbanen`` in a database: of each school year the rows of the delivery that speaks for it.
+
+    ``frames``: doorstroom of each delivery; ``moments`` as ``moments_of``. Returns the editions and the number of rows.
+    """
+    mart = loopbanen.MART
+    standing = in_force.standing(editions_of(mart.name, _years(frames), moments))
+    years = [pl.DataFrame(schema=_YEAR_ROWS)]
+    for key, frame in frames.items():
+        speaks = standing.filter(pl.col("geldt") & (pl.col("levering") == key)).select("schooljaar", "status")
+        if not speaks.is_empty():
+            years.append(_person_years(key, frame, speaks))
     create_coded(connection, loopbanen.ROWS, pl.concat(years), text=loopbanen.PERSON)
     connection.execute(f"create table {STORED}.{mart.name} as {loopbanen.STEPS}")
     connection.execute(f"drop table {STORED}.{loopbanen.ROWS}")
@@ -179,6 +186,7 @@ def _comments() -> Iterator[str]:
             yield from _comment("view", f"{mart.name}_actueel", f"In force per school year. {_told(mart)}", columns)
     for view in VIEWS:
         yield from _comment("view", view.name, _told(view), view.columns)
+    yield from _comment("table", OORDELEN.name, _told(OORDELEN), OORDELEN.columns)
     yield from _comment("table", EDITIONS, "Which delivery speaks for which school year, per mart", _ABOUT_EDITIONS)
     waivers = {name: told for name, (_, told) in waived.COLUMNS.items()}
     yield from _comment("table", waived.TABLE, waived.ABOUT, waivers)
@@ -186,8 +194,11 @@ def _comments() -> Iterator[str]:
     yield from _comment("table", bedrijfstakgroepen.TABLE, about, bedrijfstakgroepen.ABOUT)
 
 
-def _told(what: Mart | View) -> str:
-    return f"{what.about}. Formula: {what.formula} Source: {what.source}"
+def _told(what: Mart | Described) -> str:
+    return (
+        f"{what.about}. Formula: {what.formula} Source: {what.source} Purpose (voorschrift 3a): "
+        f"{', '.join(what.purposes)}."
+    )
 
 
 def _comment(kind: str, name: str, about: str, columns: Mapping[str, str]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from types import MappingProxyType
 import polars as pl
 
 from rod_pipeline.marts.coded import STORED
+from rod_pipeline.marts.columns import IN_DOORSTROOM, STATUS
 from rod_pipeline.marts.definition import Frames, Mart, dimension, yes_no
 from rod_pipeline.marts.lookups import ONCE, with_once
 
@@ -31,15 +32,8 @@ _LEVEL = pl.col("niveau")
 _YEAR = (
     dimension("sectornummer", "Pseudonym of the student"),
     dimension("schooljaar", "School year"),
-    dimension("status", "V provisional, D final"),
-    dimension("instellingscode", "BRIN of the institution; of two, that of the highest level, then the lowest crebo"),
-    dimension("opleidingscode", "Recognised programme (crebo)", "kwalificatiecode_inschrijving"),
-    dimension("code_bc", "Occupation cluster (BC)"),
-    dimension("code_sg", "Subgroup (SG)"),
-    dimension("code_hg", "Main group (HG)"),
-    dimension("sectorkamer", "Sector chamber of SBB", "sector_inschrijving"),
-    dimension("niveau", "Level of the programme"),
-    dimension("leerweg", "BOL, BBL and others"),
+    STATUS,
+    *IN_DOORSTROOM,
     dimension("letter", "I, D, U or T, as DUO says", "in_door_uitstroom"),
     dimension("diploma", "Whether the student has a diploma of that school year (J/N)", "heeft_diploma"),
 )

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from rod_pipeline.marts import in_force
-from rod_pipeline.marts.contents import editions_of, moments_of, of_all
+from rod_pipeline.marts import across, in_force
+from rod_pipeline.marts.contents import careers, editions_of, moments_of, of_all, understood
 from rod_pipeline.marts.database import feeding
 from rod_pipeline.marts.declared import MARTS
 
@@ -42,6 +42,10 @@ class Offered(NamedTuple):
     outcome: str | None = None
     within: tuple[str, ...] = ()
     reads_as: str = ""
+
+
+FLOWS = "stromen"
+"""What ``figures_in_force`` has beside the marts: the steps of careers, counted."""
 
 
 class _Measure(NamedTuple):
@@ -70,6 +74,7 @@ _MEASURES: Mapping[str, _Measure] = {
     "starters": _Measure(
         "studiesucces", _COMMON, _two_sides("succes", "startersresultaat_teller", "startersresultaat_noemer")
     ),
+    "stromen": _Measure(FLOWS, (*_COMMON, "van", "naar", "soort"), _whole("studenten")),
     "plaatsingen": _Measure(
         "studiesucces", _COMMON, _two_sides("passend", "passende_plaatsing_teller", "passende_plaatsing_noemer")
     ),
@@ -126,7 +131,9 @@ def editions(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
 
 
 def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
-    """Each mart with the figures in force of all living deliveries, ``levering`` beside its columns. Restricted.
+    """Each mart, and ``FLOWS``, with the figures in force of all living deliveries. Restricted.
+
+    ``levering`` stands beside the columns of each.
 
     Raises what the vault raises.
     """
@@ -135,10 +142,19 @@ def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
     found = {}
     for mart in MARTS:
         table = of_all(system, mart, deliveries)
-        standing = in_force.standing(editions_of(mart.name, table, moments))
-        speaks = standing.filter("geldt").select(in_force.EDITION)
-        found[mart.name] = table.join(speaks, on=in_force.EDITION, how="semi", nulls_equal=True)
+        found[mart.name] = in_force.speaking(table, editions_of(mart.name, table, moments))
+    with understood(system, deliveries) as frames:
+        found[FLOWS] = flows(frames, moments)
     return found
+
+
+def flows(frames: Mapping[str, pl.LazyFrame], moments: pl.DataFrame) -> pl.DataFrame:
+    """The steps of careers over deliveries, counted; ``frames`` and ``moments`` as ``contents.careers`` takes them."""
+    import duckdb
+
+    with duckdb.connect(":memory:", config={"temp_directory": ""}) as connection:
+        careers(connection, frames, moments)
+        return pl.DataFrame(connection.sql(across.FLOWS))
 
 
 _RESULTS: Mapping[str, tuple[str, ...]] = {
@@ -180,5 +196,6 @@ OFFERED: tuple[Offered, ...] = (
     *_over("opstroom", "opstroom", _RESULTS, "opstroom"),
     *_over("mbo_hbo", "doorstroom_hbo", _RESULTS_HBO, "direct"),
     *_over("hbo_starters", "hbo_uitval", _RESULTS_HBO, "uitval"),
+    Offered("stromen_landelijk", "stromen", ("schooljaar", "van", "naar")),
 )
 """The tables that are offered; a row of each is a cell, and every dimension that isn't named is a total."""

@@ -135,7 +135,10 @@ def saved(sql: str) -> Break:
         pytest.param(writer("marts", "studentaantallen"), "ROD-MART-06", "were built but", id="mart's table"),
         pytest.param(inserted, "ROD-MART-06", "the mart database holds other rows", id="database"),
         pytest.param(
-            saved("delete from g.opslag.studentaantallen where rowid = 0"), "ROD-MART-06", "the mart database", id="saved rows"
+            saved("delete from g.opslag.studentaantallen where rowid = 0"),
+            "ROD-MART-06",
+            "the mart database",
+            id="saved rows",
         ),
         pytest.param(
             saved("update g.opslag.studentaantallen set studenten = studenten - 1 where rowid = 0"),

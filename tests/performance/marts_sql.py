@@ -43,7 +43,7 @@ def _flow(name: str, letters: str, by: str, column: str, alias: str) -> str:
     from (select {_DOORSTROOM}, {by}, in_door_uitstroom as letter, een, sectornummer from rijen) r
     left join main m using (sectornummer, schooljaar, status, instellingscode)
     left join verteld v using (schooljaar, status)
-    group by all order by all
+    group by all
     """
 
 
@@ -70,7 +70,7 @@ QUERIES = {
            count(*) filter (hoofdinschrijving_instelling) as studenten_instelling
     from inschrijvingen
     where month(peildatum) = 10 and day(peildatum) = 1 and (hoofdinschrijving_mbo or hoofdinschrijving_instelling)
-    group by all order by all
+    group by all
     """,
     "instroom": _flow(
         "instroom",
@@ -85,8 +85,12 @@ QUERIES = {
     "studiesucces": f"""
     with eigen as (
         select {_DOORSTROOM}, try_cast(left(schooljaar, 4) as integer) as jaar,
-               {", ".join(f"count(*) filter ({of}) as {n}_noemer, count(*) filter (({of}) and {good}) as {n}_teller"
-                          for n, (of, good) in _RESULTS.items())}
+               {
+        ", ".join(
+            f"count(*) filter ({of}) as {n}_noemer, count(*) filter (({of}) and {good}) as {n}_teller"
+            for n, (of, good) in _RESULTS.items()
+        )
+    }
         from doorstroom where niveau is not null group by all
         having {" + ".join(f"{name}_noemer" for name in _RESULTS)} > 0),
     cohort as (
@@ -106,18 +110,28 @@ QUERIES = {
                e.starters_teller
         from eigen e join venster v using (schooljaar, status) where e.starters_noemer > 0)
     select schooljaar, status, (try_cast(left(schooljaar, 4) as integer) + 1)::varchar as opbrengstjaar,
-           coalesce(any_value(n), 0)::varchar as cohorten, {_GROUP}, {", ".join(f"sum({s})::bigint as {s}" for s in _SUMS)},
+           coalesce(any_value(n), 0)::varchar as cohorten, {_GROUP}, {
+        ", ".join(f"sum({s})::bigint as {s}" for s in _SUMS)
+    },
            sum(sr_noemer)::bigint as startersresultaat_noemer, sum(sr_teller)::bigint as startersresultaat_teller
     from alles left join bekend using (schooljaar, status)
-    group by schooljaar, status, {_GROUP} order by all
+    group by schooljaar, status, {_GROUP}
     """,
     "uitkomsten": f"""
-    select {_DOORSTROOM}, {", ".join(f"case when {flag} then 'J' else 'N' end as {name}" for name, flag in (
-        ("jaarresultaat", "populatie_jaarresultaat"), ("verlater", "populatie_diplomaresultaat"),
-        ("diploma", "heeft_diploma"), ("passend", "passend_diploma"),
-        ("categorie_bekend", f"categorie_hoogste_vooropleiding in ({_CATEGORIES})")))}, count(*) as studenten
+    select {_DOORSTROOM}, {
+        ", ".join(
+            f"case when {flag} then 'J' else 'N' end as {name}"
+            for name, flag in (
+                ("jaarresultaat", "populatie_jaarresultaat"),
+                ("verlater", "populatie_diplomaresultaat"),
+                ("diploma", "heeft_diploma"),
+                ("passend", "passend_diploma"),
+                ("categorie_bekend", f"categorie_hoogste_vooropleiding in ({_CATEGORIES})"),
+            )
+        )
+    }, count(*) as studenten
     from doorstroom where niveau is not null and (populatie_jaarresultaat or populatie_diplomaresultaat)
-    group by all order by all
+    group by all
     """,
     "behaalde_diplomas": f"""
     with geldig as (
@@ -129,7 +143,7 @@ QUERIES = {
            count(*) filter (d.hoofddiploma) as hoofddiplomas, count(*) as diplomas
     from geldig d left join main m using (sectornummer, schooljaar, status, instellingscode)
     left join programma p on p.crebo = d.opleidingscode
-    group by all order by all
+    group by all
     """,
     "doorstroom_hbo": f"""
     with {_PROGRAMME},
@@ -148,7 +162,7 @@ QUERIES = {
            count(*) filter (bekend and hbo_schooljaren_tot_uitval = 1) as uitval_jaar1,
            count(*) filter (in_hbo and hbo_hoogste_diploma_niveau is not null) as hbo_diploma
     from geteld left join programma on crebo = mbo_hoogste_diploma_opleiding_code
-    group by all order by all
+    group by all
     """,
 }
 _CAREER = f"""
