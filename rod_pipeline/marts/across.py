@@ -109,7 +109,7 @@ select schooljaar, status, levering, instellingscode, opleidingscode, code_bc, c
        leerweg, 'niveau ' || niveau as van,
        case when vervolg = 'mbo' then 'niveau ' || vervolg_niveau when diploma = 'J' then '{OUT_WITH}'
             else '{OUT_WITHOUT}' end as naar,
-       soort, count(*) as studenten
+       soort, diploma, count(*) as studenten
 from loopbanen where vervolg <> 'onbekend' group by all order by all
 """
 """Careers as what may be offered for publication: each step that is known, from a level to a level or out of mbo."""

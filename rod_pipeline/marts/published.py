@@ -74,7 +74,7 @@ _MEASURES: Mapping[str, _Measure] = {
     "starters": _Measure(
         "studiesucces", _COMMON, _two_sides("succes", "startersresultaat_teller", "startersresultaat_noemer")
     ),
-    "stromen": _Measure(FLOWS, (*_COMMON, "van", "naar", "soort"), _whole("studenten")),
+    "stromen": _Measure(FLOWS, (*_COMMON, "van", "naar", "soort", "diploma"), _whole("studenten")),
     "plaatsingen": _Measure(
         "studiesucces", _COMMON, _two_sides("passend", "passende_plaatsing_teller", "passende_plaatsing_noemer")
     ),
