@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from rod_pipeline.system import System
 
 EDITIONS, DELIVERIES = "edities", "leveringen"
-_YEAR_ROWS = {name: pl.Categorical for name in ("levering", *loopbanen.YEAR_COLUMNS)} | dict.fromkeys(
-    loopbanen.PERSON, pl.String
+_YEAR_ROWS = pl.Schema(
+    (name, pl.String() if name in loopbanen.PERSON else pl.Categorical())
+    for name in ("levering", *loopbanen.YEAR_COLUMNS)
 )
 """The rows of careers while they are put together: codes as numbers, since there are millions of rows."""
 _ABOUT_EDITIONS = {

@@ -133,12 +133,12 @@ def _results(results: pl.DataFrame) -> Iterator[Figure]:
 
 def _careers(steps: pl.DataFrame, part: float | None) -> Iterator[Figure]:
     of_2020 = steps.filter(pl.col("schooljaar").str.starts_with("2020"))
-    for leerweg, told in published.PARTICIPANTS_2020.items():
+    for leerweg, size in published.PARTICIPANTS_2020.items():
         # Bol in deeltijd is bol there.
         here = of_2020.filter(pl.col("leerweg").str.starts_with(leerweg))
         students, having = _sum(here), _sum(here.filter(diploma="J"))
-        yield from _count(f"students 2020 in {leerweg.lower()}", "CBS 84553NED", students, part, told, 0.06)
-        share = published.WITH_DIPLOMA_2020[leerweg] / told
+        yield from _count(f"students 2020 in {leerweg.lower()}", "CBS 84553NED", students, part, size, 0.06)
+        share = published.WITH_DIPLOMA_2020[leerweg] / size
         yield from _share(
             f"with a diploma of 2020-2021, {leerweg.lower()}", "CBS 84553NED", having, students, share, 0.05
         )

@@ -99,11 +99,16 @@ _MEASURES: Mapping[str, _Measure] = {
 def leaves(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Per measure its leaves: String dimensions and ``n`` (Int64, over 0), unique per combination, sorted.
 
-    ``tables``: marts by name, each with the figures of one edition per school year (``figures_in_force``). Restricted.
+    ``tables``: marts by name, each with the figures of one edition per school year (``figures_in_force``); a measure of
+    a mart that isn't there has no leaves. Restricted.
     Of ``starters`` a school year stands for the three cohorts up to it, so the leaves of neighbouring years share
     students; only opbrengstjaren of which all three cohorts are there have any.
     """
-    return {name: _leaves(tables[measure.mart], name, measure) for name, measure in _MEASURES.items()}
+    return {
+        name: _leaves(tables[measure.mart], name, measure)
+        for name, measure in _MEASURES.items()
+        if measure.mart in tables
+    }
 
 
 def _leaves(table: pl.DataFrame, name: str, measure: _Measure) -> pl.DataFrame:
@@ -127,6 +132,7 @@ def editions(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         .unique()
         .sort("schooljaar", nulls_last=True)
         for name, measure in _MEASURES.items()
+        if measure.mart in tables
     )
 
 

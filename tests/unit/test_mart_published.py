@@ -95,11 +95,15 @@ def test_a_flow_goes_to_a_level_or_out_of_mbo_and_only_when_the_next_year_is_tol
     }, "of 2024 nobody can know yet"
 
 
+def test_what_the_example_notebook_draws_is_offered() -> None:
+    names = {one.name for one in OFFERED}
+    assert {"stromen_landelijk", "jaarresultaat_landelijk_niveau"} <= names
+
+
 def test_leavers_without_a_diploma_are_one_cell_in_two_results() -> None:
     rows = [year_of("a", 2023, populatie_jaarresultaat=True, populatie_diplomaresultaat=True)]
     files: Files = {"doorstroom": rows, "mbo_hbo": [leaver("b", 2023)]}
     tables = {one.name: table(one.name, files) for one in MARTS}
-    tables[FLOWS] = flows({"2025-12": frames(files)["doorstroom"]})
     (leaf,) = leaves(tables)["uitkomsten"].rows(named=True)
     assert (leaf["jaarresultaat"], leaf["verlater"], leaf["diploma"], leaf["n"]) == ("J", "J", "N", 1)
 
