@@ -124,8 +124,7 @@ def truth(
     from rod_pipeline.contracts import ContractBook
     from rod_pipeline.deliveries import DeliveryKey
     from rod_pipeline.marts.declared import MARTS
-    from rod_pipeline.marts.plausible import as_table, held_against_published
-    from rod_pipeline.marts.published import FLOWS, flows
+    from rod_pipeline.marts.plausible import as_table, held_against_published, steps
     from rod_pipeline.synthetic.moments import moment_of
     from rod_pipeline.synthetic.population import DATA_FILES, Population, iter_file
 
@@ -134,7 +133,7 @@ def truth(
     tables = {mart.name: mart.table(frames).collect(engine="streaming") for mart in MARTS}
     provided = pl.DataFrame({"levering": [key], "moment": [moment_of(delivery).prikdatum]})
     moments = provided.with_columns(pl.col("moment").cast(pl.Datetime("us", "UTC")))
-    tables[FLOWS] = flows({key: frames["doorstroom"]}, moments)
+    tables["stromen"] = steps({key: frames["doorstroom"]}, moments)
     figures = held_against_published(tables, scale)
     typer.echo(as_table(figures))
     typer.echo(f"\nCounts are scaled up from scale {scale:g}. Sources: synthetic/published.py.")

@@ -65,7 +65,6 @@ def _by_status(name: str, mart: str, column: str) -> str:
 
 _ABOUT = {column.name: column.description for column in at_programme()}
 _ABOUT_CELL = {name: _ABOUT[name] for name in _CELL}
-OUT_WITH, OUT_WITHOUT = "uit mbo, met diploma", "uit mbo, zonder diploma"
 STROMEN = View(
     name="stromen",
     about="Steps from one school year to the next: door-, op-, afstroom and switch, per from and to",
@@ -104,15 +103,6 @@ select schooljaar, status, levering, {_CELLS}, code_bc, code_sg, code_hg, diplom
 from loopbanen group by all
 """,
 )
-FLOWS = f"""
-select schooljaar, status, levering, instellingscode, opleidingscode, code_bc, code_sg, code_hg, sectorkamer, niveau,
-       leerweg, 'niveau ' || niveau as van,
-       case when vervolg = 'mbo' then 'niveau ' || vervolg_niveau when diploma = 'J' then '{OUT_WITH}'
-            else '{OUT_WITHOUT}' end as naar,
-       soort, diploma, count(*) as studenten
-from loopbanen where vervolg <> 'onbekend' group by all order by all
-"""
-"""Careers as what may be offered for publication: each step that is known, from a level to a level or out of mbo."""
 TREND = View(
     name="trend",
     about="Students, instroom, uitstroom and graduates through the years, per bedrijfstakgroep and sector chamber",

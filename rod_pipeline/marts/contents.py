@@ -59,7 +59,7 @@ def fill(
         editions.append(editions_of(mart.name, table, moments))
         if mart is studiesucces.MART:
             create(connection, OORDELEN.name, oordelen(in_force.speaking(table, editions[-1])))
-    with understood(system, deliveries) as frames:
+    with _understood(system, deliveries) as frames:
         told, rows[loopbanen.MART.name] = careers(connection, frames, moments)
     create(connection, EDITIONS, pl.concat([in_force.standing(pl.concat(editions)), told]))
     create(connection, DELIVERIES, _deliveries(system, deliveries))
@@ -95,7 +95,7 @@ def of_all(system: System, mart: Mart, deliveries: Sequence[IntakeState]) -> pl.
 
 
 @contextmanager
-def understood(system: System, deliveries: Sequence[IntakeState]) -> Iterator[Mapping[str, pl.LazyFrame]]:
+def _understood(system: System, deliveries: Sequence[IntakeState]) -> Iterator[Mapping[str, pl.LazyFrame]]:
     """Doorstroom of the deliveries of which every mart is built: of those it is known that tables are understood."""
     with ExitStack() as stack:
         yield {

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from rod_pipeline.marts.published import FLOWS
+from rod_pipeline.marts.across import STROMEN
+from rod_pipeline.marts.contents import careers
 from rod_pipeline.synthetic import published
 
 _FLOOR = 50
@@ -43,7 +44,7 @@ class Figure:
 def held_against_published(tables: Mapping[str, pl.DataFrame], scale: float | None = None) -> tuple[Figure, ...]:
     """The figures of one delivery (or of those in force) that something published answers to.
 
-    ``tables``: the marts by name; with ``published.FLOWS`` what became of students a year later is held too.
+    ``tables``: the marts by name; with ``stromen`` (``steps``) what became of students a year later is held too.
     ``scale``: which part of the country the tables are of; without it counts are compared when they look like a whole
     country's, and shares always.
     """
@@ -51,9 +52,18 @@ def held_against_published(tables: Mapping[str, pl.DataFrame], scale: float | No
     largest = students.group_by("schooljaar").agg(pl.col("studenten").sum())["studenten"].max() or 0
     part = scale or (1.0 if isinstance(largest, int) and largest >= _WHOLE_COUNTRY else None)
     found = [*_students(students, part), *_outflow(tables, part), *_results(tables["studiesucces"]), *_hbo(tables)]
-    if FLOWS in tables:
-        found += _careers(tables[FLOWS], part)
+    if STROMEN.name in tables:
+        found += _careers(tables[STROMEN.name], part)
     return tuple(found)
+
+
+def steps(frames: Mapping[str, pl.LazyFrame], moments: pl.DataFrame) -> pl.DataFrame:
+    """The view ``stromen`` over doorstroom of these deliveries; ``moments`` as ``contents.moments_of`` gives them."""
+    import duckdb
+
+    with duckdb.connect(":memory:", config={"temp_directory": ""}) as connection:
+        careers(connection, frames, moments)
+        return pl.DataFrame(connection.sql(STROMEN.query))
 
 
 def as_table(figures: tuple[Figure, ...]) -> str:
@@ -150,7 +160,7 @@ def _careers(steps: pl.DataFrame, part: float | None) -> Iterator[Figure]:
             having = _sum(of_year.filter(diploma="J"))
             yield from _count(f"with a diploma of {year}-{year + 1}", "NJI", having, part, told, 0.15)
     of_2021 = steps.filter(pl.col("schooljaar").str.starts_with("2021"))
-    stayed = _sum(of_2021.filter(pl.col("naar").str.starts_with("niveau")))
+    stayed = _sum(of_2021.filter(pl.col("vervolg_niveau").is_not_null()))
     yield from _count("of 2021-2022 in mbo a year later", "CBS 85519NED", stayed, part, published.STAYED_2021, 0.06)
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from rod_pipeline.marts import across, in_force
-from rod_pipeline.marts.contents import careers, editions_of, moments_of, of_all, understood
+from rod_pipeline.marts import in_force
+from rod_pipeline.marts.contents import editions_of, moments_of, of_all
 from rod_pipeline.marts.database import feeding
 from rod_pipeline.marts.declared import MARTS
 
@@ -42,10 +42,6 @@ class Offered(NamedTuple):
     outcome: str | None = None
     within: tuple[str, ...] = ()
     reads_as: str = ""
-
-
-FLOWS = "stromen"
-"""What ``figures_in_force`` has beside the marts: the steps of careers, counted."""
 
 
 class _Measure(NamedTuple):
@@ -74,7 +70,6 @@ _MEASURES: Mapping[str, _Measure] = {
     "starters": _Measure(
         "studiesucces", _COMMON, _two_sides("succes", "startersresultaat_teller", "startersresultaat_noemer")
     ),
-    "stromen": _Measure(FLOWS, (*_COMMON, "van", "naar", "soort", "diploma"), _whole("studenten")),
     "plaatsingen": _Measure(
         "studiesucces", _COMMON, _two_sides("passend", "passende_plaatsing_teller", "passende_plaatsing_noemer")
     ),
@@ -99,16 +94,11 @@ _MEASURES: Mapping[str, _Measure] = {
 def leaves(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Per measure its leaves: String dimensions and ``n`` (Int64, over 0), unique per combination, sorted.
 
-    ``tables``: marts by name, each with the figures of one edition per school year (``figures_in_force``); a measure of
-    a mart that isn't there has no leaves. Restricted.
+    ``tables``: marts by name, each with the figures of one edition per school year (``figures_in_force``). Restricted.
     Of ``starters`` a school year stands for the three cohorts up to it, so the leaves of neighbouring years share
     students; only opbrengstjaren of which all three cohorts are there have any.
     """
-    return {
-        name: _leaves(tables[measure.mart], name, measure)
-        for name, measure in _MEASURES.items()
-        if measure.mart in tables
-    }
+    return {name: _leaves(tables[measure.mart], name, measure) for name, measure in _MEASURES.items()}
 
 
 def _leaves(table: pl.DataFrame, name: str, measure: _Measure) -> pl.DataFrame:
@@ -132,14 +122,11 @@ def editions(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         .unique()
         .sort("schooljaar", nulls_last=True)
         for name, measure in _MEASURES.items()
-        if measure.mart in tables
     )
 
 
 def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
-    """Each mart, and ``FLOWS``, with the figures in force of all living deliveries. Restricted.
-
-    ``levering`` stands beside the columns of each.
+    """Each mart with the figures in force of all living deliveries, ``levering`` beside its columns. Restricted.
 
     Raises what the vault raises.
     """
@@ -148,19 +135,10 @@ def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
     found = {}
     for mart in MARTS:
         table = of_all(system, mart, deliveries)
-        found[mart.name] = in_force.speaking(table, editions_of(mart.name, table, moments))
-    with understood(system, deliveries) as frames:
-        found[FLOWS] = flows(frames, moments)
+        standing = in_force.standing(editions_of(mart.name, table, moments))
+        speaks = standing.filter("geldt").select(in_force.EDITION)
+        found[mart.name] = table.join(speaks, on=in_force.EDITION, how="semi", nulls_equal=True)
     return found
-
-
-def flows(frames: Mapping[str, pl.LazyFrame], moments: pl.DataFrame) -> pl.DataFrame:
-    """The steps of careers over deliveries, counted; ``frames`` and ``moments`` as ``contents.careers`` takes them."""
-    import duckdb
-
-    with duckdb.connect(":memory:", config={"temp_directory": ""}) as connection:
-        careers(connection, frames, moments)
-        return pl.DataFrame(connection.sql(across.FLOWS))
 
 
 _RESULTS: Mapping[str, tuple[str, ...]] = {
@@ -202,6 +180,5 @@ OFFERED: tuple[Offered, ...] = (
     *_over("opstroom", "opstroom", _RESULTS, "opstroom"),
     *_over("mbo_hbo", "doorstroom_hbo", _RESULTS_HBO, "direct"),
     *_over("hbo_starters", "hbo_uitval", _RESULTS_HBO, "uitval"),
-    Offered("stromen_landelijk", "stromen", ("schooljaar", "van", "naar")),
 )
 """The tables that are offered; a row of each is a cell, and every dimension that isn't named is a total."""

@@ -13,7 +13,7 @@ import polars as pl
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import ColumnType, FileKind
 from rod_pipeline.decree import load_decree
-from rod_pipeline.marts import contents, published
+from rod_pipeline.marts import contents
 from rod_pipeline.marts.declared import ACROSS, MARTS
 from rod_pipeline.marts.definition import Mart
 from tests.support.synthetic import LATER
@@ -187,10 +187,3 @@ def database(deliveries: Mapping[str, Files]) -> Iterator[duckdb.DuckDBPyConnect
 
 def asked(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
     return connection.execute(query).fetchall()
-
-
-def flows(doorstroom: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
-    """The steps of careers, counted, over doorstroom of deliveries; a later key was provided later."""
-    moments = [(key, datetime(2025, 12, 1 + number, tzinfo=UTC)) for number, key in enumerate(doorstroom)]
-    schema = {"levering": pl.String(), "moment": pl.Datetime("us", "UTC")}
-    return published.flows(doorstroom, pl.DataFrame(moments, schema=schema, orient="row"))
