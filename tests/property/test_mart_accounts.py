@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import ColumnType
-from rod_pipeline.marts import contents, in_force
+from rod_pipeline.marts import coded, contents, in_force
 from rod_pipeline.marts import studentaantallen as counts
 from tests.support.soak import examples
 
@@ -80,12 +80,12 @@ def test_no_school_year_gets_lost_on_the_way_to_the_figures_in_force(
             _MART.table({_MART.file: table(rows).lazy()}).collect().select(pl.lit(key).alias("levering"), pl.all())
             for key, rows in zip(moments, (first, second), strict=True)
         ]
-        contents.create(connection, _MART.name, pl.concat(tables))
+        coded.create(connection, _MART.name, pl.concat(tables))
         provided = pl.DataFrame(
             list(moments.items()), schema={"levering": pl.String, "moment": pl.Datetime("us", "UTC")}, orient="row"
         )
         editions = contents.editions_of(_MART.name, pl.concat(tables), provided)
-        contents.create(connection, contents.EDITIONS, in_force.standing(editions))
+        coded.create(connection, contents.EDITIONS, in_force.standing(editions))
         connection.execute(contents.actueel(_MART.name))
         assert connection.execute(contents.not_in_force(_MART.name)).fetchone() == (0,)
         found = connection.execute("select distinct schooljaar, levering, status from studentaantallen_actueel")
