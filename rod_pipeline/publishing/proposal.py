@@ -13,12 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
 from rod_pipeline.disclosure.tables import UNKNOWN as UNKNOWN
 from rod_pipeline.errors import BlockedError
+
+if TYPE_CHECKING:
+    from rod_pipeline.publishing.cost import Cost
 
 
 class NotFoundSafe(BlockedError):
@@ -86,20 +89,23 @@ class Proposal:
 
     ``tables``: by name, the columns ``by`` of its ``Table`` (String), ``n`` (Int64, null where it is hidden) and
     ``afgeschermd`` (Boolean). ``printed``: every cell of all tables, ``cell`` (String) and ``n`` (null: hidden).
+    ``sums``: how they add up, ``equation``, ``cell``, ``sign`` (+1 total, -1 part).
     ``speaks``: which delivery speaks for which school year of which measure: ``measure``, ``schooljaar``, ``status`` (V
     or D), ``levering``.
     ``deliveries``: ids of the intakes. ``policy`` and ``definition``: the version of the policy, and of what the
-    measures mean.
+    measures mean. ``cost``: what protection cost, and what isn't offered.
     """
 
     declared: Sequence[Table]
     tables: Mapping[str, pl.DataFrame]
     printed: pl.DataFrame
+    sums: pl.DataFrame
     speaks: pl.DataFrame
     deliveries: tuple[str, ...]
     policy: str
     definition: int
     audit: Audit | None
+    cost: Cost
 
 
 def digest_of(printed: pl.DataFrame) -> str:

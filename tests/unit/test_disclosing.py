@@ -11,6 +11,7 @@ from rod_pipeline.marts.published import editions, leaves
 from rod_pipeline.publishing import register
 from rod_pipeline.publishing.disclosing import propose
 from rod_pipeline.publishing.proposal import AuditUnclean, Proposal, refuse_unsafe
+from rod_pipeline.publishing.register import Told
 from rod_pipeline.publishing.shape import shaped
 from tests.support.synthetic import whole
 
@@ -30,9 +31,8 @@ def first() -> Proposal:
     return propose(*counted("2025-12"), DELIVERIES, None)
 
 
-def registered(proposal: Proposal, release: str) -> pl.DataFrame:
-    told = register.of(proposal)
-    return told.select(pl.lit(release).alias("release"), *list(register.SCHEMA)[1:])
+def registered(*proposals: Proposal) -> Told | None:
+    return register.told([(register.of(one), register.sums_of(one)) for one in proposals])
 
 
 def test_what_is_proposed_may_be_published(first: Proposal) -> None:
@@ -60,7 +60,7 @@ def test_a_figure_that_protects_another_can_not_be_printed_after_all(monkeypatch
 
 
 def test_the_next_release_keeps_to_what_was_told(first: Proposal) -> None:
-    earlier = registered(first, "1")
+    earlier = registered(first)
     again = propose(*counted("2025-12"), DELIVERIES, earlier)
     assert again.printed.equals(first.printed)
     second = propose(*counted("2026-08"), DELIVERIES, earlier)
