@@ -22,6 +22,8 @@ from rod_pipeline.marts.database import feeding, open_database
 from rod_pipeline.marts.declared import MARTS
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from rod_pipeline.system import System
 
 _GROUP = ("schooljaar", "instellingscode", "opleidingscode", "code_bc", "code_sg", "code_hg", "sectorkamer")
@@ -97,13 +99,12 @@ _MEASURES: Mapping[str, _Measure] = {
         tuple(name for name in _COMMON if name != "niveau"),
         _two_sides("uitval", "uitval_jaar1", "jaar1_bekend"),
     ),
-    _FLOWS: _Measure(_FLOWS, (*_GROUP, "van", "naar", "soort"), _whole("studenten")),
+    _FLOWS: _Measure(_FLOWS, ("schooljaar", "instellingscode", "van", "naar", "soort"), _whole("studenten")),
 }
 _STEPS = """
-select schooljaar, status, levering, instellingscode, opleidingscode, code_bc, code_sg, code_hg, sectorkamer,
-       niveau as van, coalesce(vervolg_niveau, case diploma when 'J' then 'uit mbo, met diploma'
-                                               else 'uit mbo, zonder diploma' end) as naar,
-       soort, sum(studenten)::bigint as studenten
+select schooljaar, status, levering, instellingscode, niveau as van,
+       coalesce(vervolg_niveau, case diploma when 'J' then 'uit mbo, met diploma' else 'uit mbo, zonder diploma' end)
+       as naar, soort, sum(aantal)::bigint as studenten
 from (
     select *, unnest([blijft, doorstroom, switch, uitstroom]) as aantal,
            unnest(['blijft', 'doorstroom', 'switch', 'uitstroom']) as soort
@@ -112,7 +113,6 @@ from (
 where aantal > 0
 group by all
 """
-"""Steps from one school year to the next; without those of the newest year, of which nobody can know yet."""
 
 
 def leaves(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
@@ -167,8 +167,17 @@ def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
         speaks = standing.filter("geldt").select(in_force.EDITION)
         found[mart.name] = table.join(speaks, on=in_force.EDITION, how="semi", nulls_equal=True)
     with open_database(system, system.actor(), "onderzoek") as connection:
-        found[_FLOWS] = connection.execute(_STEPS).pl()
+        found[_FLOWS] = steps(connection)
     return found
+
+
+def steps(connection: DuckDBPyConnection) -> pl.DataFrame:
+    """Steps from one school year to the next, from a restricted database: ``schooljaar``, ``status``, ``levering``,
+    ``instellingscode``, ``van``, ``naar``, ``soort``, ``studenten``. None of the newest year: nobody can know yet.
+    """
+    rows = connection.execute(_STEPS).fetchall()
+    text = ("schooljaar", "status", "levering", "instellingscode", "van", "naar", "soort")
+    return pl.DataFrame(rows, schema={**dict.fromkeys(text, pl.String), "studenten": pl.Int64}, orient="row")
 
 
 _COUNTRY: Mapping[str, tuple[str, ...]] = {

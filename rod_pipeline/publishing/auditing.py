@@ -7,6 +7,9 @@ No sum goes over two school years or two measures, so the figures fall apart in 
 A year that is told again exactly as it was tells nothing new, and was audited when it was told. Every other year is
 looked at beside each earlier release of it, with that release's own sums: what stood hidden then may follow from what
 is printed now, and the other way round.
+
+Two things are held against the register alone, whatever protection did: what was hidden stays hidden, and a figure that
+was printed isn't told again otherwise with the same status, for the difference would be a count.
 """
 
 from __future__ import annotations
@@ -27,17 +30,21 @@ def audited(
     printed: pl.DataFrame,
     sums: pl.DataFrame,
     own: pl.DataFrame,
+    speaks: pl.DataFrame,
     rules: attack.Rules,
     earlier: Told | None,
 ) -> bool:
     """Whether no reader, the public or an institution, can work out a small count.
 
     ``truth``: ``cell``, ``n``; ``printed``: the same, null where hidden; ``sums``: ``equation``, ``cell``, ``sign``;
-    ``own``: ``cell``, ``reader``, ``n``; ``earlier``: what was told under the definitions of now.
+    ``own``: ``cell``, ``reader``, ``n``; ``speaks``: the status of each year; ``earlier``: what was told under the
+    definitions of now.
     """
     new = changed_years(printed, earlier)
     if new.is_empty():
         return True
+    if earlier is not None and not told_again(printed, speaks, earlier):
+        return False
     truth, printed, sums, own = (_of_years(frame, new) for frame in (truth, printed, sums, own))
     before = None
     if earlier is not None:
@@ -46,6 +53,15 @@ def audited(
     readers: Sequence[str | None] = [None, *own["reader"].unique().sort()]
     past = None if before is None or before.cells.is_empty() else before.cells.select("release", "cell", "n")
     return attack.audit(truth, printed, sums, own, readers, rules, past).clean
+
+
+def told_again(printed: pl.DataFrame, speaks: pl.DataFrame, earlier: Told) -> bool:
+    """Whether nothing is printed that was hidden before, and no figure differs from one told with the same status."""
+    now = printed.drop_nulls("n").with_columns(*YEAR_OF)
+    now = now.join(speaks.select(*_YEAR, pl.col("status").alias("now")), on=_YEAR, how="left", nulls_equal=True)
+    both = now.join(earlier.cells.select("cell", "status", pl.col("n").alias("then")), on="cell")
+    same = pl.col("status").eq_missing(pl.col("now"))
+    return both.filter(pl.col("then").is_null() | (same & pl.col("then").ne(pl.col("n")))).is_empty()
 
 
 def changed_years(printed: pl.DataFrame, earlier: Told | None) -> pl.DataFrame:

@@ -137,7 +137,8 @@ def _share(one: Table, proposal: Proposal) -> float | None:
     years = proposal.tables[wholes[0].name].group_by("schooljaar").agg(total.alias("total")).drop_nulls("total")
     shown = proposal.tables[one.name].group_by("schooljaar").agg(pl.col("n").sum())
     both = years.join(shown, on="schooljaar", nulls_equal=True)
-    return round(100 * both["n"].sum() / total_sum, 1) if (total_sum := both["total"].sum()) else None
+    printed, total_of_all = int(both["n"].sum()), int(both["total"].sum())
+    return round(100 * printed / total_of_all, 1) if total_of_all else None
 
 
 def changes(proposal: Proposal) -> pl.DataFrame:

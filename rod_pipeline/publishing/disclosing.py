@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 DEFINITION = 1
 """Version of what the measures mean: what was printed under another one binds nothing."""
-_YEAR = ["measure", "schooljaar"]
-_STATUS = r"\|status=[^|]*"
+_STATUS, _CODES = r"\|status=[^|]*", r"=[^|]*"
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,8 @@ def propose(
     protected = {measure: protect(cells, rules, known) for measure, cells in lists.items()}
     offered = [one for one in kept if protected[one.measure].report.offers(_selection(one))]
     not_offered += [NotOffered(one, Reason.TOO_HIDDEN) for one in kept if one not in offered]
-    told, truth, sums, own = _together(lists, protected)
-    clean = audited(truth, told, sums, own, _rules_of_audit(rules, tables), before)
+    told, truth, sums, own = _together(lists, protected, {_level(one) for one in offered})
+    clean = audited(truth, told, sums, own, speaks, _rules_of_audit(rules, tables), before)
     return Proposal(
         declared=tuple(_read_as(one) for one in offered),
         tables={one.name: _table(one, told) for one in offered},
@@ -103,32 +102,65 @@ def propose(
 
 
 def _cells(measure: str, leaves: pl.DataFrame, tables: Sequence[Selection], populations: set[str]) -> CellList:
-    """The cell list of a measure, without the outcomes that nobody outside a population can have.
+    """The cell list of a measure, in which who is outside a population has no outcome of it.
 
-    Who doesn't leave is in no table of leavers and has no outcome as one: such a cell is zero by definition for every
-    institution, and would be taken for "nobody of a few".
+    Who stays has no outcome as a leaver, by definition: one side of it is empty for every institution. It would be
+    taken for "nobody of a few", so the side that there is, is named as what it is: all who stay.
     """
     whole = cell_list({measure: leaves}, tables)
-    sides = sorted(populations | {one.outcome for one in tables if one.outcome is not None})
+    outcomes = {one.outcome for one in tables if one.outcome is not None}
+    if not populations or not outcomes:
+        return whole
+    sides = sorted(populations | outcomes)
     codes = [pl.col("cell").str.extract(rf"\|{column}=([^|]*)", 1).alias(column) for column in sides]
-    outside = pl.any_horizontal(pl.lit(False), *(pl.col(column) == "N" for column in sorted(populations)))
-    of_all = whole.cells.with_columns(codes).filter(outside.fill_null(False))
-    never = of_all.filter(pl.col("n").sum().over(sides) == 0).select("cell") if sides else of_all.select("cell")
-    return CellList(*(frame.join(never, on="cell", how="anti") for frame in (whole.cells, whole.sums, whole.own)))
+    every = whole.cells.select("cell", "n", *codes)
+    outside = pl.any_horizontal(pl.col(column) == "N" for column in sorted(populations)).fill_null(False)
+    empty = every.group_by(sides).agg(pl.col("n").sum()).filter(pl.col("n") == 0).drop("n")
+    name = pl.col("cell").replace(_renamed(every.filter(outside), sides, sorted(outcomes), empty))
+    gone = every.filter(outside).join(empty, on=sides, how="semi", nulls_equal=True).select("cell")
+    sums = (
+        whole.sums.join(gone, on="cell", how="anti")
+        .group_by("equation", name, maintain_order=True)
+        .agg(pl.col("sign").sum().cast(pl.Int8))
+        .filter(pl.col("sign") != 0)
+    )
+    kept = name.eq(pl.col("cell"))
+    cells, own = (frame.join(gone, on="cell", how="anti").filter(kept) for frame in (whole.cells, whole.own))
+    return CellList(cells, sums, own)
+
+
+def _renamed(
+    outside: pl.DataFrame, sides: Sequence[str], outcomes: Sequence[str], empty: pl.DataFrame
+) -> dict[str, str]:
+    """The cells that are the only side of an outcome, and the whole that each of them is."""
+    other = {"J": "N", "N": "J"}
+    return {
+        cell: whole
+        for column in outcomes
+        for cell, whole in outside.drop_nulls(column)
+        .with_columns(pl.col(column).replace_strict(other))
+        .join(empty, on=sides, how="semi", nulls_equal=True)
+        .select("cell", pl.col("cell").str.replace(rf"\|{column}=[^|]*", "").alias("whole"))
+        .iter_rows()
+    }
 
 
 def _together(
-    lists: Mapping[str, CellList], protected: Mapping[str, Protected]
+    lists: Mapping[str, CellList], protected: Mapping[str, Protected], shown: set[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """What is printed and what is true of all measures, how it adds up, and what is whose; without the status."""
-    told = pl.concat([printed(one) for one in protected.values()])
+    """What is printed and what is true of all measures, how it adds up, and what is whose; without the status.
+
+    Of levels that no table shows, nothing is printed: what crosses, and what isn't offered.
+    """
+    every = _keyless(pl.concat([printed(one) for one in protected.values()]))
+    told = every.filter(pl.col("cell").str.replace_all(_CODES, "").is_in(list(shown)))
     truth = pl.concat([one.cells.select("cell", "n") for one in protected.values()])
     shift, sums = 0, []
     for cells in lists.values():
         sums.append(cells.sums.with_columns((pl.col("equation") + shift).cast(pl.UInt32)))
-        shift += int(cells.sums["equation"].n_unique())
+        shift += int(cells.sums["equation"].max() or 0) + 1  # type: ignore[arg-type]
     own = pl.concat([cells.own for cells in lists.values()])
-    return (_without_status(told), _without_status(truth), _keyless(pl.concat(sums)), _without_status(own))
+    return told.sort("cell"), _keyless(truth).sort("cell"), _keyless(pl.concat(sums)), _keyless(own).sort("cell")
 
 
 def _selection(one: Offered) -> Selection:
@@ -156,16 +188,16 @@ def _keyless(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col("cell").str.replace(_STATUS, ""))
 
 
-def _without_status(cells: pl.DataFrame) -> pl.DataFrame:
-    return _keyless(cells).sort("cell")
+def _level(one: Offered) -> str:
+    return f"{one.measure}|{dims((*one.by, *one.within))}"
 
 
 def _told_before(tables: Sequence[Offered], earlier: Told | None) -> set[str]:
     """The tables of which something was told before."""
     if earlier is None:
         return set()
-    levels = set(earlier.cells.select(pl.col("cell").str.replace_all(r"=[^|]*", "").unique()).to_series())
-    return {one.name for one in tables if f"{one.measure}|{dims((*one.by, *one.within))}" in levels}
+    levels = set(earlier.cells.select(pl.col("cell").str.replace_all(_CODES, "").unique()).to_series())
+    return {one.name for one in tables if _level(one) in levels}
 
 
 def _published(earlier: Told | None) -> Published | None:

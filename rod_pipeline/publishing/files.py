@@ -35,8 +35,8 @@ ABOUT: Mapping[str, str] = {
     "gegevensboek": "Het gegevensboek: van elke kolom van elke tabel het label en de omschrijving.",
     "codes": "De labels van codes, per kolom.",
     "normen": "De norm voor voldoende per indicator en niveau (Inspectie van het Onderwijs, 31-05-2024), in procenten.",
-    "afscherming": "Per tabel hoeveel rijen worden getoond en afgeschermd, en welk aandeel van de studenten in een getoond "
-    "aantal zit (in procenten, uit getoonde aantallen berekend); welke tabellen niet worden aangeboden, en waarom.",
+    "afscherming": "Per tabel hoeveel rijen worden getoond en afgeschermd, en welk aandeel van de studenten in een "
+    "getoond aantal zit (in procenten, berekend uit getoonde aantallen); welke tabellen er niet zijn, en waarom.",
     "gewijzigd": "Cijfers die in een eerdere uitgave stonden en nu zijn afgeschermd.",
     "leveringen": "Welke levering van DUO voor welk schooljaar spreekt, en of die voorlopig (V) of definitief (D) is.",
     "uitgave": "Deze uitgave: kenmerk, moment, versie van de regels voor afscherming en van de definities.",

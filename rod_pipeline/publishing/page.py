@@ -6,7 +6,7 @@ stands in them (``cost``). The page loads nothing and runs no script, and its po
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any, Final
@@ -106,7 +106,7 @@ def _number(count: Any) -> str:
     return f"{count or 0:,}".replace(",", ".")
 
 
-def _table(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
     top = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
     rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines)
     return f'<div class="wide"><table><tr>{top}</tr>{rows}</table></div>'
