@@ -21,6 +21,7 @@ import polars as pl
 from rod_pipeline.disclosure import attack
 from rod_pipeline.publishing.register import YEAR_OF, Told
 
+CONTRADICTION = "figures that contradict each other"
 _YEAR = ["measure", "schooljaar"]
 _LEVEL = pl.col("cell").str.replace_all(r"=[^|]*", "").alias("level")
 
@@ -33,8 +34,10 @@ def audited(
     speaks: pl.DataFrame,
     rules: attack.Rules,
     earlier: Told | None,
-) -> bool:
-    """Whether no reader, the public or an institution, can work out a small count.
+) -> tuple[str, ...]:
+    """The levels with cells of which some reader, the public or an institution, can work out a small count; sorted.
+
+    None: the figures may leave. A level is a measure and the columns that name its cells.
 
     ``truth``: ``cell``, ``n``; ``printed``: the same, null where hidden; ``sums``: ``equation``, ``cell``, ``sign``;
     ``own``: ``cell``, ``reader``, ``n``; ``speaks``: the status of each year; ``earlier``: what was told under the
@@ -42,9 +45,9 @@ def audited(
     """
     new = changed_years(printed, earlier)
     if new.is_empty():
-        return True
-    if earlier is not None and not told_again(printed, speaks, earlier):
-        return False
+        return ()
+    if earlier is not None and len(otherwise := told_otherwise(printed, speaks, earlier)):
+        return _levels(otherwise)
     truth, printed, sums, own = (_of_years(frame, new) for frame in (truth, printed, sums, own))
     before = None
     if earlier is not None:
@@ -52,16 +55,24 @@ def audited(
         sums = pl.concat([sums.with_columns(release=pl.lit("")), before.sums.select(*sums.columns, "release")])
     readers: Sequence[str | None] = [None, *own["reader"].unique().sort()]
     past = None if before is None or before.cells.is_empty() else before.cells.select("release", "cell", "n")
-    return attack.audit(truth, printed, sums, own, readers, rules, past).clean
+    found = attack.audit(truth, printed, sums, own, readers, rules, past)
+    if found.contradicts:
+        return (CONTRADICTION,)
+    failing = [cell for reader in found.readers for cell in (*reader.exact, *reader.narrow, *reader.unresolved)]
+    return _levels(pl.Series(failing, dtype=pl.String).str.replace(r"^[0-9]+: ", ""))
 
 
-def told_again(printed: pl.DataFrame, speaks: pl.DataFrame, earlier: Told) -> bool:
-    """Whether nothing is printed that was hidden before, and no figure differs from one told with the same status."""
+def _levels(cells: pl.Series) -> tuple[str, ...]:
+    return tuple(cells.str.replace_all(r"=[^|]*", "").unique().sort())
+
+
+def told_otherwise(printed: pl.DataFrame, speaks: pl.DataFrame, earlier: Told) -> pl.Series:
+    """The cells that are printed and were hidden before, or printed otherwise with the same status."""
     now = printed.drop_nulls("n").with_columns(*YEAR_OF)
     now = now.join(speaks.select(*_YEAR, pl.col("status").alias("now")), on=_YEAR, how="left", nulls_equal=True)
     both = now.join(earlier.cells.select("cell", "status", pl.col("n").alias("then")), on="cell")
     same = pl.col("status").eq_missing(pl.col("now"))
-    return both.filter(pl.col("then").is_null() | (same & pl.col("then").ne(pl.col("n")))).is_empty()
+    return both.filter(pl.col("then").is_null() | (same & pl.col("then").ne(pl.col("n"))))["cell"]
 
 
 def changed_years(printed: pl.DataFrame, earlier: Told | None) -> pl.DataFrame:

@@ -76,7 +76,7 @@ def coverage(proposal: Proposal) -> pl.DataFrame:
     """Per table, offered or not: ``tabel``, ``maat``, ``indeling``, ``aangeboden``, ``reden``, ``rijen``, ``getoond``,
     ``afgeschermd``, ``aandeel`` (per cent of students that stand in a printed figure).
 
-    The share is of the school years of which the national total is printed, from printed figures alone; null without.
+    The share is worked out from printed figures alone: null where the national total of some year isn't printed.
     """
     offered = [
         (
@@ -123,7 +123,7 @@ def coverage(proposal: Proposal) -> pl.DataFrame:
 
 
 def _share(one: Table, proposal: Proposal) -> float | None:
-    """The share of students in the printed cells of a table, of the years whose total is printed."""
+    """The share of students in the printed cells of a table, of the printed totals of its years."""
     outcome = () if one.outcome is None else (one.outcome,)
     wholes = [
         other
@@ -134,11 +134,11 @@ def _share(one: Table, proposal: Proposal) -> float | None:
     if not wholes or "schooljaar" not in one.by:
         return None
     total = pl.when(pl.col("n").is_not_null().all()).then(pl.col("n").sum())
-    years = proposal.tables[wholes[0].name].group_by("schooljaar").agg(total.alias("total")).drop_nulls("total")
-    shown = proposal.tables[one.name].group_by("schooljaar").agg(pl.col("n").sum())
-    both = years.join(shown, on="schooljaar", nulls_equal=True)
-    printed, total_of_all = int(both["n"].sum()), int(both["total"].sum())
-    return round(100 * printed / total_of_all, 1) if total_of_all else None
+    years = proposal.tables[wholes[0].name].group_by("schooljaar").agg(total.alias("total"))
+    of_all, printed = years["total"], int(proposal.tables[one.name]["n"].sum())
+    if of_all.null_count() or not of_all.sum():
+        return None
+    return round(100 * printed / int(of_all.sum()), 1)
 
 
 def changes(proposal: Proposal) -> pl.DataFrame:

@@ -44,6 +44,7 @@ class Audited:
 
     clean: bool
     digest: str
+    failing: tuple[str, ...] = ()
 
 
 def disclose(system: System, earlier: Told | None) -> Proposal:
@@ -86,7 +87,7 @@ def propose(
     offered = [one for one in kept if protected[one.measure].report.offers(_selection(one))]
     not_offered += [NotOffered(one, Reason.TOO_HIDDEN) for one in kept if one not in offered]
     told, truth, sums, own = _together(lists, protected, {_level(one) for one in offered})
-    clean = audited(truth, told, sums, own, speaks, _rules_of_audit(rules, tables), before)
+    failing = audited(truth, told, sums, own, speaks, _rules_of_audit(rules, tables), before)
     return Proposal(
         declared=tuple(_read_as(one) for one in offered),
         tables={one.name: _table(one, told) for one in offered},
@@ -96,7 +97,7 @@ def propose(
         deliveries=deliveries,
         policy=f"{rules.threshold}-{rules.span}-{rules.min_institutions}",
         definition=DEFINITION,
-        audit=Audited(clean, digest_of(told)),
+        audit=Audited(not failing, digest_of(told), failing),
         cost=cost_of([one.report for one in protected.values()], not_offered),
     )
 

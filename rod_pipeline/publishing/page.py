@@ -48,8 +48,8 @@ def as_page(coverage: pl.DataFrame, changes: pl.DataFrame, release: str, at: dat
 <p>{said}</p>
 <p>Afgeschermd is een aantal dat zo klein is dat het over een persoon zou kunnen gaan, of waaruit zo’n aantal zou
 volgen. Welke van de twee het is, staat er niet bij: dat zou zelf iets verraden. Het aandeel zegt welk deel van de
-studenten in een getoond aantal zit. Het is berekend uit getoonde aantallen, over de schooljaren waarvan het landelijke
-totaal wordt getoond; waar dat ontbreekt, staat een streepje.</p>
+studenten in een getoond aantal zit. Het is berekend uit getoonde aantallen; waar het landelijke totaal van een
+schooljaar is afgeschermd, staat een streepje.</p>
 {"".join(_measures(offered))}{"".join(_not_offered(others))}{"".join(_changes(changes))}
 </main><footer><div class="in">De regels staan in de uitleg bij de tabellen; cijfers over deze uitgave staan ook in
 afscherming.csv en gewijzigd.csv.</div></footer></body></html>

@@ -75,12 +75,15 @@ class Table:
 
 
 class Audit(Protocol):
-    """What an audit says: whether it found all readers harmless, and of which cells (``digest_of``)."""
+    """What an audit says: whether it found all readers harmless, of which cells (``digest_of``), and at which levels it
+    didn't."""
 
     @property
     def clean(self) -> bool: ...
     @property
     def digest(self) -> str: ...
+    @property
+    def failing(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,10 @@ def refuse_unsafe(proposal: Proposal) -> None:
         )
     if not audit.clean:
         raise AuditUnclean(
-            "The audit found counts that some reader can work out from what was to be published.",
-            "See its report for the tables that are meant; coarsen them or mend the protection, then publish again.",
+            "The audit found counts that some reader can work out from what was to be published, at "
+            f"{', '.join(level.replace('|', ' x ') for level in audit.failing) or 'some level'}.",
+            "Nothing was published. Offer these tables coarser, or not (rod_pipeline/marts/published.py), or have the "
+            "protection mended; then publish again.",
         )
     _refuse_other_tables(proposal)
     if proposal.printed.filter(pl.col("n").is_between(1, 4)).height:

@@ -20,6 +20,7 @@ from rod_pipeline.system import System
 class Said:
     clean: bool
     digest: str
+    failing: tuple[str, ...] = ()
 
 
 TABLES = (

@@ -36,7 +36,7 @@ def clean(
     truth: pl.DataFrame, printed: pl.DataFrame, status: str, earlier: Told | None, sums: pl.DataFrame = SUM
 ) -> bool:
     speaks = pl.DataFrame({"measure": ["studenten"], "schooljaar": ["2024-2025"], "status": [status]})
-    return audited(truth, printed, sums, NOBODY, speaks, RULES, earlier)
+    return not audited(truth, printed, sums, NOBODY, speaks, RULES, earlier)
 
 
 def test_what_was_hidden_may_not_follow_from_what_is_printed_now() -> None:
@@ -74,3 +74,11 @@ def test_a_year_that_is_told_again_as_it_was_tells_nothing_new() -> None:
 def test_a_count_of_one_to_four_is_found_without_any_past() -> None:
     assert not clean(cells(60, 3, 57), cells(60, None, 57), "V", None)
     assert clean(cells(60, 3, 57), cells(60, None, None), "V", None)
+
+
+def test_hidden_figures_that_stand_in_no_sum_are_looked_at() -> None:
+    """Among more than a handful: the search begins around each."""
+    keys = [f"studenten|instellingscode={number:02d}AA|{YEAR}" for number in range(200)]
+    truth = pl.DataFrame({"cell": keys, "n": [3] * 200}, schema={"cell": pl.String, "n": pl.Int64})
+    printed = truth.with_columns(n=pl.lit(None, pl.Int64))
+    assert clean(truth, printed, "V", None, SUM.clear())
