@@ -7,7 +7,7 @@ a file descriptor; never an argument, never the environment.
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from rich.table import Table
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
+
+if TYPE_CHECKING:
+    from rod_pipeline import analysis
 
 _Key = Annotated[str, typer.Argument(help="the delivery, as 2025-12 or 2025-12-r2", show_default=False)]
 _Moment = Annotated[
@@ -165,13 +168,30 @@ def refuse(
     typer.echo(f"What came as {key} (intake {delivery_id}) is erased. The notice is in the folder notices.")
 
 
+_SHOWN = 40
+"""Rows of a result that the terminal shows."""
+
+
 def open_(
-    sql: Annotated[str, typer.Argument(help="one query on the restricted marts")],
+    sql: Annotated[str, typer.Argument(help="one query on the restricted marts, or on the tables of one delivery")],
     purpose: Annotated[Purpose, typer.Option(help="what for (voorschrift 3a); beheer is looking after the pipeline")],
+    delivery: Annotated[
+        str | None, typer.Option(help="query its validated person-level tables, such as doorstroom, instead of marts")
+    ] = None,
 ) -> None:
     """Query the restricted marts. What you see may be traceable to persons; each opening is in the ledger."""
+    from rod_pipeline.analysis import open_tables
     from rod_pipeline.marts.database import open_database
 
+    if delivery is not None:
+        import polars as pl
+
+        with (
+            open_tables(delivery, cast("analysis.Purpose", purpose.value)) as tables,
+            pl.Config(tbl_rows=_SHOWN, tbl_cols=-1),
+        ):
+            typer.echo(str(pl.SQLContext(tables).execute(sql, eager=True)))
+        return
     with System.open(Settings.load()) as system, open_database(system, system.actor(), purpose.value) as connection:
         relation = connection.sql(sql)
         typer.echo(str(relation) if relation is not None else "done")
