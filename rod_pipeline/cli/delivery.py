@@ -7,7 +7,7 @@ a file descriptor; never an argument, never the environment.
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -16,9 +16,6 @@ from rich.table import Table
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
-
-if TYPE_CHECKING:
-    from rod_pipeline import analysis
 
 _Key = Annotated[str, typer.Argument(help="the delivery, as 2025-12 or 2025-12-r2", show_default=False)]
 _Moment = Annotated[
@@ -187,7 +184,7 @@ def open_(
         import polars as pl
 
         with (
-            open_tables(delivery, cast("analysis.Purpose", purpose.value)) as tables,
+            open_tables(delivery, purpose.value) as tables,
             pl.Config(tbl_rows=_SHOWN, tbl_cols=-1),
         ):
             typer.echo(str(pl.SQLContext(tables).execute(sql, eager=True)))
