@@ -4,6 +4,7 @@ Belongs here: reading arguments and secrets, and telling what happened. Secrets 
 a file descriptor; never an argument, never the environment.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -167,6 +168,8 @@ def refuse(
 
 _SHOWN = 40
 """Rows of a result that the terminal shows."""
+_FROM_ELSEWHERE = re.compile("read_(csv|parquet|ipc|json|ndjson)", re.IGNORECASE)
+"""What Polars' SQL would open besides the tables that it is given."""
 
 
 def open_(
@@ -183,6 +186,8 @@ def open_(
     if delivery is not None:
         import polars as pl
 
+        if _FROM_ELSEWHERE.search(sql):
+            raise typer.BadParameter("a query reads the tables of the delivery, and no file or address")
         with (
             open_tables(delivery, purpose.value) as tables,
             pl.Config(tbl_rows=_SHOWN, tbl_cols=-1),

@@ -344,6 +344,9 @@ def test_the_command_opens_the_tables_of_a_delivery_on_record(office: Office, mo
     done = CliRunner().invoke(application(), words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert str(stored(office, "inschrijvingen").height) in done.output
+    for elsewhere in ("from read_csv('/etc/hostname')", "from \"READ_PARQUET\"('https://example.org/x')"):
+        refused = ("open", f"select * {elsewhere}", "--delivery", UNDISTURBED, "--purpose", "onderzoek")
+        assert CliRunner().invoke(application(), refused).exit_code == 2
     events = [entry.event for entry in office.system.ledger.entries() if entry.seq > before]
     assert {(event.kind, event.purpose) for event in events} == {("accessed", "onderzoek")}  # type: ignore[union-attr]
 
