@@ -4,6 +4,7 @@ Belongs here: reading arguments and secrets, and telling what happened. Secrets 
 a file descriptor; never an argument, never the environment.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -145,13 +146,34 @@ def refuse(
     typer.echo(f"What came as {key} (intake {delivery_id}) is erased. The notice is in the folder notices.")
 
 
+_SHOWN = 40
+"""Rows of a result that the terminal shows."""
+_FROM_ELSEWHERE = re.compile("read_(csv|parquet|ipc|json|ndjson)", re.IGNORECASE)
+"""What Polars' SQL would open besides the tables that it is given."""
+
+
 def open_(
-    sql: Annotated[str, typer.Argument(help="one query on the restricted marts")],
+    sql: Annotated[str, typer.Argument(help="one query on the restricted marts, or on the tables of one delivery")],
     purpose: Annotated[Purpose, typer.Option(help="what for (voorschrift 3a); beheer is looking after the pipeline")],
+    delivery: Annotated[
+        str | None, typer.Option(help="query its validated person-level tables, such as doorstroom, instead of marts")
+    ] = None,
 ) -> None:
     """Query the restricted marts. What you see may be traceable to persons; each opening is in the ledger."""
+    from rod_pipeline.analysis import open_tables
     from rod_pipeline.marts.database import open_database
 
+    if delivery is not None:
+        import polars as pl
+
+        if _FROM_ELSEWHERE.search(sql):
+            raise typer.BadParameter("a query reads the tables of the delivery, and no file or address")
+        with (
+            open_tables(delivery, purpose.value) as tables,
+            pl.Config(tbl_rows=_SHOWN, tbl_cols=-1),
+        ):
+            typer.echo(str(pl.SQLContext(tables).execute(sql, eager=True)))
+        return
     with System.open(Settings.load()) as system, open_database(system, system.actor(), purpose.value) as connection:
         relation = connection.sql(sql)
         typer.echo(str(relation) if relation is not None else "done")
