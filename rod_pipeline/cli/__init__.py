@@ -21,6 +21,7 @@ def application() -> typer.Typer:
         evidence,
         incident,
         installation,
+        keys,
         ledger,
         notice,
         packages,
@@ -44,6 +45,7 @@ def application() -> typer.Typer:
     app.add_typer(
         dossier.app, name="dossier", help="What an auditor gets (voorschrift 3i), and what was held on a day."
     )
+    app.add_typer(keys.app, name="keys", help="Replace the keys of this installation.")
     app.add_typer(ledger.app, name="ledger", help="Sign and publish the ledger, verify it, have an old copy catch up.")
     app.add_typer(notice.app, name="notice", help="What is told to DUO and the minister, and for how long it waits.")
     incident.register(app)
