@@ -13,6 +13,7 @@ from rod_pipeline.errors import RodError
 def application() -> typer.Typer:
     """All commands of ``rod``."""
     from rod_pipeline.cli import (
+        backup,
         contract,
         decisions,
         decree,
@@ -49,6 +50,7 @@ def application() -> typer.Typer:
     app.add_typer(ledger.app, name="ledger", help="Sign and publish the ledger, verify it, have an old copy catch up.")
     app.add_typer(notice.app, name="notice", help="What is told to DUO and the minister, and for how long it waits.")
     incident.register(app)
+    backup.register(app)
     delivery.register(app)
     waivers.register(app)
     installation.register(app)

@@ -190,6 +190,12 @@ class LocalKeyring:
         found = ((_TRACE.search(file.name), file) for file in self._folder.iterdir())
         return [file for match, file in found if match and match["scope"] == scope]
 
+    def files(self) -> dict[str, bytes]:
+        """What a backup of the keyring consists of, at one instant: wrapped keys and marks, by file name."""
+        with self._locked():
+            names = sorted(file.name for file in self._folder.iterdir() if not file.name.startswith("."))
+            return {name: (self._folder / name).read_bytes() for name in names}
+
     def rewrap(self, kek: bytes) -> int:
         """Wrap every key under another KEK; returns how many there are. This object then opens nothing any more.
 
