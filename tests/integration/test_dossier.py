@@ -22,6 +22,8 @@ from rod_pipeline.audit.extract import entries_of, export
 from rod_pipeline.cli import application
 from rod_pipeline.decree import load_decree
 from rod_pipeline.incidents import keeping
+from rod_pipeline.orchestration.auditing import make_dossier
+from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.retention.evidence import attest
 from rod_pipeline.retention.evidence.bundle import BUNDLE, bundle_of
 from rod_pipeline.retention.evidence.verifieer import zipped
@@ -224,6 +226,13 @@ def test_the_commands_make_export_and_verify(
         for name in ("access_key", "secret_key"):
             monkeypatch.setenv(f"ROD_{prefix}__{name.upper()}", getattr(section, name).get_secret_value())
     monkeypatch.setenv("ROD_HOME", str(office.home))
+    config = {"reader": "privacy_officer", "why": "yearly_review"}
+    known = set(office.open().ledger.state().oversight.dossiers)
+    done = make_dossier.execute_in_process(
+        run_config={"ops": {"draw_up_dossier": {"config": config}}}, resources={"rod": Rod(home=str(office.home))}
+    )
+    (new,) = set(office.open().ledger.state().oversight.dossiers) - known
+    assert done.success and [*(office.home / "dossiers").glob(f"*{new}.zip")]
     run = CliRunner()
     out = tmp_path / "g.zip"
     assert run.invoke(application(), ["ledger", "export", str(out)]).exit_code == 0
