@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 
 from rod_pipeline.audit.account import Account
-from rod_pipeline.audit.dossier import tables_of
+from rod_pipeline.audit.dossier import BadRequest, Request, tables_of
 from rod_pipeline.audit.tables import Column, Table, as_csv, as_json, dictionary
 from rod_pipeline.decree import load_decree
 
@@ -61,3 +61,12 @@ def test_every_number_of_rows_in_a_dossier_has_a_floor() -> None:
     assert {name for name, one in found if one.type != "floored"} == {"publicaties"}
     assert len(found) >= 6
     assert all(column.says.endswith(".") for table in tables for column in table.columns)
+
+
+@pytest.mark.parametrize(
+    ("reference", "at"), [("a letter", None), ("x" * 81, None), (None, "1 september"), ("", "2026-13-01")]
+)
+def test_what_is_typed_is_a_reference_and_a_day_or_nothing(reference: str | None, at: str | None) -> None:
+    with pytest.raises(BadRequest):
+        Request.of("auditor", "audit", reference, at)
+    assert Request.of("auditor", "audit", "", "") == Request("auditor", "audit")
