@@ -254,26 +254,47 @@ class Settings(_Section):
                 "See docs/reference/settings.md for what can be set.",
             ) from None
 
+    @property
+    def kek_path(self) -> Path:
+        """The file of the key-encryption key, when it isn't handed over in the environment."""
+        return self.kek_file or self.home / "secrets" / "kek"
+
     def key_encryption_key(self) -> SecretBytes:
         """The 32 bytes that wrap every key of a delivery; raises ``MissingSecret`` or ``UnsafeSecretFile``."""
         if self.kek is not None:
-            text = self.kek.get_secret_value()
-        else:
-            file = self.kek_file or self.home / "secrets" / "kek"
-            text = _secret_file(file, "key-encryption key", "ROD_KEK or kek_file (`rod init` makes a new one)")
-        try:
-            key = bytes.fromhex(text)
-        except ValueError:
-            key = b""
-        if len(key) != 32:
+            return _kek_in(self.kek.get_secret_value())
+        if coming_kek(self.kek_path).exists():
             raise MissingSecret(
-                "The key-encryption key is not 64 hexadecimal digits.", "Hand over the key that `rod init` made."
+                "The key-encryption key was being replaced, and that was broken off.",
+                "Run `rod keys rotate-kek` again: it goes on where it stopped.",
             )
-        return SecretBytes(key)
+        return read_kek(self.kek_path)
 
     def ledger(self) -> str:
         """The URL of the ledger's database."""
         return self.ledger_url.get_secret_value() if self.ledger_url else f"sqlite:///{self.home / 'ledger.db'}"
+
+
+def coming_kek(file: Path) -> Path:
+    """Where the next key-encryption key lies while it replaces the one in ``file``."""
+    return file.with_name(f"{file.name}.next")
+
+
+def read_kek(file: Path) -> SecretBytes:
+    """The key-encryption key in ``file``; raises ``MissingSecret`` or ``UnsafeSecretFile``."""
+    return _kek_in(_secret_file(file, "key-encryption key", "ROD_KEK or kek_file (`rod init` makes a new one)"))
+
+
+def _kek_in(text: str) -> SecretBytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise MissingSecret(
+            "The key-encryption key is not 64 hexadecimal digits.", "Hand over the key that `rod init` made."
+        )
+    return SecretBytes(key)
 
 
 _SECRET_KEYS = {

@@ -178,7 +178,9 @@ def _records(table: Table) -> list[dict[str, Any]]:
 def _html(table: Table) -> str:
     if not table.rows:
         return '<p class="dim">Geen.</p>'
-    head = [("n" if column.type in ("integer", "floored") else "", column.name) for column in table.columns]
+    kinds = {"integer": "n", "floored": "n"}
+    long = {"tekst", "uitvoering", "wat", "tests"}
+    head = [("rule" if one.name in long else kinds.get(one.type, ""), one.name) for one in table.columns]
     return html.table(head, (map(_cell, table.columns, row) for row in table.shown()))
 
 

@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from itertools import takewhile
 from pathlib import Path
 from platform import python_version
-from re import match
+from re import fullmatch, match
 from typing import TYPE_CHECKING, NamedTuple
 
 import rfc8785
@@ -56,6 +56,12 @@ class NothingToTell(PermanentError):
     code = "ROD-DOSSIER-01"
 
 
+class BadRequest(PermanentError):
+    """A dossier was asked for under a reference, or of a day, that can't be one."""
+
+    code = "ROD-DOSSIER-02"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """For whom a dossier is, why, their reference, and of which day (None: that of the newest entry)."""
@@ -64,6 +70,20 @@ class Request:
     why: Why
     reference: str | None = None
     day: date | None = None
+
+    @classmethod
+    def of(cls, reader: Reader, why: Why, reference: str | None = None, at: str | None = None) -> Request:
+        """A request as a person typed it: ``at`` is ``YYYY-MM-DD``, empty is none. Raises ``BadRequest``."""
+        if reference and not fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", reference):
+            raise BadRequest(
+                "The reference holds more than letters, digits, dots and dashes.",
+                "Give the reference of their letter, without a name and without text: it stands in the ledger.",
+            )
+        try:
+            day = date.fromisoformat(at) if at else None
+        except ValueError:
+            raise BadRequest("The day is no date.", "Write it as 2026-09-01.") from None
+        return cls(reader, why, reference or None, day)
 
 
 class Made(NamedTuple):

@@ -13,6 +13,7 @@ from rod_pipeline.errors import RodError
 def application() -> typer.Typer:
     """All commands of ``rod``."""
     from rod_pipeline.cli import (
+        backup,
         contract,
         decisions,
         decree,
@@ -21,6 +22,7 @@ def application() -> typer.Typer:
         evidence,
         incident,
         installation,
+        keys,
         ledger,
         notice,
         on_call,
@@ -46,10 +48,12 @@ def application() -> typer.Typer:
     app.add_typer(
         dossier.app, name="dossier", help="What an auditor gets (voorschrift 3i), and what was held on a day."
     )
+    app.add_typer(keys.app, name="keys", help="Replace the keys of this installation.")
     app.add_typer(ledger.app, name="ledger", help="Sign and publish the ledger, verify it, have an old copy catch up.")
     app.add_typer(notice.app, name="notice", help="What is told to DUO and the minister, and for how long it waits.")
     status.register(app)
     incident.register(app)
+    backup.register(app)
     delivery.register(app)
     on_call.register(app)
     waivers.register(app)

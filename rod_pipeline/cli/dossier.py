@@ -31,7 +31,7 @@ def make(
     from rod_pipeline.audit.dossier import make as draw_up
 
     with System.open(Settings.load()) as system:
-        made = draw_up(system, Request(reader, why, reference, None if at is None else at.date()))
+        made = draw_up(system, Request.of(reader, why, reference, None if at is None else at.date().isoformat()))
     typer.echo(f"Dossier {made.dossier} over {made.size} entries lies in {made.file}.")
     typer.echo(f"SHA-256 {made.sha256}")
     typer.echo(

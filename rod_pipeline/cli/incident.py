@@ -67,10 +67,11 @@ def open_(
 def describe(
     incident: _Incident,
     cause: Annotated[oversight.Cause, typer.Option(help="what brought it about")],
-    persons: Annotated[oversight.Persons, typer.Option(help="about how many persons it touches")],
+    persons: Annotated[oversight.Size, typer.Option(help="about how many persons it touches")],
     risk: Annotated[oversight.Risk, typer.Option(help="the risk for their rights and freedoms")],
     consequence: Annotated[list[str], _codes(oversight.Consequence, "what may follow, more than once for more")],
     measure: Annotated[list[str], _codes(oversight.Measure, "what was or will be done, more than once")],
+    records: Annotated[oversight.Size, typer.Option(help="about how many records it touches")] = "unknown",
     nature: Annotated[list[str] | None, _codes(oversight.Nature, "what a breach broke, more than once")] = None,
     category: Annotated[list[str] | None, _codes(oversight.Category, "which data, more than once")] = None,
     delivery: Annotated[list[str] | None, typer.Option(help="a delivery that it touches, more than once")] = None,
@@ -84,6 +85,7 @@ def describe(
     known = Description(
         cause=cause,
         persons=persons,
+        records=records,
         risk=risk,
         consequences=cast(tuple[oversight.Consequence, ...], tuple(consequence)),
         measures=cast(tuple[oversight.Measure, ...], tuple(measure)),

@@ -38,9 +38,9 @@ from rod_pipeline.ledger.oversight import (
     Measure,
     Nature,
     NotTold,
-    Persons,
     Phase,
     Risk,
+    Size,
     Source,
     Told,
 )
@@ -68,10 +68,11 @@ class Description:
     """What is known of an incident, in the codes of ``ledger.oversight``; the contents of AVG 33(3)."""
 
     cause: Cause
-    persons: Persons
+    persons: Size
     risk: Risk
     consequences: tuple[Consequence, ...]
     measures: tuple[Measure, ...]
+    records: Size = "unknown"
     nature: tuple[Nature, ...] = ()
     deliveries: tuple[str, ...] = ()
     categories: tuple[Category, ...] = ()
@@ -105,6 +106,7 @@ def describe(system: System, incident: str, known: Description) -> int:
             deliveries=known.deliveries,
             categories=known.categories,
             persons=known.persons,
+            records=known.records,
             consequences=known.consequences,
             measures=known.measures,
             risk=known.risk,

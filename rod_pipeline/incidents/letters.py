@@ -103,7 +103,7 @@ def _facts(incident: IncidentState, to: Told, now: datetime) -> Iterator[tuple[s
         if incident.first_told(to) is None:
             left = due - now
             state = "nog" if left > timedelta() else "overschreden met"
-            yield "Bij het opstellen van deze brief", f"{state} {_span(abs(left))}"
+            yield "Bij het opstellen", f"{state} {_span(abs(left))}"
     if known is not None and known.began_at is not None:
         ended = instant(known.ended_at) if known.ended_at is not None else "nog niet geëindigd"
         yield "Begin en einde", f"{instant(known.began_at)}; {ended}"
@@ -127,11 +127,10 @@ def _parts(known: IncidentDescribed | None, to: Told, story: str | None) -> Iter
             items=(
                 (f"Oorzaak: {words.CAUSES[known.cause]}",),
                 *(((f"Geraakt: {words.NATURES[nature]}",)) for nature in known.nature),
-                (f"Betrokkenen, bij benadering: {words.PERSONS[known.persons]}",),
-                (
-                    "Categorieën van betrokkenen: (oud-)studenten in het middelbaar beroepsonderwijs, onder pseudoniem",
-                    f"Categorieën van gegevens: {_listed(words.CATEGORIES[one] for one in known.categories)}",
-                ),
+                (f"Betrokkenen, bij benadering: {words.SIZES[known.persons]}",),
+                ("Categorieën van betrokkenen: (oud-)studenten in het middelbaar beroepsonderwijs, onder pseudoniem",),
+                (f"Categorieën van gegevens: {_listed(words.CATEGORIES[one] for one in known.categories)}",),
+                (f"Records, bij benadering: {words.SIZES[known.records]}",),
             ),
         )
     yield _told_in_words(story)

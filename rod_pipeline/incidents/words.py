@@ -17,10 +17,10 @@ from rod_pipeline.ledger.oversight import (
     Measure,
     Nature,
     NotTold,
-    Persons,
     Phase,
     Reader,
     Risk,
+    Size,
     Source,
     Told,
     Why,
@@ -56,7 +56,7 @@ SOURCES: Mapping[Source, str] = {
     "duo": "DUO",
     "outsider": "een buitenstaander",
 }
-PERSONS: Mapping[Persons, str] = {
+SIZES: Mapping[Size, str] = {
     "unknown": "nog niet bekend",
     "none": "geen",
     "under_100": "minder dan 100",

@@ -37,7 +37,9 @@ Cause = Literal[
 Source = Literal["ourselves", "processor", "recipient", "duo", "outsider"]
 """Who discovered it. What the processor finds, it tells without undue delay (AVG 33(2))."""
 
-Persons = Literal["unknown", "none", "under_100", "100_999", "1000_9999", "10000_99999", "100000_or_more"]
+Size = Literal["unknown", "none", "under_100", "100_999", "1000_9999", "10000_99999", "100000_or_more"]
+"""About how many persons, or records: a class, never a count."""
+
 Category = Literal["pseudonyms", "enrolments", "diplomas", "transitions", "sensitive", "health", "identifiers"]
 Consequence = Literal[
     "none_expected", "identification", "loss_of_control", "discrimination", "financial", "loss_of_data"
@@ -101,7 +103,8 @@ class IncidentDescribed(OversightEvent):
     cause: Cause
     deliveries: tuple[Key, ...]
     categories: tuple[Category, ...]
-    persons: Persons
+    persons: Size
+    records: Size
     consequences: Annotated[tuple[Consequence, ...], Field(min_length=1)]
     measures: Annotated[tuple[Measure, ...], Field(min_length=1)]
     risk: Risk

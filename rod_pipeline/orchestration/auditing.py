@@ -3,7 +3,6 @@
 Belongs here: the job. Does not belong here: what a dossier is (``rod_pipeline.audit``).
 """
 
-from datetime import date
 from typing import Literal
 
 import dagster as dg
@@ -29,8 +28,7 @@ class Dossier(dg.Config):
 )
 def _draw_up_dossier(context: dg.OpExecutionContext, config: Dossier, rod: Rod) -> None:
     with told_plainly(), rod.open() as system:
-        day = date.fromisoformat(config.at) if config.at else None
-        made = make(system, Request(config.reader, config.why, config.reference or None, day))
+        made = make(system, Request.of(config.reader, config.why, config.reference, config.at))
     context.log.info(f"Dossier {made.dossier} over {made.size} entries, SHA-256 {made.sha256}: {made.file.name}.")
 
 

@@ -22,13 +22,18 @@ from rod_pipeline.audit.extract import entries_of, export
 from rod_pipeline.cli import application
 from rod_pipeline.decree import load_decree
 from rod_pipeline.incidents import keeping
+from rod_pipeline.ledger.events import Checked, Finding
+from rod_pipeline.ledger.log import Ledger
+from rod_pipeline.ledger.note import SigningKey
+from rod_pipeline.orchestration.auditing import make_dossier
+from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.retention.evidence import attest
 from rod_pipeline.retention.evidence.bundle import BUNDLE, bundle_of
 from rod_pipeline.retention.evidence.verifieer import zipped
 from rod_pipeline.store.client import StoreSettings
 from tests.support.auditor import machine_in
 from tests.support.evidence import MOMENT, Installation, delivered, erased
-from tests.support.ledger import SetClock
+from tests.support.ledger import SetClock, parsed, received
 from tests.support.notary import Office
 
 
@@ -52,6 +57,7 @@ def handed_over(
     installation = cast(Installation, system)
     delivered(installation.ledger, "2025-12", 0x100, MOMENT)
     delivered(installation.ledger, "2026-08", 0x300, MOMENT, rows=3)
+    failing(installation.ledger)
     keeping.open_incident(system, "breach", "ourselves")
     office.clock.time = datetime(2026, 10, 1, 8, tzinfo=UTC)
     plan = erased(installation, ["2025-12"], ground="order", order="OCW-2026-7")
@@ -63,6 +69,18 @@ def handed_over(
     notary.publish()
     vkey = (office.home / "notary.vkey").read_text().strip()
     return HandedOver(office, made, made.file.read_bytes(), export(system).content, vkey)
+
+
+def failing(ledger: Ledger) -> None:
+    """A third delivery, of three rows, in which two break a rule."""
+    intake = received(ledger, "2026-12")
+    copy = parsed(ledger, intake)
+    broken = Finding(rule="r", file="diplomas", severity="blocking", failed=2, rows=3)
+    ledger.append(
+        Checked(
+            delivery_id=intake, file="diplomas", copy_id=copy, outcome="failed", rules=1, findings=(broken,), rows=3
+        )
+    )
 
 
 @pytest.fixture
@@ -154,8 +172,6 @@ def test_another_ledger_or_key_proves_nothing(handed_over: HandedOver, checked: 
     older = zipped([(controleer.ENTRIES, b""), (controleer.CHECKPOINT, extract[controleer.CHECKPOINT])])
     assert checked(handed_over.dossier, older)[0] == 1
     name, _, _ = handed_over.vkey.partition("+")
-    from rod_pipeline.ledger.note import SigningKey
-
     stranger = str(SigningKey.generate(name).verifier)
     code, said = checked(handed_over.dossier, key=stranger)
     assert code == 1 and "een andere sleutel" in said
@@ -187,13 +203,12 @@ def test_the_same_entries_give_the_same_bytes(handed_over: HandedOver) -> None:
 def test_it_tells_what_was_held_what_is_gone_and_no_count_under_five(handed_over: HandedOver) -> None:
     members = controleer.members_of(handed_over.dossier, "")
     tables = json.loads(members["tabellen.json"])
-    assert {row["leveringen"] for row in tables["bezit_op_dag"]} == {"2025-12", "2026-08"}
+    assert {row["leveringen"] for row in tables["bezit_op_dag"]} == {"2025-12", "2026-08", "2026-12"}
     assert [row["uitkomst"] for row in tables["vernietigingen"]] == ["VOLLEDIG"]
     (incident,) = tables["incidenten"]
     assert incident["nog_in_te_lichten"] == "minister supervisor"
-    assert any(row["rijen"] == "<5" for row in tables["validaties"]) or all(
-        row["rijen"] is None for row in tables["validaties"]
-    )
+    assert [row["rijen"] for row in tables["validaties"] if row["uitkomst"] == "failed"] == ["<5"]
+    assert [(row["voldoet_niet"], row["getoetst"]) for row in tables["bevindingen"]] == [("<5", "<5")]
     package = json.loads(members["datapackage.json"])
     for resource in package["resources"]:
         rows = list(csv.reader(io.StringIO(members[resource["path"]].decode(), newline="")))
@@ -224,6 +239,13 @@ def test_the_commands_make_export_and_verify(
         for name in ("access_key", "secret_key"):
             monkeypatch.setenv(f"ROD_{prefix}__{name.upper()}", getattr(section, name).get_secret_value())
     monkeypatch.setenv("ROD_HOME", str(office.home))
+    config = {"reader": "privacy_officer", "why": "yearly_review"}
+    known = set(office.open().ledger.state().oversight.dossiers)
+    done = make_dossier.execute_in_process(
+        run_config={"ops": {"draw_up_dossier": {"config": config}}}, resources={"rod": Rod(home=str(office.home))}
+    )
+    (new,) = set(office.open().ledger.state().oversight.dossiers) - known
+    assert done.success and [*(office.home / "dossiers").glob(f"*{new}.zip")]
     run = CliRunner()
     out = tmp_path / "g.zip"
     assert run.invoke(application(), ["ledger", "export", str(out)]).exit_code == 0

@@ -20,6 +20,7 @@ DAY = timedelta(hours=24)
 KNOWN = Description(
     cause="sent_to_wrong_recipient",
     persons="1000_9999",
+    records="10000_99999",
     risk="risk",
     consequences=("identification",),
     measures=("recipient_asked_to_erase",),
@@ -161,7 +162,8 @@ def test_the_letter_to_the_supervisor_has_what_article_33_asks_for(office: Offic
     for letter in "abcd":
         assert f"art. 33, derde lid, onder {letter}" in said
     assert "nog 59 uur en 30 minuten" in said
-    assert "1.000 tot 10.000" in said and "Het pakket ging naar het verkeerde adres." in said
+    assert "1.000 tot 10.000" in said and "Records, bij benadering: 10.000 tot 100.000" in said
+    assert "Het pakket ging naar het verkeerde adres." in said
     assert pdf.read_bytes().startswith(b"%PDF")
     ledger = (office.home / "ledger.db").read_bytes()
     assert b"verkeerde adres" not in ledger, "what a person writes stays out of the ledger"
