@@ -137,7 +137,7 @@ def test_the_access_code_is_wrong(night: Night) -> None:
     link = night.bench.pleio.publish(night.good, CODE)
     announce(night, link, "not-the-code")
     night.wakes("ROD-PLEIO-05")
-    assert "waiting_for_code" in rod("status")[1] and "DUO:" in rod("status")[1]
+    assert "waiting_for_code" in rod("status")[1] and f"{KEY} waits for DUO: a new access code" in rod("status")[1]
     # DUO sends another code.
     assert "`rod announce 2025-12 --link LINK`" in night.runbook
     announce(night, link, CODE)
