@@ -170,7 +170,7 @@ def test_the_database_is_gone(night: Night, postgres_url: str) -> None:
 
 
 def test_the_worker_is_killed(night: Night) -> None:
-    """Dagster's daemon lets it go on by itself, twice; this is the night on which that was not enough."""
+    """The daemon lets it go on by itself, twice (``tests/fault/test_worker_killed.py``); here that was not enough."""
     night.bench.announce(KEY, night.good)
     instance = night.bench.instance
     assert instance is not None
