@@ -265,7 +265,7 @@ def test_an_object_was_damaged(night: Night) -> None:
         replace_object(objects, key, os.urandom(5000))
     night.wanted = (MANIFEST,)
     night.wakes("ROD-KEY-06")
-    assert "A raw file: announce or drop the delivery again." in night.runbook
+    assert "Not stored yet: announce or drop the delivery anew." in night.runbook
     night.bench.announce(KEY, night.good)
     night.wanted = (LANDING, MANIFEST)
     assert night.run() == []
