@@ -7,15 +7,20 @@ Asset and check are one step: what wasn't found safe is a failed check, and a re
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from rod_pipeline.orchestration.failures import about, retry_transient, told_plainly
 from rod_pipeline.orchestration.packaging import PUBLISHED
 from rod_pipeline.orchestration.resources import Rod
+from rod_pipeline.publishing.cost import coverage, split
 from rod_pipeline.publishing.disclosing import disclose
-from rod_pipeline.publishing.proposal import NotFoundSafe
+from rod_pipeline.publishing.proposal import NotFoundSafe, Proposal
+from rod_pipeline.publishing.register import Told
 from rod_pipeline.publishing.release import Disclose, publish
+from rod_pipeline.system import System
 
 _CHECK = "audit"
 
@@ -34,7 +39,8 @@ def releasing(disclose: Disclose) -> dg.AssetsDefinition:
         description=(
             "The published tables as one immutable release: DuckDB, Parquet and CSV, protected by disclosure control "
             "and audited for every reader, against all that was printed before. No personal data. Get the files with "
-            "`rod published get`; packages are made from the newest release."
+            "`rod published get`; packages are made from the newest release. The report says what protection cost: per "
+            "table what is printed and hidden, which tables aren't offered and why, which figures had to go."
         ),
         check_specs=[
             dg.AssetCheckSpec(
@@ -52,9 +58,15 @@ def releasing(disclose: Disclose) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, rod: Rod
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         refusal = None
+        proposals: list[Proposal] = []
+
+        def noted(system: System, earlier: Told | None) -> Proposal:
+            proposals.append(disclose(system, earlier))
+            return proposals[-1]
+
         with told_plainly() as took, rod.open() as system:
             try:
-                release = publish(system, disclose)
+                release = publish(system, noted)
             except NotFoundSafe as error:
                 refusal = error
             else:
@@ -64,18 +76,15 @@ def releasing(disclose: Disclose) -> dg.AssetsDefinition:
             yield dg.AssetCheckResult(check_name=_CHECK, passed=False, description=str(refusal), metadata=carried)
             raise dg.Failure(str(refusal), metadata=carried, allow_retries=False)
         event = release.event
-        rows = sum(table.rows for table in event.tables)
-        hidden = sum(table.hidden for table in event.tables)
-        lines = "\n".join(f"| {table.name} | {table.rows:,} | {table.hidden:,} |" for table in event.tables)
         yield dg.MaterializeResult(
             metadata={
                 "release": event.release,
                 "seconds": took.seconds,
                 "deliveries": dg.MetadataValue.json([state.intakes[one].key for one in event.deliveries]),
                 "policy": event.policy,
-                "dagster/row_count": rows,
-                "rows hidden": hidden,
-                "tables": dg.MetadataValue.md(f"| table | rows | hidden |\n|---|---:|---:|\n{lines}"),
+                "dagster/row_count": sum(table.rows for table in event.tables),
+                "rows hidden": sum(table.hidden for table in event.tables),
+                **_cost(proposals[-1]),
             },
             check_results=[
                 dg.AssetCheckResult(
@@ -88,6 +97,30 @@ def releasing(disclose: Disclose) -> dg.AssetsDefinition:
         )
 
     return published
+
+
+def _cost(proposal: Proposal) -> dict[str, Any]:
+    """What protection cost, in what may be seen: numbers of cells, and shares that follow from printed figures."""
+    told = coverage(proposal)
+    offered, others = told.filter("aangeboden"), told.filter(pl.col("aangeboden").not_())
+    tables = offered.select("tabel", "rijen", "getoond", "afgeschermd", "aandeel")
+    return {
+        "figures hidden since an earlier release": len(proposal.cost.changed),
+        "small figures that both releases narrow": proposal.cost.strained,
+        "tables not offered": others.height,
+        "report: tables": _table("| table | rows | printed | hidden | % of students in printed figures |", tables),
+        "report: levels": _table("| level | cells | printed | hidden | small | hidden besides |", split(proposal.cost)),
+        "report: not offered": _table("| table | why |", others.select("tabel", "reden")),
+    }
+
+
+def _table(head: str, rows: pl.DataFrame) -> dg.MarkdownMetadataValue:
+    # A level has the sign in it that parts the columns of a table.
+    lines = [
+        f"| {' | '.join(str('' if value is None else value).replace('|', ' ') for value in row)} |"
+        for row in rows.iter_rows()
+    ]
+    return dg.MetadataValue.md("\n".join([head, "|---|" + "---:|" * (rows.width - 1), *lines]))
 
 
 published = releasing(disclose)

@@ -11,7 +11,9 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from assets import eea, landing, marts, publishing, retention, validation
+from rod_pipeline.orchestration.auditing import make_dossier
 from rod_pipeline.orchestration.failures import stop_run_retries
+from rod_pipeline.orchestration.hygiene import forget_daily, forget_old_runs
 from rod_pipeline.orchestration.jobs import deliver, purge
 from rod_pipeline.orchestration.packaging import make_packages, publish_tables
 from rod_pipeline.orchestration.publishing import publish_ledger, unpublished_entries
@@ -59,8 +61,10 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
             tidy_up,
             overdue_notices,
             look_for_red,
+            make_dossier,
+            forget_old_runs,
         ],
-        schedules=[tidy_daily],
+        schedules=[tidy_daily, forget_daily],
         sensors=[announced_deliveries, due_purges, unpublished_entries, unsent_notices, red_partitions],
         resources=resources | overrides,
     )

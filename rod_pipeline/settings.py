@@ -55,12 +55,35 @@ class StoreSection(_Section):
     bucket: str = Field(default="rod-data", description="the bucket that holds every copy")
     access_key: SecretStr | None = Field(default=None, description="access key of the store")
     secret_key: SecretStr | None = Field(default=None, description="secret key of the store")
+    eraser_access_key: SecretStr | None = Field(default=None, description="access key of the account that deletes")
+    eraser_secret_key: SecretStr | None = Field(default=None, description="secret key of the account that deletes")
     ca_bundle: Path | None = Field(default=None, description="certificates to trust, where the store has its own")
     checksums: Literal["when_supported", "when_required"] = Field(
         default="when_supported", description="when requests carry a checksum; some providers need when_required"
     )
     adequacy: bool = Field(default=False, description="also allow countries with an adequacy decision (voorschrift 3c)")
     declaration: Path | None = Field(default=None, description="signed declaration of where an on-premises store is")
+
+
+class KeyringSection(_Section):
+    """Where the keys of deliveries rest: in a folder of this machine, or in an OpenBao server that several share."""
+
+    kind: Literal["local", "openbao"] = Field(default="local", description="local: <home>/keys; openbao: a server")
+    address: str | None = Field(default=None, description="address of OpenBao, https unless it is on this machine")
+    mount: str = Field(
+        default="rod",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
+        description="its engines are MOUNT-transit and MOUNT-keys",
+    )
+    token: SecretStr | None = Field(default=None, description="token for it; else token_file")
+    token_file: Path | None = Field(default=None, description="file with the token, for its owner only")
+    ca_bundle: Path | None = Field(default=None, description="certificates to trust, where the server has its own")
+
+    def read_token(self) -> SecretStr:
+        """The token, read anew each time, since tokens are replaced. Raises ``MissingSecret``, ``UnsafeSecretFile``."""
+        if self.token is not None:
+            return self.token
+        return SecretStr(_secret_file(self.token_file, "token for the key server", "ROD_KEYRING__TOKEN or token_file"))
 
 
 class PleioSection(_Section):
@@ -168,6 +191,17 @@ class PackagesSection(_Section):
         return self
 
 
+class DagsterSection(_Section):
+    """What Dagster's own storage keeps. It holds no personal data; it holds who ran what when, and that has an end."""
+
+    run_days: int = Field(
+        default=90,
+        ge=7,
+        description="how many days finished runs, their events and logs are kept; what shows how deliveries and "
+        "erasures stand is kept for as long as it does",
+    )
+
+
 class Settings(_Section):
     """Everything that an installation may choose."""
 
@@ -178,11 +212,13 @@ class Settings(_Section):
     kek_file: Path | None = Field(default=None, description="file with the key-encryption key; else ROD_KEK (hex)")
     kek: SecretStr | None = Field(default=None, description="the key-encryption key, 64 hexadecimal digits")
     store: StoreSection = Field(default=StoreSection(), description="the object store")
+    keyring: KeyringSection = Field(default=KeyringSection(), description="where the keys of deliveries rest")
     pleio: PleioSection = Field(default=PleioSection(), description="where deliveries are fetched")
     retention: RetentionSection = Field(default=RetentionSection(), description="how erasure is carried out")
     quality: QualitySection = Field(default=QualitySection(), description="what is done about what validation finds")
     evidence: EvidenceSection = Field(default=EvidenceSection(), description="where proofs go, and who signs them")
     packages: PackagesSection = Field(default=PackagesSection(), description="who packages may be made for")
+    dagster: DagsterSection = Field(default=DagsterSection(), description="what Dagster's own storage keeps")
     owner: str = Field(default="platform@rod.example", description="owner of the assets, who is alerted")
 
     @classmethod
@@ -224,18 +260,7 @@ class Settings(_Section):
             text = self.kek.get_secret_value()
         else:
             file = self.kek_file or self.home / "secrets" / "kek"
-            try:
-                mode = file.stat().st_mode
-                text = file.read_text("ascii").strip()
-            except (OSError, UnicodeDecodeError):
-                raise MissingSecret(
-                    "There is no key-encryption key.",
-                    "Run `rod init` on a new installation, or hand over the existing key in ROD_KEK or kek_file.",
-                ) from None
-            if stat.S_IMODE(mode) & 0o077:
-                raise UnsafeSecretFile(
-                    "The file with the key-encryption key can be read by others.", "Take their rights away: chmod 600."
-                )
+            text = _secret_file(file, "key-encryption key", "ROD_KEK or kek_file (`rod init` makes a new one)")
         try:
             key = bytes.fromhex(text)
         except ValueError:
@@ -254,11 +279,28 @@ class Settings(_Section):
 _SECRET_KEYS = {
     ("kek",),
     ("ledger_url",),
+    ("keyring", "token"),
     ("store", "access_key"),
     ("store", "secret_key"),
+    ("store", "eraser_access_key"),
+    ("store", "eraser_secret_key"),
     ("evidence", "access_key"),
     ("evidence", "secret_key"),
 }
+
+
+def _secret_file(file: Path | None, what: str, hand_over: str) -> str:
+    """The one line of a file that only its owner can read."""
+    try:
+        if file is None:
+            raise FileNotFoundError
+        mode = file.stat().st_mode
+        text = file.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise MissingSecret(f"There is no {what}.", f"Hand over the existing one in {hand_over}.") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise UnsafeSecretFile(f"The file with the {what} can be read by others.", "Take their rights away: chmod 600.")
+    return text
 
 
 def _secrets_in(values: dict[str, Any]) -> str | None:

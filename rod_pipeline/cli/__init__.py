@@ -17,7 +17,9 @@ def application() -> typer.Typer:
         decisions,
         decree,
         delivery,
+        dossier,
         evidence,
+        incident,
         installation,
         ledger,
         notice,
@@ -41,9 +43,13 @@ def application() -> typer.Typer:
     app.add_typer(contract.app, name="contract", help="How files should look: check what came, draft a next version.")
     app.add_typer(synthetic.app, name="synthetic", help="Synthetic deliveries, whole and broken.")
     app.add_typer(evidence.app, name="evidence", help="The evidence of erasures: list it, hand it over, check it.")
+    app.add_typer(
+        dossier.app, name="dossier", help="What an auditor gets (voorschrift 3i), and what was held on a day."
+    )
     app.add_typer(ledger.app, name="ledger", help="Sign and publish the ledger, verify it, have an old copy catch up.")
     app.add_typer(notice.app, name="notice", help="What is told to DUO and the minister, and for how long it waits.")
     status.register(app)
+    incident.register(app)
     delivery.register(app)
     on_call.register(app)
     waivers.register(app)

@@ -25,7 +25,8 @@ class Policy(BaseModel):
 
     ``threshold``: counts of 1 to one less are small. ``span``: whole values that a reader must keep for a small count.
     ``min_institutions``: in a total that names none. ``outcome_group``: from this size on 0 % and 100 % are printed.
-    ``most_hidden``: share of hidden cells above which a level isn't offered. ``drift``: students that a figure may be
+    ``most_hidden``: share of hidden cells above which a level isn't offered; ``most_small``: share of small cells above
+    which it is given up before the search. ``drift``: students that a figure may be
     thought to have moved between two releases of the same school year.
     """
 
@@ -36,6 +37,7 @@ class Policy(BaseModel):
     min_institutions: Annotated[int, Field(ge=1)]
     outcome_group: Annotated[int, Field(ge=1)]
     most_hidden: Annotated[float, Field(gt=0, le=1)]
+    most_small: Annotated[float, Field(gt=0, le=1)]
     drift: Annotated[int, Field(ge=0)]
     reasons: dict[str, str]
 

@@ -39,6 +39,8 @@ from rod_pipeline.ledger.events import (
     Validated,
 )
 from rod_pipeline.ledger.findings import unexcused
+from rod_pipeline.ledger.oversight import OversightEvent
+from rod_pipeline.ledger.oversight_rules import check_oversight
 from rod_pipeline.ledger.publication import (
     AggregatesShared,
     PseudonymKeyed,
@@ -127,6 +129,8 @@ def check(event: AnyEvent, state: LedgerState, at: datetime) -> None:
             | AggregatesShared()
         ):
             check_publication(event, state, at)
+        case OversightEvent():
+            check_oversight(event, state, at)
         case HandedOver():
             check_erasure(event, state, at)
             permitted(event, state, at)

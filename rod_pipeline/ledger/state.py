@@ -44,6 +44,8 @@ from rod_pipeline.ledger.events import (
 from rod_pipeline.ledger.findings import NoticeState, WaiverState, advanced_notice, waiver_for
 from rod_pipeline.ledger.growing import GrowingMap
 from rod_pipeline.ledger.intakes import CopyState, IntakeState, Stage, advanced_intake
+from rod_pipeline.ledger.overseen import Oversight, advanced_oversight
+from rod_pipeline.ledger.oversight import OversightEvent
 from rod_pipeline.ledger.publication import (
     AggregatesShared,
     PseudonymKeyed,
@@ -97,14 +99,15 @@ class PlaceState:
 class LedgerState:
     """Everything the ledger knows after entry ``seq``.
 
-    ``deliveries`` maps a delivery's key to its current (newest) intake, ``intakes`` an id to any intake, ``scopes`` a
-    scope to the ids of its copies, ``keys`` a scope to the state of its key, ``keyrings`` a scope to where its key was
-    made, ``territory`` a store to its newest approval. ``generation`` is the mart database in force, or None when there
-    is none or its data is gone or going; ``generations`` are all that ever were. ``tombstones`` maps a delivery's key
-    to its tombstone, ``purges``, ``holds`` and ``handovers`` an id to what became of it; ``notices`` maps the
-    reference of a notice, ``waivers`` an id to what became of it. ``releases``, ``permissions`` and ``shared`` map an
-    id to what was published, allowed, and handed over without personal data; ``pseudonyms`` a scope to the recipient
-    whose pseudonyms its key makes. ``standing`` is None while the decree stands.
+    ``deliveries`` maps a delivery's key to its current (newest) intake, ``intakes`` an id to any intake, ``scopes``
+    a scope to the ids of its copies, ``keys`` a scope to the state of its key, ``keyrings`` a scope to where its
+    key was made, ``territory`` a store to its newest approval. ``generation`` is the mart database in force, or
+    None when there is none or its data is gone or going; ``generations`` are all that ever were. ``tombstones``
+    maps a delivery's key to its tombstone, ``purges``, ``holds`` and ``handovers`` an id to what became of it;
+    ``notices`` maps the reference of a notice, ``waivers`` an id to what became of it. ``releases``,
+    ``permissions`` and ``shared`` map an id to what was published, allowed, and handed over without personal data;
+    ``pseudonyms`` a scope to the recipient whose pseudonyms its key makes. ``oversight`` holds incidents, changed
+    circumstances and dossiers. ``standing`` is None while the decree stands.
     """
 
     seq: int = 0
@@ -128,6 +131,7 @@ class LedgerState:
     permissions: GrowingMap[PermissionState] = field(default_factory=GrowingMap)
     shared: GrowingMap[SharedState] = field(default_factory=GrowingMap)
     pseudonyms: GrowingMap[str] = field(default_factory=GrowingMap)
+    oversight: Oversight = field(default_factory=Oversight)
     standing: Standing | None = None
 
     @property
@@ -207,6 +211,7 @@ class _Draft:
         self.waivers = state.waivers
         self.releases, self.permissions = state.releases, state.permissions
         self.shared, self.pseudonyms = state.shared, state.pseudonyms
+        self.oversight = state.oversight
         self.standing = state.standing
 
     def finished(self) -> LedgerState:
@@ -272,6 +277,8 @@ class _Draft:
             case SmallCountsEnded() as event:
                 over = replace(self.permissions[event.permission], ended_at=entry.at)
                 self.permissions = self.permissions.with_(event.permission, over)
+            case OversightEvent() as event:
+                self.oversight = advanced_oversight(self.oversight, event, entry.at)
             case AggregatesShared() as event:
                 self.shared = self.shared.with_(event.package_id, SharedState(event, entry.at))
             case event:

@@ -5,8 +5,8 @@ is safe to publish: leaves are restricted, with counts under five.
 
 A *measure* is a set of students of whom each counts once. What counts the same students is one measure, with a column
 for what tells them apart, so that a cell is protected once wherever it stands: jaarresultaat, diplomaresultaat, passend
-diploma and kwalificatiewinst are tables over one measure (``uitkomsten``). Figures are those in force: of each school
-year the delivery that speaks for it (``in_force``).
+diploma are tables over one measure (``uitkomsten``). Figures are those in force: of each school year the delivery that
+speaks for it (``in_force``). Why these tables and no others: ADR 36.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import polars as pl
 
 from rod_pipeline.marts import in_force
 from rod_pipeline.marts.contents import editions_of, moments_of, of_all
-from rod_pipeline.marts.database import feeding
+from rod_pipeline.marts.database import feeding, open_database
 from rod_pipeline.marts.declared import MARTS
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from rod_pipeline.system import System
 
 _GROUP = ("schooljaar", "instellingscode", "opleidingscode", "code_bc", "code_sg", "code_hg", "sectorkamer")
@@ -60,13 +62,22 @@ def _two_sides(column: str, good: str, of: str) -> tuple[tuple[Mapping[str, pl.E
     return (({column: _YES}, pl.col(good)), ({column: _NO}, pl.col(of) - pl.col(good)))
 
 
-_OUTCOMES = ("jaarresultaat", "verlater", "diploma", "passend", "categorie_bekend")
+_FITTING = (pl.col("verlater") == "J") & (pl.col("passend") == "J")
+"""A fitting diploma is told of leavers alone: of who stays it would be one figure more to protect."""
+_FLOWS = "stromen"
 _MEASURES: Mapping[str, _Measure] = {
     "studenten": _Measure("studentaantallen", (*_COMMON, "leeftijdsgroep"), _whole("studenten")),
     "instroom": _Measure("instroom", (*_COMMON, "vooropleiding"), _whole("instroom")),
     "uitstroom": _Measure("uitstroom", (*_COMMON, "diploma", "reden"), _whole("uitstroom")),
-    "diplomas": _Measure("behaalde_diplomas", _COMMON, _two_sides("hoofddiploma", "hoofddiplomas", "diplomas")),
-    "uitkomsten": _Measure("uitkomsten", (*_COMMON, *_OUTCOMES), _whole("studenten")),
+    "gediplomeerden": _Measure("behaalde_diplomas", _COMMON, _whole("hoofddiplomas")),
+    "uitkomsten": _Measure(
+        "uitkomsten",
+        (*_COMMON, "jaarresultaat", "verlater", "diploma"),
+        (
+            ({"passend": _YES}, pl.when(_FITTING).then("studenten").otherwise(0)),
+            ({"passend": _NO}, pl.when(_FITTING).then(0).otherwise("studenten")),
+        ),
+    ),
     "starters": _Measure(
         "studiesucces", _COMMON, _two_sides("succes", "startersresultaat_teller", "startersresultaat_noemer")
     ),
@@ -88,7 +99,20 @@ _MEASURES: Mapping[str, _Measure] = {
         tuple(name for name in _COMMON if name != "niveau"),
         _two_sides("uitval", "uitval_jaar1", "jaar1_bekend"),
     ),
+    _FLOWS: _Measure(_FLOWS, ("schooljaar", "instellingscode", "van", "naar", "soort"), _whole("studenten")),
 }
+_STEPS = """
+select schooljaar, status, levering, instellingscode, niveau as van,
+       coalesce(vervolg_niveau, case diploma when 'J' then 'uit mbo, met diploma' else 'uit mbo, zonder diploma' end)
+       as naar, soort, sum(aantal)::bigint as studenten
+from (
+    select *, unnest([blijft, doorstroom, switch, uitstroom]) as aantal,
+           unnest(['blijft', 'doorstroom', 'switch', 'uitstroom']) as soort
+    from stromen
+) as stappen
+where aantal > 0
+group by all
+"""
 
 
 def leaves(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
@@ -96,9 +120,11 @@ def leaves(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
 
     ``tables``: marts by name, each with the figures of one edition per school year (``figures_in_force``). Restricted.
     Of ``starters`` a school year stands for the three cohorts up to it, so the leaves of neighbouring years share
-    students; only opbrengstjaren of which all three cohorts are there have any.
+    students; only opbrengstjaren of which all three cohorts are there have any. A measure whose mart isn't among
+    ``tables`` has none.
     """
-    return {name: _leaves(tables[measure.mart], name, measure) for name, measure in _MEASURES.items()}
+    known = {name: measure for name, measure in _MEASURES.items() if measure.mart in tables}
+    return {name: _leaves(tables[measure.mart], name, measure) for name, measure in known.items()}
 
 
 def _leaves(table: pl.DataFrame, name: str, measure: _Measure) -> pl.DataFrame:
@@ -122,13 +148,15 @@ def editions(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         .unique()
         .sort("schooljaar", nulls_last=True)
         for name, measure in _MEASURES.items()
+        if measure.mart in tables
     )
 
 
 def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
     """Each mart with the figures in force of all living deliveries, ``levering`` beside its columns. Restricted.
 
-    Raises what the vault raises.
+    With the steps from year to year (``stromen``), which exist in the restricted database alone: opening it is on
+    record. Raises ``NoDatabaseYet`` and what the vault raises.
     """
     deliveries = feeding(system.ledger.state())
     moments = moments_of(deliveries)
@@ -138,23 +166,34 @@ def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
         standing = in_force.standing(editions_of(mart.name, table, moments))
         speaks = standing.filter("geldt").select(in_force.EDITION)
         found[mart.name] = table.join(speaks, on=in_force.EDITION, how="semi", nulls_equal=True)
+    with open_database(system, system.actor(), "onderzoek") as connection:
+        found[_FLOWS] = steps(connection)
     return found
 
 
-_RESULTS: Mapping[str, tuple[str, ...]] = {
+def steps(connection: DuckDBPyConnection) -> pl.DataFrame:
+    """Steps from one school year to the next, from a restricted database: ``schooljaar``, ``status``, ``levering``,
+    ``instellingscode``, ``van``, ``naar``, ``soort``, ``studenten``. None of the newest year: nobody can know yet.
+    """
+    rows = connection.execute(_STEPS).fetchall()
+    text = ("schooljaar", "status", "levering", "instellingscode", "van", "naar", "soort")
+    return pl.DataFrame(rows, schema={**dict.fromkeys(text, pl.String), "studenten": pl.Int64}, orient="row")
+
+
+_COUNTRY: Mapping[str, tuple[str, ...]] = {
     "landelijk": (),
     "landelijk_niveau": ("niveau",),
     "landelijk_sectorkamer": ("sectorkamer",),
-    "instelling": ("instellingscode",),
-    "instelling_niveau": ("instellingscode", "niveau"),
+    "landelijk_sectorkamer_niveau": ("sectorkamer", "niveau"),
 }
-"""By what results are offered: the breakdowns that the benchmark has. Each further one costs the others figures."""
-_RESULTS_HBO = {name: by for name, by in _RESULTS.items() if "niveau" not in by}
-_COUNTS: Mapping[str, tuple[str, ...]] = {
-    **_RESULTS,
+_INSTITUTION: Mapping[str, tuple[str, ...]] = {"instelling": ("instellingscode",)}
+_BY_LEVEL: Mapping[str, tuple[str, ...]] = {**_INSTITUTION, "instelling_niveau": ("instellingscode", "niveau")}
+_LEERWEG: Mapping[str, tuple[str, ...]] = {
     "landelijk_leerweg": ("leerweg",),
     "landelijk_niveau_leerweg": ("niveau", "leerweg"),
 }
+_PROGRAMME: Mapping[str, tuple[str, ...]] = {"landelijk_beroepsopleiding": ("sectorkamer", "code_bc")}
+_SECTOR: Mapping[str, tuple[str, ...]] = {name: _COUNTRY[name] for name in ("landelijk", "landelijk_sectorkamer")}
 
 
 def _over(
@@ -169,16 +208,34 @@ def _over(
     ]
 
 
+def _also(column: str) -> Mapping[str, tuple[str, ...]]:
+    return {f"landelijk_{column}": (column,), f"landelijk_niveau_{column}": ("niveau", column)}
+
+
 OFFERED: tuple[Offered, ...] = (
-    *_over("studenten", "studentaantallen", _COUNTS),
-    *_over("instroom", "instroom", _COUNTS),
-    *_over("uitstroom", "uitstroom", _RESULTS, "diploma"),
-    *_over("diplomas", "gediplomeerden", _RESULTS, within=("hoofddiploma",)),
-    *_over("uitkomsten", "jaarresultaat", _RESULTS, "diploma", within=("jaarresultaat",)),
-    *_over("starters", "startersresultaat", _RESULTS, "succes"),
-    *_over("plaatsingen", "passende_plaatsing", _RESULTS, "passend"),
-    *_over("opstroom", "opstroom", _RESULTS, "opstroom"),
-    *_over("mbo_hbo", "doorstroom_hbo", _RESULTS_HBO, "direct"),
-    *_over("hbo_starters", "hbo_uitval", _RESULTS_HBO, "uitval"),
+    *_over(
+        "studenten",
+        "studentaantallen",
+        {**_COUNTRY, **_LEERWEG, **_also("leeftijdsgroep"), **_PROGRAMME, **_BY_LEVEL},
+    ),
+    *_over("instroom", "instroom", {**_COUNTRY, **_LEERWEG, **_also("vooropleiding"), **_BY_LEVEL}),
+    *_over("uitstroom", "uitstroom", {**_COUNTRY, **_INSTITUTION}, "diploma"),
+    *_over("uitstroom", "uitstroom_reden", {"landelijk": ("reden",)}),
+    *_over("gediplomeerden", "gediplomeerden", {**_COUNTRY, **_LEERWEG, **_PROGRAMME, **_BY_LEVEL}),
+    *_over("uitkomsten", "jaarresultaat", {**_COUNTRY, **_BY_LEVEL}, "diploma", within=("jaarresultaat",)),
+    *_over("uitkomsten", "diplomaresultaat", {**_COUNTRY, **_BY_LEVEL}, "diploma", within=("verlater",)),
+    *_over(
+        "uitkomsten",
+        "passend_diploma",
+        {"landelijk": (), "landelijk_niveau": ("niveau",), **_SECTOR, **_INSTITUTION},
+        "passend",
+        within=("verlater",),
+    ),
+    *_over("starters", "startersresultaat", {**_COUNTRY, **_BY_LEVEL}, "succes"),
+    *_over("plaatsingen", "passende_plaatsing", {**_COUNTRY, **_INSTITUTION}, "passend"),
+    *_over("opstroom", "opstroom", {**_COUNTRY, **_INSTITUTION}, "opstroom"),
+    *_over("mbo_hbo", "doorstroom_hbo", {**_SECTOR, **_INSTITUTION}, "direct"),
+    *_over("hbo_starters", "hbo_uitval", {**_SECTOR, **_INSTITUTION}, "uitval"),
+    *_over(_FLOWS, "stromen", {"landelijk": ("van", "naar"), "landelijk_soort": ("van", "soort")}),
 )
 """The tables that are offered; a row of each is a cell, and every dimension that isn't named is a total."""

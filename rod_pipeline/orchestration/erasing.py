@@ -301,17 +301,22 @@ def _erase(instance: dg.DagsterInstance, key: str, traces: _Traces) -> None:
     for path in traces.files:
         if path.is_dir():
             rmtree(path)
-    for run_id in sorted(traces.runs):
+    forget_runs(instance, traces.runs)
+    _delete_backfills(instance, traces.backfills)
+    # Else the UI goes on showing the old colour of a partition.
+    instance.wipe_asset_cached_status(_assets(instance))
+
+
+def forget_runs(instance: dg.DagsterInstance, run_ids: set[str]) -> None:
+    """Remove runs with their events, results of checks, logs and files; the record of a run goes last."""
+    for run_id in sorted(run_ids):
         instance.compute_log_manager.delete_logs(prefix=[run_id])
-    _forget_in_index(instance, traces.runs)
-    for run_id in sorted(traces.runs):
+    _forget_in_index(instance, run_ids)
+    for run_id in sorted(run_ids):
         instance.event_log_storage.delete_events(run_id)
         for file in _files_of_run(instance, run_id):
             file.unlink(missing_ok=True)
         instance.run_storage.delete_run(run_id)
-    _delete_backfills(instance, traces.backfills)
-    # Else the UI goes on showing the old colour of a partition.
-    instance.wipe_asset_cached_status(_assets(instance))
 
 
 def _forget_in_index(instance: dg.DagsterInstance, run_ids: set[str]) -> None:

@@ -20,13 +20,11 @@ from rod_pipeline.orchestration.jobs import CERTIFICATE, ERASED, MART_DATABASE
 from rod_pipeline.orchestration.register import copy_register
 from rod_pipeline.retention.due import agenda
 from rod_pipeline.retention.engine import NothingToPurge, StopWork, begin, carry_out, plan
-from rod_pipeline.retention.evidence.bundle import bundle_of
+from rod_pipeline.retention.evidence.bundle import BUNDLE, bundle_of
 from rod_pipeline.retention.places import revived
 from rod_pipeline.retention.rounds import certify, start
 from rod_pipeline.store.evidence import EvidenceConflict, evidence_key
 from rod_pipeline.system import System
-
-_BUNDLE = "bundel.zip"
 
 
 def erase(system: System, key: str, stop_work: StopWork) -> PurgeState:
@@ -107,7 +105,7 @@ def hand_over(system: System, purge: PurgeState) -> str:
     try:
         notary = system.notary()
         notary.publish()
-        notary.store_evidence(purge.purge_id, serial, _BUNDLE, bundle_of(system, purge.purge_id, serial))
+        notary.store_evidence(purge.purge_id, serial, BUNDLE, bundle_of(system, purge.purge_id, serial))
     except EvidenceConflict:
         # One that was made before a timestamp came in: both are good.
         pass
@@ -115,7 +113,7 @@ def hand_over(system: System, purge: PurgeState) -> str:
         raise
     except RodError as error:
         return f"not yet: {error}"
-    return f"{system.settings.evidence.bucket}/{evidence_key(purge.purge_id, serial, _BUNDLE)}"
+    return f"{system.settings.evidence.bucket}/{evidence_key(purge.purge_id, serial, BUNDLE)}"
 
 
 def stopping(system: System, log: dg.DagsterLogManager) -> StopWork:

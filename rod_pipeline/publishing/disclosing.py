@@ -2,13 +2,14 @@
 
 Belongs here: marts, cell list, protection, audit, proposal. Does not belong here: each of these steps.
 
-Protection keeps the provisional and the definitive figures of a school year apart, so there the status stands in the
-key of a cell. Readers know that both are of the same students: in what is audited and printed it doesn't.
+Measures share no sums, so each has a list of its own. Protection keeps the provisional and the definitive figures of a
+school year apart, so there the status stands in the key of a cell. Readers know that both are of the same students: in
+what is audited and printed it doesn't.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,22 +18,24 @@ import polars as pl
 from rod_pipeline.disclosure import attack, policy
 from rod_pipeline.disclosure.cells import CellList, cell_list
 from rod_pipeline.disclosure.policy import Policy
-from rod_pipeline.disclosure.protect import printed, protect
+from rod_pipeline.disclosure.protect import Protected, printed, protect
 from rod_pipeline.disclosure.published import Published
 from rod_pipeline.disclosure.tables import Table as Selection
-from rod_pipeline.disclosure.tables import table_of
+from rod_pipeline.disclosure.tables import dims, table_of
 from rod_pipeline.marts.database import feeding
 from rod_pipeline.marts.published import OFFERED, Offered, editions, figures_in_force, leaves
-from rod_pipeline.publishing import register
+from rod_pipeline.publishing.auditing import audited
+from rod_pipeline.publishing.cost import cost_of
+from rod_pipeline.publishing.offering import NotOffered, Reason, worth_protecting
 from rod_pipeline.publishing.proposal import Proposal, Table, digest_of
+from rod_pipeline.publishing.register import YEAR_OF, Told
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
 
 DEFINITION = 1
 """Version of what the measures mean: what was printed under another one binds nothing."""
-_YEAR = ["measure", "schooljaar"]
-_STATUS = r"\|status=[^|]*"
+_STATUS, _CODES = r"\|status=[^|]*", r"=[^|]*"
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,14 @@ class Audited:
 
     clean: bool
     digest: str
+    failing: tuple[str, ...] = ()
 
 
-def disclose(system: System, earlier: pl.DataFrame | None) -> Proposal:
+def disclose(system: System, earlier: Told | None) -> Proposal:
     """Propose protected and audited tables from the restricted marts of all living deliveries.
 
-    ``earlier``: all that was printed before (``register.SCHEMA``). Raises what reading the marts raises, and
-    ``CannotProtect`` when a small count can't be kept open.
+    ``earlier``: all that was printed before. Raises what reading the marts raises, and ``CannotProtect`` when a small
+    count can't be kept open.
     """
     marts = figures_in_force(system)
     return propose(
@@ -62,27 +66,102 @@ def propose(
     counts: Mapping[str, pl.DataFrame],
     speaks: pl.DataFrame,
     deliveries: tuple[str, ...],
-    earlier: pl.DataFrame | None,
+    earlier: Told | None,
+    tables: Sequence[Offered] = OFFERED,
 ) -> Proposal:
     """The proposal from leaves per measure (``marts.published.leaves``); see ``disclose`` and ``Proposal``."""
     rules = policy.load()
-    offered = [one for one in OFFERED if one.measure in counts]
-    cells = cell_list(_with_status(counts, speaks), [_selection(one) for one in offered])
-    protected = protect(cells, rules, _told(earlier))
-    told = _without_status(printed(protected))
-    truth = _without_status(protected.cells.select("cell", "n"))
-    clean = _audited(cells, truth, told, rules, earlier).clean
-    tables = {one.name: _table(one, told) for one in offered if protected.report.offers(_selection(one))}
+    before = None if earlier is None else earlier.under(DEFINITION)
+    kept, not_offered = worth_protecting(tables, counts, _told_before(tables, before), rules)
+    known = _published(before)
+    lists = {
+        measure: _cells(
+            measure,
+            _with_status(counts[measure], measure, speaks),
+            [_selection(one) for one in kept if one.measure == measure],
+            {column for one in kept if one.measure == measure for column in one.within},
+        )
+        for measure in dict.fromkeys(one.measure for one in kept)
+    }
+    protected = {measure: protect(cells, rules, known) for measure, cells in lists.items()}
+    offered = [one for one in kept if protected[one.measure].report.offers(_selection(one))]
+    not_offered += [NotOffered(one, Reason.TOO_HIDDEN) for one in kept if one not in offered]
+    told, truth, sums, own = _together(lists, protected, {_level(one) for one in offered})
+    failing = audited(truth, told, sums, own, speaks, _rules_of_audit(rules, tables), before)
     return Proposal(
-        declared=tuple(_read_as(one) for one in offered if one.name in tables),
-        tables=tables,
+        declared=tuple(_read_as(one) for one in offered),
+        tables={one.name: _table(one, told) for one in offered},
         printed=told,
+        sums=sums,
         speaks=speaks,
         deliveries=deliveries,
         policy=f"{rules.threshold}-{rules.span}-{rules.min_institutions}",
         definition=DEFINITION,
-        audit=Audited(clean, digest_of(told)),
+        audit=Audited(not failing, digest_of(told), failing),
+        cost=cost_of([one.report for one in protected.values()], not_offered),
     )
+
+
+def _cells(measure: str, leaves: pl.DataFrame, tables: Sequence[Selection], populations: set[str]) -> CellList:
+    """The cell list of a measure, in which who is outside a population has no outcome of it.
+
+    Who stays has no outcome as a leaver, by definition: one side of it is empty for every institution. It would be
+    taken for "nobody of a few", so the side that there is, is named as what it is: all who stay.
+    """
+    whole = cell_list({measure: leaves}, tables)
+    outcomes = {one.outcome for one in tables if one.outcome is not None}
+    if not populations or not outcomes:
+        return whole
+    sides = sorted(populations | outcomes)
+    codes = [pl.col("cell").str.extract(rf"\|{column}=([^|]*)", 1).alias(column) for column in sides]
+    every = whole.cells.select("cell", "n", *codes)
+    outside = pl.any_horizontal(pl.col(column) == "N" for column in sorted(populations)).fill_null(False)
+    empty = every.group_by(sides).agg(pl.col("n").sum()).filter(pl.col("n") == 0).drop("n")
+    name = pl.col("cell").replace(_renamed(every.filter(outside), sides, sorted(outcomes), empty))
+    gone = every.filter(outside).join(empty, on=sides, how="semi", nulls_equal=True).select("cell")
+    sums = (
+        whole.sums.join(gone, on="cell", how="anti")
+        .group_by("equation", name, maintain_order=True)
+        .agg(pl.col("sign").sum().cast(pl.Int8))
+        .filter(pl.col("sign") != 0)
+    )
+    kept = name.eq(pl.col("cell"))
+    cells, own = (frame.join(gone, on="cell", how="anti").filter(kept) for frame in (whole.cells, whole.own))
+    return CellList(cells, sums, own)
+
+
+def _renamed(
+    outside: pl.DataFrame, sides: Sequence[str], outcomes: Sequence[str], empty: pl.DataFrame
+) -> dict[str, str]:
+    """The cells that are the only side of an outcome, and the whole that each of them is."""
+    other = {"J": "N", "N": "J"}
+    return {
+        cell: whole
+        for column in outcomes
+        for cell, whole in outside.drop_nulls(column)
+        .with_columns(pl.col(column).replace_strict(other))
+        .join(empty, on=sides, how="semi", nulls_equal=True)
+        .select("cell", pl.col("cell").str.replace(rf"\|{column}=[^|]*", "").alias("whole"))
+        .iter_rows()
+    }
+
+
+def _together(
+    lists: Mapping[str, CellList], protected: Mapping[str, Protected], shown: set[str]
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """What is printed and what is true of all measures, how it adds up, and what is whose; without the status.
+
+    Of levels that no table shows, nothing is printed: what crosses, and what isn't offered.
+    """
+    every = _keyless(pl.concat([printed(one) for one in protected.values()]))
+    told = every.filter(pl.col("cell").str.replace_all(_CODES, "").is_in(list(shown)))
+    truth = pl.concat([one.cells.select("cell", "n") for one in protected.values()])
+    shift, sums = 0, []
+    for cells in lists.values():
+        sums.append(cells.sums.with_columns((pl.col("equation") + shift).cast(pl.UInt32)))
+        shift += int(cells.sums["equation"].max() or 0) + 1  # type: ignore[arg-type]
+    own = pl.concat([cells.own for cells in lists.values()])
+    return told.sort("cell"), _keyless(truth).sort("cell"), _keyless(pl.concat(sums)), _keyless(own).sort("cell")
 
 
 def _selection(one: Offered) -> Selection:
@@ -102,25 +181,34 @@ def _table(one: Offered, told: pl.DataFrame) -> pl.DataFrame:
     return whole.filter(pl.all_horizontal(pl.lit(True), *of)).select(*one.by, "n", "afgeschermd")
 
 
-def _with_status(counts: Mapping[str, pl.DataFrame], speaks: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    status = speaks.select(*_YEAR, "status")
-    return {
-        name: frame.join(status.filter(measure=name).drop("measure"), on="schooljaar", how="left")
-        for name, frame in counts.items()
-    }
+def _with_status(frame: pl.DataFrame, measure: str, speaks: pl.DataFrame) -> pl.DataFrame:
+    return frame.join(speaks.filter(measure=measure).select("schooljaar", "status"), on="schooljaar", how="left")
 
 
-def _without_status(cells: pl.DataFrame) -> pl.DataFrame:
-    return cells.with_columns(pl.col("cell").str.replace(_STATUS, "")).sort("cell")
+def _keyless(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.col("cell").str.replace(_STATUS, ""))
 
 
-def _told(earlier: pl.DataFrame | None) -> Published | None:
-    """The register as protection knows it: with the status in the keys."""
+def _level(one: Offered) -> str:
+    return f"{one.measure}|{dims((*one.by, *one.within))}"
+
+
+def _told_before(tables: Sequence[Offered], earlier: Told | None) -> set[str]:
+    """The tables of which something was told before."""
     if earlier is None:
+        return set()
+    levels = set(earlier.cells.select(pl.col("cell").str.replace_all(_CODES, "").unique()).to_series())
+    return {one.name for one in tables if _level(one) in levels}
+
+
+def _published(earlier: Told | None) -> Published | None:
+    """The register as protection knows it: with the status in the keys."""
+    if earlier is None or earlier.cells.is_empty():
         return None
-    keys = [_key(cell, status) for cell, status in earlier.select("cell", "status").iter_rows()]
-    cells = earlier.select("release", pl.Series("cell", keys, pl.String), "n", "definition")
-    return Published(cells, {name: DEFINITION for (name,) in earlier.select(register.YEAR_OF[0]).unique().iter_rows()})
+    keys = [_key(cell, status) for cell, status in earlier.cells.select("cell", "status").iter_rows()]
+    cells = earlier.cells.select("release", pl.Series("cell", keys, pl.String), "n", "definition")
+    measures = earlier.cells.select(YEAR_OF[0]).unique().to_series()
+    return Published(cells, dict.fromkeys(measures, DEFINITION))
 
 
 def _key(cell: str, status: str) -> str:
@@ -128,23 +216,11 @@ def _key(cell: str, status: str) -> str:
     return "|".join([measure, *sorted([*dims, f"status={status}"], key=lambda dim: dim.partition("=")[0])])
 
 
-def _audited(
-    cells: CellList, truth: pl.DataFrame, told: pl.DataFrame, rules: Policy, earlier: pl.DataFrame | None
-) -> attack.Audit:
-    """What every reader can work out of these figures: the public, and each institution."""
-    own = _without_status(cells.own)
-    return attack.audit(
-        truth,
-        told,
-        cells.sums.with_columns(pl.col("cell").str.replace(_STATUS, "")),
-        own,
-        [None, *own["reader"].unique().sort()],
-        attack.Rules(
-            threshold=rules.threshold,
-            span=rules.span,
-            large=rules.outcome_group,
-            drift=rules.drift,
-            outcomes=tuple(sorted({one.outcome for one in OFFERED if one.outcome is not None})),
-        ),
-        None if earlier is None else earlier.select("release", "cell", "n"),
+def _rules_of_audit(rules: Policy, tables: Sequence[Offered]) -> attack.Rules:
+    return attack.Rules(
+        threshold=rules.threshold,
+        span=rules.span,
+        large=rules.outcome_group,
+        drift=rules.drift,
+        outcomes=tuple(sorted({one.outcome for one in tables if one.outcome is not None})),
     )

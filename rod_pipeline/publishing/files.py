@@ -20,6 +20,9 @@ import polars as pl
 
 from rod_pipeline.contracts.book import ContractBook
 from rod_pipeline.publishing import shape
+from rod_pipeline.publishing.cost import changes, coverage
+from rod_pipeline.publishing.page import as_page
+from rod_pipeline.publishing.proposal import Proposal
 from rod_pipeline.publishing.shape import SIGN, PublicTable
 from rod_pipeline.publishing.words import words
 from rod_pipeline.publishing.zipping import zipped
@@ -32,6 +35,9 @@ ABOUT: Mapping[str, str] = {
     "gegevensboek": "Het gegevensboek: van elke kolom van elke tabel het label en de omschrijving.",
     "codes": "De labels van codes, per kolom.",
     "normen": "De norm voor voldoende per indicator en niveau (Inspectie van het Onderwijs, 31-05-2024), in procenten.",
+    "afscherming": "Per tabel hoeveel rijen worden getoond en afgeschermd, en welk aandeel van de studenten in een "
+    "getoond aantal zit (in procenten, berekend uit getoonde aantallen); welke tabellen er niet zijn, en waarom.",
+    "gewijzigd": "Cijfers die in een eerdere uitgave stonden en nu zijn afgeschermd.",
     "leveringen": "Welke levering van DUO voor welk schooljaar spreekt, en of die voorlopig (V) of definitief (D) is.",
     "uitgave": "Deze uitgave: kenmerk, moment, versie van de regels voor afscherming en van de definities.",
 }
@@ -47,6 +53,8 @@ afgeschermd: in csv staat daar {sign}, in Parquet en DuckDB is het aantal leeg e
 is voor alle redenen hetzelfde. Wat een tabel of kolom betekent, staat in gegevensboek.csv en in de database zelf.
 
 {tables}
+
+Hoeveel daarvan is afgeschermd, welke tabellen niet worden aangeboden en waarom: afscherming.html.
 
 De csv-bestanden zijn UTF-8, met een puntkomma tussen de kolommen en een komma in getallen.
 """
@@ -64,15 +72,17 @@ class Release:
 
 
 def about_tables(
-    tables: tuple[PublicTable, ...], speaks: pl.DataFrame, release: Release, book: ContractBook
+    tables: tuple[PublicTable, ...], proposal: Proposal, release: Release, book: ContractBook
 ) -> Mapping[str, pl.DataFrame]:
-    """The tables about the tables, by the names of ``ABOUT``; ``speaks`` as in a ``Proposal``."""
+    """The tables about the tables, by the names of ``ABOUT``."""
     return {
         "tabellen": shape.catalogue(tables),
         "gegevensboek": shape.dictionary(tables),
         "codes": shape.codes(book, tables),
         "normen": shape.norms(),
-        "leveringen": speaks.select("schooljaar", "status", "levering").unique().sort(pl.all()),
+        "afscherming": coverage(proposal),
+        "gewijzigd": changes(proposal),
+        "leveringen": proposal.speaks.select("schooljaar", "status", "levering").unique().sort(pl.all()),
         "uitgave": pl.DataFrame(
             {
                 "uitgave": [release.release],
@@ -115,6 +125,7 @@ def open_files(
         tables=listed,
     )
     yield "LEESMIJ.txt", text.encode()
+    yield "afscherming.html", as_page(about["afscherming"], about["gewijzigd"], release.release, release.at)
     for name, frame in about.items():
         yield f"{name}.csv", as_csv(frame)
     for table in tables:

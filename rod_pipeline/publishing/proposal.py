@@ -13,12 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
 from rod_pipeline.disclosure.tables import UNKNOWN as UNKNOWN
 from rod_pipeline.errors import BlockedError
+
+if TYPE_CHECKING:
+    from rod_pipeline.publishing.cost import Cost
 
 
 class NotFoundSafe(BlockedError):
@@ -72,12 +75,15 @@ class Table:
 
 
 class Audit(Protocol):
-    """What an audit says: whether it found all readers harmless, and of which cells (``digest_of``)."""
+    """What an audit says: whether it found all readers harmless, of which cells (``digest_of``), and at which levels it
+    didn't."""
 
     @property
     def clean(self) -> bool: ...
     @property
     def digest(self) -> str: ...
+    @property
+    def failing(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -86,20 +92,23 @@ class Proposal:
 
     ``tables``: by name, the columns ``by`` of its ``Table`` (String), ``n`` (Int64, null where it is hidden) and
     ``afgeschermd`` (Boolean). ``printed``: every cell of all tables, ``cell`` (String) and ``n`` (null: hidden).
+    ``sums``: how they add up, ``equation``, ``cell``, ``sign`` (+1 total, -1 part).
     ``speaks``: which delivery speaks for which school year of which measure: ``measure``, ``schooljaar``, ``status`` (V
     or D), ``levering``.
     ``deliveries``: ids of the intakes. ``policy`` and ``definition``: the version of the policy, and of what the
-    measures mean.
+    measures mean. ``cost``: what protection cost, and what isn't offered.
     """
 
     declared: Sequence[Table]
     tables: Mapping[str, pl.DataFrame]
     printed: pl.DataFrame
+    sums: pl.DataFrame
     speaks: pl.DataFrame
     deliveries: tuple[str, ...]
     policy: str
     definition: int
     audit: Audit | None
+    cost: Cost
 
 
 def digest_of(printed: pl.DataFrame) -> str:
@@ -132,8 +141,10 @@ def refuse_unsafe(proposal: Proposal) -> None:
         )
     if not audit.clean:
         raise AuditUnclean(
-            "The audit found counts that some reader can work out from what was to be published.",
-            "See its report for the tables that are meant; coarsen them or mend the protection, then publish again.",
+            "The audit found counts that some reader can work out from what was to be published, at "
+            f"{', '.join(level.replace('|', ' x ') for level in audit.failing) or 'some level'}.",
+            "Nothing was published. Offer these tables coarser, or not (rod_pipeline/marts/published.py), or have the "
+            "protection mended; then publish again.",
         )
     _refuse_other_tables(proposal)
     if proposal.printed.filter(pl.col("n").is_between(1, 4)).height:

@@ -1,15 +1,17 @@
 """The register of publications: what was printed in which release, readable for the next protection run.
 
 Belongs here: the shape of the register and reading it. Does not belong here: what follows from it for protection
-(``rod_pipeline.disclosure``).
+(``rod_pipeline.disclosure``) and for the audit (``auditing``).
 
 What was printed once is known for ever, so the next release is protected and audited against all that came before it.
 Only the newest release would do as long as every figure stays; a figure that was printed and is hidden since stands in
-the older ones alone, so all are read.
+the older ones alone, so all are read. How the cells of a release add up is part of what it tells: it can't be worked
+out anew when its delivery is gone, so it is kept with it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -19,13 +21,27 @@ from rod_pipeline.publishing.proposal import Proposal
 if TYPE_CHECKING:
     from rod_pipeline.system import System
 
-NAME = "register"
+NAME, SUMS = "register", "sums"
 SCHEMA = {"release": pl.String, "cell": pl.String, "n": pl.Int64, "definition": pl.Int64, "status": pl.String}
+SUMS_SCHEMA = {"release": pl.String, "equation": pl.UInt32, "cell": pl.String, "sign": pl.Int8}
 YEAR_OF = (
     pl.col("cell").str.extract(r"^([^|]*)", 1).alias("measure"),
     pl.col("cell").str.extract(r"\|schooljaar=([^|]*)", 1).alias("schooljaar"),
 )
 """Of which measure and school year a cell is, by its key."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was told: ``cells`` (``SCHEMA``) and how they add up (``SUMS_SCHEMA``). ``release`` sorts in time."""
+
+    cells: pl.DataFrame
+    sums: pl.DataFrame
+
+    def under(self, definition: int) -> Told:
+        """What was told under this definition; under another one it was another figure."""
+        cells = self.cells.filter(definition=definition)
+        return Told(cells, self.sums.join(cells.select("release").unique(), on="release", how="semi"))
 
 
 def of(proposal: Proposal) -> pl.DataFrame:
@@ -41,16 +57,33 @@ def of(proposal: Proposal) -> pl.DataFrame:
     )
 
 
-def earlier(system: System) -> pl.DataFrame | None:
-    """All that was ever printed: ``SCHEMA``, releases in the order in which they came; None before the first.
+def sums_of(proposal: Proposal) -> pl.DataFrame:
+    """How what a proposal prints adds up: ``SUMS_SCHEMA`` without the release."""
+    kept = {name: dtype for name, dtype in SUMS_SCHEMA.items() if name != "release"}
+    return proposal.sums.select(pl.col(name).cast(dtype) for name, dtype in kept.items())
+
+
+def told(releases: list[tuple[pl.DataFrame, pl.DataFrame]]) -> Told | None:
+    """Releases as they came, each as ``of`` and ``sums_of`` have it, under labels that sort in that order."""
+    if not releases:
+        return None
+    labels = [pl.lit(f"{number:06d}").alias("release") for number in range(1, len(releases) + 1)]
+    named = list(zip(labels, releases, strict=True))
+    cells = pl.concat(cells.select(label, *list(SCHEMA)[1:]) for label, (cells, _) in named)
+    return Told(cells, pl.concat(sums.select(label, *list(SUMS_SCHEMA)[1:]) for label, (_, sums) in named))
+
+
+def earlier(system: System) -> Told | None:
+    """All that was ever printed, and how it adds up; None before the first release.
 
     Raises what the vault raises when one of them can't be read: what was printed is never taken to be nothing.
     """
     state = system.ledger.state()
-    found = []
-    for release in state.releases.values():
-        (copy_id,) = (copy for copy in release.event.copies if state.copies[copy].name == NAME)
+
+    def read(copies: tuple[str, ...], name: str) -> pl.DataFrame:
+        (copy_id,) = (copy for copy in copies if state.copies[copy].name == name)
         with system.vault.scan_table(copy_id) as frame:
-            told = frame.collect()
-        found.append(told.select(pl.lit(release.event.release).alias("release"), *list(SCHEMA)[1:]))
-    return pl.concat(found) if found else None
+            return frame.collect()
+
+    copies = [release.event.copies for release in state.releases.values()]
+    return told([(read(of_one, NAME), read(of_one, SUMS)) for of_one in copies])

@@ -4,7 +4,8 @@ Belongs here: from disclosure control to sealed, registered files; reading them 
 (``proposal``), files (``files``).
 
 A release rests sealed in the zone ``published`` under a key of its own: the database, the open files in one zip, and
-the register of what was printed. It is never edited; the next one is another release, protected against this one.
+the register of what was printed and how it adds up. It is never edited; the next one is another release, protected
+against this one.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from rod_pipeline.publishing.shape import shaped
 if TYPE_CHECKING:
     from rod_pipeline.system import System
 
-Disclose = Callable[["System", pl.DataFrame | None], Proposal]
+Disclose = Callable[["System", register.Told | None], Proposal]
 """Disclosure control: from the restricted marts, and all that was printed before, to protected and audited tables."""
 
 LEASE = "publishing"
@@ -64,7 +65,7 @@ def _released(system: System, proposal: Proposal) -> ReleaseState:
     release, audited = new_id(), digest_of(proposal.printed)
     about = files.Release(release, system.clock.now(), proposal.policy, proposal.definition, audited)
     tables = shaped(proposal)
-    described = files.about_tables(tables, proposal.speaks, about, system.book)
+    described = files.about_tables(tables, proposal, about, system.book)
     database = files.database(tables, described)
     opened = files.zipped_files(tables, described, about)
     # A mart database that is being built does away with every key that it can't place, so nobody builds one meanwhile.
@@ -74,7 +75,13 @@ def _released(system: System, proposal: Proposal) -> ReleaseState:
             copies = (
                 _sealed(system, release, _DATABASE, database),
                 _sealed(system, release, _FILES, opened),
-                system.vault.write_table(release, "published", register.NAME, register.of(proposal).lazy()).copy_id,
+                *(
+                    system.vault.write_table(release, "published", name, table.lazy()).copy_id
+                    for name, table in (
+                        (register.NAME, register.of(proposal)),
+                        (register.SUMS, register.sums_of(proposal)),
+                    )
+                ),
             )
             event = Published(
                 release=release,

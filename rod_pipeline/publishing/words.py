@@ -95,10 +95,11 @@ _LISTS: Mapping[str, str] = MappingProxyType(
         "vooropleiding": "categorie_vooropleiding",
         "categorie_vooropleiding": "categorie_vooropleiding",
         "reden_uitstroom": "reden_uitstroom",
+        "reden": "reden_uitstroom",
         "status": "status",
     }
 )
-_OUTCOMES = ("diploma", "hoofddiploma", "succes", "uitkomst", "tussenjaar")
+_OUTCOMES = ("diploma", "succes", "uitkomst", "tussenjaar", "passend", "opstroom", "direct", "uitval")
 
 
 def _words(raw: Mapping[str, list[str]]) -> Mapping[str, Word]:

@@ -1,7 +1,7 @@
 """Where the keys of scopes rest, and how they die.
 
-Belongs here: the keyring port and the local keyring. Does not belong here: what a key does (``sealing``), when a key
-has to die (``retention``), that it died (``ledger``).
+Belongs here: the keyring port and the local keyring. Does not belong here: the one in OpenBao (``openbao``), what a key
+does (``sealing``), when a key has to die (``retention``), that it died (``ledger``).
 
 Every scope has one key; destroying it makes everything under it unreadable, also what lies in backups, replicas and
 blocks that were never overwritten. So the keyring lies outside every bucket and every backup set of the data, and a
@@ -85,7 +85,7 @@ class Keyring(Protocol):
         ...
 
     def traces(self) -> Mapping[str, int]:
-        """For each scope how many files hold, or may hold, key material of it; drafts of a killed creation count."""
+        """For each scope how many things hold, or may hold, key material of it; drafts count as well."""
         ...
 
     def destroy(self, scope: str) -> None:
@@ -126,10 +126,7 @@ class LocalKeyring:
     def get(self, scope: str) -> ScopeKey:
         """The key of ``scope``. Raises ``KeyGone``, ``KeyMissing`` or ``KeyUnreadable``."""
         if self._gone(scope).exists():
-            raise KeyGone(
-                "The key was destroyed: what it sealed can't be read any more, and nothing new is sealed for it.",
-                "There is nothing to do. What you look for was erased, with evidence in the ledger.",
-            )
+            raise gone()
         try:
             raw = self._file(scope).read_bytes()
         except FileNotFoundError:
@@ -199,10 +196,10 @@ class LocalKeyring:
             )
 
     def _file(self, scope: str) -> Path:
-        return self._folder / f"{_checked(scope)}.key"
+        return self._folder / f"{checked(scope)}.key"
 
     def _gone(self, scope: str) -> Path:
-        return self._folder / f"{_checked(scope)}.gone"
+        return self._folder / f"{checked(scope)}.gone"
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -229,7 +226,16 @@ class LocalKeyring:
             os.close(handle)
 
 
-def _checked(scope: str) -> str:
+def gone() -> KeyGone:
+    """What a keyring raises for a destroyed key."""
+    return KeyGone(
+        "The key was destroyed: what it sealed can't be read any more, and nothing new is sealed for it.",
+        "There is nothing to do. What you look for was erased, with evidence in the ledger.",
+    )
+
+
+def checked(scope: str) -> str:
+    """``scope``, if it is an opaque id. Raises ``KeyMissing``."""
     if not is_id(scope):
         raise KeyMissing("A scope is an opaque id of 16 hexadecimal digits.", "Ask the ledger for the id.")
     return scope

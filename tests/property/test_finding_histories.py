@@ -8,7 +8,7 @@ import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -33,6 +33,7 @@ from rod_pipeline.ledger.log import Ledger, LedgerClock
 from rod_pipeline.ledger.rules import IllegalEvent
 from rod_pipeline.ledger.state import LedgerState, fold
 from tests.support import ledger as make
+from tests.support.soak import examples
 
 NOTICES = ["2025-12-m1", "2025-12-m2", "2025-12-m3", "2026-08-m1"]
 WAIVERS = [f"{number:016x}" for number in range(1, 5)]
@@ -244,6 +245,4 @@ def excused(findings: tuple[Finding, ...], earlier: list[Entry], at: datetime) -
 
 
 TestFindingHistories = Histories.TestCase
-TestFindingHistories.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestFindingHistories.settings = settings(examples(12, soak=1000), stateful_step_count=30)

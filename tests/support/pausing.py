@@ -53,7 +53,9 @@ def paused(environment: Mapping[str, str], key: str, before: str) -> Iterator[Pa
 
 def main() -> None:
     from tests.support.pipeline import walk
+    from tests.support.remembering import remember_always
 
+    remember_always()
     key, before = sys.argv[1:]
 
     def stopping(real: Callable[..., Any], when: Callable[..., bool]) -> Callable[..., Any]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from rod_pipeline.ledger.state import IntakeState
+from rod_pipeline.publishing.cost import Cost
 from rod_pipeline.publishing.proposal import Proposal, Table, digest_of
+from rod_pipeline.publishing.register import Told
 from rod_pipeline.system import System
 
 
@@ -18,6 +20,7 @@ from rod_pipeline.system import System
 class Said:
     clean: bool
     digest: str
+    failing: tuple[str, ...] = ()
 
 
 TABLES = (
@@ -81,15 +84,17 @@ def proposal_of(
         cells.append(counted[table.name].select(pl.concat_str(pl.lit(table.measure), *parts).alias("cell"), "n"))
     printed = pl.concat(cells).unique("cell").sort("cell")
     audit = Said(True, digest_of(printed)) if audited else None
-    return Proposal(declared, counted, printed, speaks, tuple(deliveries), "1.0", 1, audit)
+    whole = printed.filter(pl.col("cell").str.contains("^studenten")).head(2)["cell"]
+    sums = pl.DataFrame({"equation": [0, 0], "cell": whole, "sign": [1, -1]})
+    return Proposal(declared, counted, printed, sums, speaks, tuple(deliveries), "1.0", 1, audit, Cost())
 
 
 def disclosing(
     key: str, change: Callable[[Proposal], Proposal] = lambda same: same
-) -> Callable[[System, pl.DataFrame | None], Proposal]:
+) -> Callable[[System, Told | None], Proposal]:
     """Disclosure control over one delivery, and what is done to its proposal."""
 
-    def disclose(system: System, earlier: pl.DataFrame | None) -> Proposal:
+    def disclose(system: System, earlier: Told | None) -> Proposal:
         intake = system.ledger.state().deliveries[key]
         leaves = leaves_of(system, intake)
         years = leaves["studenten"]["schooljaar"].unique().sort()

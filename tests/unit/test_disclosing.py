@@ -1,26 +1,30 @@
 """Marts go through protection and an audit by other code before anything of them is printed, release after release."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import polars as pl
 import pytest
 
 from rod_pipeline.disclosure import attack
+from rod_pipeline.disclosure.protect import protect
 from rod_pipeline.marts.declared import MARTS
-from rod_pipeline.marts.published import editions, leaves
-from rod_pipeline.publishing import register
+from rod_pipeline.marts.published import OFFERED, editions, leaves
+from rod_pipeline.publishing import disclosing, register
+from rod_pipeline.publishing.cost import Cost, changes, coverage, split
 from rod_pipeline.publishing.disclosing import propose
 from rod_pipeline.publishing.proposal import AuditUnclean, Proposal, refuse_unsafe
+from rod_pipeline.publishing.register import Told
 from rod_pipeline.publishing.shape import shaped
 from tests.support.synthetic import whole
 
-FEW = ("studenten", "mbo_hbo")
+FEW = ("studenten", "mbo_hbo", "uitkomsten")
 DELIVERIES = ("a" * 16,)
 
 
 def counted(delivery: str) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
     """Leaves of some measures of a delivery, and which status they have."""
-    files = {kind: frame.lazy() for kind, frame in whole(delivery, 0.0125).items()}
+    files = {kind: frame.lazy() for kind, frame in whole(delivery).items()}
     marts = {one.name: one.table(files).collect().with_columns(levering=pl.lit(delivery)) for one in MARTS}
     return {name: frame for name, frame in leaves(marts).items() if name in FEW}, editions(marts)
 
@@ -30,15 +34,14 @@ def first() -> Proposal:
     return propose(*counted("2025-12"), DELIVERIES, None)
 
 
-def registered(proposal: Proposal, release: str) -> pl.DataFrame:
-    told = register.of(proposal)
-    return told.select(pl.lit(release).alias("release"), *list(register.SCHEMA)[1:])
+def registered(*proposals: Proposal) -> Told | None:
+    return register.told([(register.of(one), register.sums_of(one)) for one in proposals])
 
 
 def test_what_is_proposed_may_be_published(first: Proposal) -> None:
     refuse_unsafe(first)
     assert first.printed["n"].null_count() > 0 and not first.printed.filter(pl.col("n").is_between(1, 4)).height
-    assert {"studentaantallen_instelling_niveau", "doorstroom_hbo_landelijk"} <= set(first.tables)
+    assert {"studentaantallen_instelling", "doorstroom_hbo_landelijk", "passend_diploma_landelijk"} <= set(first.tables)
     for table in shaped(first):
         assert table.frame["status"].null_count() == 0 and set(table.frame["levering"]) == {"2025-12"}, table.name
 
@@ -50,7 +53,7 @@ def test_a_figure_that_protects_another_can_not_be_printed_after_all(monkeypatch
 
     def told_more(truth: pl.DataFrame, printed: pl.DataFrame, *rest: object) -> attack.Audit:
         hidden = printed.filter(pl.col("n").is_null()).join(truth, on="cell").filter(pl.col("n_right") > 4)
-        more = hidden.filter(pl.col("cell").str.contains("instellingscode")).select("cell", more="n_right")
+        more = hidden.filter(pl.col("cell").str.contains("sectorkamer")).select("cell", more="n_right")
         known = printed.join(more, on="cell", how="left").select("cell", pl.coalesce("n", "more").alias("n"))
         return audit(truth, known, *rest)  # type: ignore[arg-type]
 
@@ -60,11 +63,74 @@ def test_a_figure_that_protects_another_can_not_be_printed_after_all(monkeypatch
 
 
 def test_the_next_release_keeps_to_what_was_told(first: Proposal) -> None:
-    earlier = registered(first, "1")
+    earlier = registered(first)
     again = propose(*counted("2025-12"), DELIVERIES, earlier)
     assert again.printed.equals(first.printed)
     second = propose(*counted("2026-08"), DELIVERIES, earlier)
-    refuse_unsafe(replace(second))
+    refuse_unsafe(second)
     both = first.printed.join(second.printed, on="cell", suffix="_now")
-    assert both.height > 500
+    assert both.height > 300
     assert not both.filter(pl.col("n").is_null() & pl.col("n_now").is_not_null()).height
+    gone = both.filter(pl.col("n").is_not_null() & pl.col("n_now").is_null())["cell"]
+    assert second.cost.changed == tuple(gone.sort()) and changes(second).height == len(gone)
+    third = propose(*counted("2026-08"), DELIVERIES, registered(first, second))
+    assert third.printed.equals(second.printed)
+
+
+def two_students_more(counts: Mapping[str, pl.DataFrame], year: str) -> dict[str, pl.DataFrame]:
+    """The same figures with two students more in the largest cell of a school year."""
+    students = counts["studenten"].sort("n", descending=True)
+    first_of_year = pl.int_range(pl.len()).filter(pl.col("schooljaar") == year).first()
+    more = students.with_columns(pl.when(pl.int_range(pl.len()) == first_of_year).then(pl.col("n") + 2).otherwise("n"))
+    return {**counts, "studenten": more}
+
+
+def test_a_correction_of_two_students_is_not_told_while_figures_are_provisional(
+    first: Proposal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts, speaks = counted("2025-12")
+    corrected, earlier = two_students_more(counts, "2025-2026"), registered(first)
+    assert speaks.filter(measure="studenten", schooljaar="2025-2026")["status"].to_list() == ["V"]
+    again = propose(corrected, speaks, DELIVERIES, earlier)
+    refuse_unsafe(again)
+    assert again.printed.equals(first.printed)
+
+    monkeypatch.setattr(disclosing, "protect", lambda cells, rules, _: protect(cells, rules, None))
+    with pytest.raises(AuditUnclean):
+        refuse_unsafe(propose(corrected, speaks, DELIVERIES, earlier))
+
+
+def test_what_would_be_mostly_hidden_is_given_up_and_told_with_its_reason(first: Proposal) -> None:
+    told = coverage(first)
+    by_name = {row["tabel"]: row for row in told.iter_rows(named=True)}
+    assert set(by_name) == {one.name for one in OFFERED}
+    assert set(told.filter("aangeboden")["tabel"]) == set(first.tables)
+    assert by_name["studentaantallen_instelling_niveau"]["reden"] == "te veel aantallen zijn klein"
+    assert by_name["instroom_landelijk"]["reden"] == "er zijn geen gegevens voor"
+    assert told.filter(pl.col("aangeboden").not_())["reden"].null_count() == 0
+
+
+def test_what_protection_cost_follows_from_printed_figures_alone(first: Proposal) -> None:
+    """Other hidden counts give the same report; and where few cells are hidden nobody is told which sort they are."""
+    other = replace(first, cost=Cost(not_offered=first.cost.not_offered))
+    assert coverage(other).equals(coverage(first))
+    shares = coverage(first).filter("aangeboden")
+    assert shares.filter(tabel="studentaantallen_landelijk")["aandeel"].to_list() == [100.0]
+    assert 50 < shares.filter(tabel="studentaantallen_instelling")["aandeel"].item() < 100
+    seen = split(first.cost)
+    assert seen["hidden"].sum() > 0 and seen["small"].null_count() < seen.height
+    few = seen.filter(pl.col("small").is_not_null())
+    assert (few["small"] >= 10).all() and (few["besides"] >= 10).all()
+    assert few.filter(pl.col("small") + pl.col("besides") != pl.col("hidden")).is_empty()
+
+
+def test_who_stays_has_no_outcome_as_a_leaver_and_needs_no_protection_of_it(first: Proposal) -> None:
+    told = first.sums.filter(pl.col("cell").str.contains("verlater=N"))["cell"]
+    assert len(told) and not told.str.contains("diploma=|passend=").any()
+    with_diploma = first.sums.filter(cell="uitkomsten|diploma=J|jaarresultaat=J|schooljaar=2024-2025", sign=1)
+    (parts,) = (
+        set(first.sums.filter(equation=number, sign=-1)["cell"])
+        for number in with_diploma["equation"]
+        if first.sums.filter(equation=number)["cell"].str.contains("verlater=").sum() == 2
+    )
+    assert len(parts) == 2 and any("verlater=N" in cell for cell in parts)

@@ -143,7 +143,7 @@ def system(
         trust = earlier.select(
             "release", "cell", drift=pl.col("drift") if "drift" in earlier.columns else pl.lit(drift)
         )
-        entries, bounds, right = _linked(figures, cells, entries, bounds, right, trust)
+        entries, bounds, right = _linked(figures, cells, entries, bounds, right, trust, drift)
     return _arranged(cells.select("release", "cell"), bounds, right, entries)
 
 
@@ -154,18 +154,21 @@ def _linked(
     bounds: Bounds,
     right: Ints,
     trust: pl.DataFrame,
+    drift: int,
 ) -> tuple[pl.DataFrame, Bounds, Ints]:
     """With a link between each cell of now and the same cell in each earlier release, where one of both is hidden."""
     known = figures.join(cells, on=["release", "cell"], how="left")
     now = known.filter(pl.col("release") == CURRENT).select("cell", n_now="n", now="unknown")
+    # What only stands in the sums of an earlier release is tied as what was printed hidden there.
     then = known.filter(pl.col("release") != CURRENT).join(trust, on=["release", "cell"], how="left")
+    then = then.with_columns(pl.col("drift").fill_null(drift))
     pairs = then.join(now, on="cell").sort("cell", "release")
     low, high = bounds.low.copy(), bounds.high.copy()
     for unknown, figure in (("now", "n"), ("unknown", "n_now")):
         tied = pairs.filter(pl.col(unknown).is_not_null() & pl.col(figure).is_not_null())
-        at, near, drift = tied[unknown].to_numpy(), tied[figure].to_numpy(), tied["drift"].to_numpy()
-        np.maximum.at(low, at, near - drift)
-        np.minimum.at(high, at, near + drift)
+        at, near, apart = tied[unknown].to_numpy(), tied[figure].to_numpy(), tied["drift"].to_numpy()
+        np.maximum.at(low, at, near - apart)
+        np.minimum.at(high, at, near + apart)
     both = pairs.filter(pl.col("now").is_not_null() & pl.col("unknown").is_not_null())
     row = np.arange(both.height) + len(right)
     link = np.arange(both.height) + len(low)
@@ -173,8 +176,8 @@ def _linked(
         pl.DataFrame({"row": row, "unknown": at, "sign": np.full(both.height, sign)})
         for at, sign in ((both["now"].to_numpy(), 1), (both["unknown"].to_numpy(), -1), (link, -1))
     )
-    drift = both["drift"].to_numpy().astype(np.int64)
-    bounds = Bounds(np.concatenate([low, -drift]), np.concatenate([high, drift]))
+    apart = both["drift"].to_numpy().astype(np.int64)
+    bounds = Bounds(np.concatenate([low, -apart]), np.concatenate([high, apart]))
     right = np.concatenate([right, np.zeros(both.height, dtype=np.int64)])
     return pl.concat([entries, more.cast(entries.schema)]), bounds, right
 

@@ -1,0 +1,129 @@
+"""The audit of what is to be printed, beside everything that was printed before.
+
+Belongs here: what of the past the attacker is shown, and putting the question to it. Does not belong here: what readers
+can work out (``rod_pipeline.disclosure.attack``).
+
+No sum goes over two school years or two measures, so the figures fall apart in *years*: a measure and a school year.
+A year that is told again exactly as it was tells nothing new, and was audited when it was told. Every other year is
+looked at beside each earlier release of it, with that release's own sums: what stood hidden then may follow from what
+is printed now, and the other way round.
+
+Two things are held against the register alone, whatever protection did: what was hidden stays hidden, and a figure that
+was printed isn't told again otherwise with the same status, for the difference would be a count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from rod_pipeline.disclosure import attack
+from rod_pipeline.publishing.register import YEAR_OF, Told
+
+CONTRADICTION = "figures that contradict each other"
+_YEAR = ["measure", "schooljaar"]
+_LEVEL = pl.col("cell").str.replace_all(r"=[^|]*", "").alias("level")
+
+
+def audited(
+    truth: pl.DataFrame,
+    printed: pl.DataFrame,
+    sums: pl.DataFrame,
+    own: pl.DataFrame,
+    speaks: pl.DataFrame,
+    rules: attack.Rules,
+    earlier: Told | None,
+) -> tuple[str, ...]:
+    """The levels with cells of which some reader, the public or an institution, can work out a small count; sorted.
+
+    None: the figures may leave. A level is a measure and the columns that name its cells.
+
+    ``truth``: ``cell``, ``n``; ``printed``: the same, null where hidden; ``sums``: ``equation``, ``cell``, ``sign``;
+    ``own``: ``cell``, ``reader``, ``n``; ``speaks``: the status of each year; ``earlier``: what was told under the
+    definitions of now.
+    """
+    new = changed_years(printed, earlier)
+    if new.is_empty():
+        return ()
+    if earlier is not None and len(otherwise := told_otherwise(printed, speaks, earlier)):
+        return _levels(otherwise)
+    truth, printed, sums, own = (_of_years(frame, new) for frame in (truth, printed, sums, own))
+    before = None
+    if earlier is not None:
+        before = _distinct(Told(_of_years(earlier.cells, new), _of_years(earlier.sums, new)))
+        sums = pl.concat([sums.with_columns(release=pl.lit("")), before.sums.select(*sums.columns, "release")])
+    readers: Sequence[str | None] = [None, *own["reader"].unique().sort()]
+    past = None if before is None or before.cells.is_empty() else before.cells.select("release", "cell", "n")
+    found = attack.audit(truth, printed, sums, own, readers, rules, past)
+    if found.contradicts:
+        return (CONTRADICTION,)
+    failing = [cell for reader in found.readers for cell in (*reader.exact, *reader.narrow, *reader.unresolved)]
+    return _levels(pl.Series(failing, dtype=pl.String).str.replace(r"^[0-9]+: ", ""))
+
+
+def _levels(cells: pl.Series) -> tuple[str, ...]:
+    return tuple(cells.str.replace_all(r"=[^|]*", "").unique().sort())
+
+
+def told_otherwise(printed: pl.DataFrame, speaks: pl.DataFrame, earlier: Told) -> pl.Series:
+    """The cells that are printed and were hidden before, or printed otherwise with the same status."""
+    now = printed.drop_nulls("n").with_columns(*YEAR_OF)
+    now = now.join(speaks.select(*_YEAR, pl.col("status").alias("now")), on=_YEAR, how="left", nulls_equal=True)
+    both = now.join(earlier.cells.select("cell", "status", pl.col("n").alias("then")), on="cell")
+    same = pl.col("status").eq_missing(pl.col("now"))
+    return both.filter(pl.col("then").is_null() | (same & pl.col("then").ne(pl.col("n"))))["cell"]
+
+
+def changed_years(printed: pl.DataFrame, earlier: Told | None) -> pl.DataFrame:
+    """The years (``measure``, ``schooljaar``) of which something else is printed than in the newest release of them."""
+    now = _with_year(printed)
+    every = now.select(_YEAR).unique()
+    if earlier is None or earlier.cells.is_empty():
+        return every
+    before = _with_year(earlier.cells)
+    newest = before.group_by(_YEAR, maintain_order=True).agg(pl.col("release").last())
+    before = before.join(newest, on=[*_YEAR, "release"], how="semi", nulls_equal=True)
+    levels = before.select(*_YEAR, "level", told_level=True).unique()
+    both = now.join(
+        before.select("cell", pl.col("n").alias("then"), told=True), on="cell", how="full", coalesce=True
+    ).with_columns(*YEAR_OF, _LEVEL)
+    both = both.join(levels, on=[*_YEAR, "level"], how="left", nulls_equal=True)
+    # A cell that isn't there was told to be zero, where its level is told; elsewhere nothing was.
+    zero = pl.lit(0, pl.Int64)
+    then = pl.when(pl.col("told").fill_null(False)).then("then").when(pl.col("told_level")).then(zero)
+    present = pl.when(pl.col("now")).then("n").otherwise(zero)
+    other = both.filter(present.ne_missing(then)).select(_YEAR).unique()
+    unknown = every.join(newest, on=_YEAR, how="anti", nulls_equal=True)
+    return pl.concat([other.join(every, on=_YEAR, how="semi", nulls_equal=True), unknown]).unique().sort(_YEAR)
+
+
+def _with_year(cells: pl.DataFrame) -> pl.DataFrame:
+    return cells.with_columns(*YEAR_OF, _LEVEL, now=True)
+
+
+def _of_years(frame: pl.DataFrame, years: pl.DataFrame) -> pl.DataFrame:
+    return (
+        frame.with_columns(*YEAR_OF)
+        .join(years, on=_YEAR, how="semi", nulls_equal=True, maintain_order="left")
+        .select(frame.columns)
+    )
+
+
+def _distinct(told: Told) -> Told:
+    """Of releases that told the same of a year the first alone."""
+    line = pl.concat_str("cell", pl.col("n").cast(pl.String).fill_null("x"), separator="\t")
+    content = (
+        told.cells.with_columns(*YEAR_OF)
+        .sort("release", "cell")
+        .group_by(*_YEAR, "release", maintain_order=True)
+        .agg(line.str.join("\n").alias("content"))
+    )
+    kept = content.unique([*_YEAR, "content"], keep="first", maintain_order=True).select(*_YEAR, "release")
+    cells, sums = (
+        frame.with_columns(*YEAR_OF)
+        .join(kept, on=[*_YEAR, "release"], how="semi", nulls_equal=True, maintain_order="left")
+        .select(frame.columns)
+        for frame in (told.cells, told.sums)
+    )
+    return Told(cells, sums)
