@@ -30,6 +30,7 @@ from rod_pipeline.store.objects import ObjectStore
 from tests.support import drift
 from tests.support import ledger as make
 from tests.support.night import LANDING, Seen, attempt, rod
+from tests.support.openbao import openbao_server
 from tests.support.pipeline import CODE, PLACED, Bench, delivery
 from tests.support.seaweed import replace_object
 
@@ -190,6 +191,25 @@ def test_the_access_key_of_the_store_has_expired(night: Night) -> None:
         night.looks("store", "ROD-STORE-02")
     night.types("rod rerun 2025-12")
     night.is_over()
+
+
+def test_the_token_of_the_key_server_has_ended(night: Night) -> None:
+    with openbao_server() as bao:
+        mount, file = bao.new_mount(), night.bench.home / "secrets" / "bao-token"
+        token = bao.token(mount, "pipeline", "eraser")
+        file.touch(0o600)
+        file.write_text(token)
+        settings = night.bench.home / "rod.toml"
+        section = f'address = "{bao.address}"\nmount = "{mount}"\ntoken_file = "{file}"\n'
+        settings.write_text(f'{settings.read_text("utf-8")}[keyring]\nkind = "openbao"\n{section}')
+        night.bench.announce(KEY, night.good)
+        bao.root.auth.token.revoke(token)
+        night.wakes("ROD-KEY-08")
+        night.looks("keys", "ROD-KEY-08")
+        # The administrator of the server makes another.
+        file.write_text(bao.token(mount, "pipeline", "eraser"))
+        night.types("rod rerun 2025-12")
+        night.is_over()
 
 
 def test_the_key_encryption_key_is_another_ones(night: Night) -> None:
