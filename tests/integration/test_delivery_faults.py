@@ -21,7 +21,7 @@ from rod_pipeline.store.objects import ObjectStore
 from rod_pipeline.synthetic import breaking
 from rod_pipeline.synthetic.faults import FAULTS
 from rod_pipeline.synthetic.population import Population
-from tests.support.pipeline import UNDISTURBED, Bench, delivery, discrepancies, remember, stored_tables
+from tests.support.pipeline import UNDISTURBED, Bench, delivery, discrepancies, stored_tables
 from tests.support.soak import in_soak
 
 SMALL = Population(seed=5, scale=0.001)
@@ -148,11 +148,8 @@ def test_a_file_that_two_archives_share_is_a_double_one(workshop: Bench, good: b
 
 
 @pytest.mark.parametrize("fault", ["bsn_column", "unknown_codes", "control_totals_mismatch"])
-def test_in_dagster_it_is_red_for_that_reason_and_green_when_made_good(
-    fault: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_dagster_it_is_red_for_that_reason_and_green_when_made_good(fault: str, bench: Bench) -> None:
     """One that is erased, one that a check on a file stops, one that the verdict on the whole stops."""
-    remember(monkeypatch)
     bench.announce(UNDISTURBED, broken(fault)[0])
     told = bench.run(UNDISTURBED)
     why = reasons(told, bench.intake(UNDISTURBED))
