@@ -148,7 +148,9 @@ class Alternatives:
         if not self._sensitive.to_all[place]:
             return [reader for reader in told if held is None or reader in held]
         if held is None:
-            readers = {reader for index in self.through[place] if index not in without for reader in self.moves[index].held}
+            readers = {
+                reader for index in self.through[place] if index not in without for reader in self.moves[index].held
+            }
             readers.update(told)
         else:
             readers = held

@@ -32,13 +32,13 @@ _UNBOUND = 1_000_000
 class CannotProtect(PermanentError):
     """A small count can't be kept open whatever else is hidden."""
 
-    code = "ROD-DISC-03"
+    code = "ROD-DISCLOSURE-03"
 
 
 class ProofBroken(PermanentError):
     """An alternative table doesn't fit what is printed: a fault in the code."""
 
-    code = "ROD-DISC-04"
+    code = "ROD-DISCLOSURE-04"
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,9 @@ class Search:
             if np.bincount(rows, factors * np.repeat(steps, counts), height).any():
                 continue  # not balanced in whole numbers: no move
             moved = np.flatnonzero(steps)
-            yield float(cost[moved] @ np.abs(steps[moved])), dict(
-                zip(members[moved].tolist(), steps[moved].tolist(), strict=True)
+            yield (
+                float(cost[moved] @ np.abs(steps[moved])),
+                dict(zip(members[moved].tolist(), steps[moved].tolist(), strict=True)),
             )
 
     def _in_whole_numbers(self, cost: Floats, highest: Floats, anyhow: bool) -> Ints | None:

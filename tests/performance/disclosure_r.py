@@ -131,7 +131,9 @@ def main() -> None:
         )
         print(f"{name}: {told(made, hidden.height, outcome, audit_seconds)}\n", flush=True)  # noqa: T201
     print(f"{made.truth.height:,} cells, {small:,} of 1-4 students (seed {given.seed})\n")  # noqa: T201
-    print("| method | primary | secondary | students hidden | protect CPU s | audit CPU s | cells open to the public | clean |")  # noqa: T201
+    print(
+        "| method | primary | secondary | students hidden | protect CPU s | audit CPU s | cells open to the public | clean |"
+    )  # noqa: T201
     print("|---|---:|---:|---:|---:|---:|---:|---|", *rows, sep="\n")  # noqa: T201
     if len(spent) > 1:
         more, longer = spent[0][0] / spent[1][0], spent[0][1] / spent[1][1]

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rod_pipeline.disclosure.attack import MODEL, Audit, AuditFailed, ReaderAudit, Rules, audit, require_clean
+from rod_pipeline.disclosure.attack import Audit, ReaderAudit, Rules, audit
 from rod_pipeline.disclosure.attack.programs import Answer, Whole
 from rod_pipeline.disclosure.attack.system import Bounds, Ints
 from tests.support.attacking import List, cross
@@ -200,26 +200,6 @@ def test_a_school_with_more_than_there_are_contradicts() -> None:
     assert not outcome.clean
 
 
-def test_nothing_leaves_without_a_clean_audit_of_itself() -> None:
-    made = courses(X=6, Y=3, Z=40)
-    printed = made.tables({"n|opleiding=X", "n|opleiding=Y"})["printed"]
-    clean = looked(made, {"n|opleiding=X", "n|opleiding=Y"})
-    require_clean(clean, printed.sample(fraction=1.0, shuffle=True, seed=1))
-    naive = looked(made, {"n|opleiding=Y"})
-    for one, what in (
-        (None, printed),
-        (clean, made.tables({"n|opleiding=X"})["printed"]),
-        (clean, printed.head(2)),
-        (replace(clean, model=MODEL + 1), printed),
-        (replace(clean, contradicts=("A",)), printed),
-        (naive, made.tables({"n|opleiding=Y"})["printed"]),
-    ):
-        with pytest.raises(AuditFailed) as raised:
-            require_clean(one, what)
-        assert raised.value.code == "ROD-DISCLOSURE-21"
-        assert raised.value.kind == "blocked"
-
-
 def test_the_record_is_json_and_holds_no_count_of_persons() -> None:
     made = courses(X=717, Y=3, Z=40)
     outcome = looked(made, {"n|opleiding=Y"})
@@ -237,8 +217,7 @@ def test_masking_a_country_is_caught_and_every_reader_of_it_is_looked_at() -> No
     assert len(public.exact) > public.targets / 2
     assert [one.reader for one in institutions] == made.readers
     assert all(not one.unresolved for one in outcome.readers)
-    with pytest.raises(AuditFailed):
-        require_clean(outcome, printed)
+    assert not outcome.clean
 
 
 def test_the_attacker_takes_nothing_from_the_protector() -> None:
