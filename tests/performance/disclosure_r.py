@@ -1,4 +1,4 @@
-"""R's GaussSuppression and ours on the same national cell list: how long, how many secondaries, what the attacker finds.
+"""R's GaussSuppression and ours on one national cell list: how long, how many secondaries, what the attacker finds.
 
     .venv/bin/python -m tests.performance.disclosure_r [--library FOLDER] [--by-leerweg] [--seed N] [--students N]
 
@@ -86,8 +86,10 @@ def suppressed(data: pl.DataFrame, library: Path) -> tuple[pl.DataFrame, float]:
 
 
 def ours(data: pl.DataFrame, *, by_leerweg: bool) -> tuple[pl.DataFrame, float]:
-    """The cells that we hide (cell, primary), and the CPU seconds of protecting, the list made before. No level is given
-    up. Primary is also what is small to an institution that takes its own students off."""
+    """The cells that we hide (cell, primary), and the CPU seconds of protecting, the list made before.
+
+    No level is given up. Primary is also what is small to an institution that takes its own students off.
+    """
     ways = product(PLACES, COURSES, ("leerweg", None) if by_leerweg else (None,))
     names = [tuple(column for column in way if column is not None) for way in ways]
     cells = cell_list({"n": data}, [Table("_".join(by), "n", by) for by in names])
@@ -126,14 +128,14 @@ def main() -> None:
         spent.append((hidden.height - primary, seconds + audit_seconds if name == "ours" else seconds))
         open_to_public = len(outcome.readers[0].exact) + len(outcome.readers[0].narrow)
         rows.append(
-            f"| {name} | {primary:,} | {hidden.height - primary:,} | {students:.1%} | {seconds:.1f} | {audit_seconds:.1f} | {open_to_public:,} "
-            f"| {'yes' if outcome.clean else 'no'} |"
+            f"| {name} | {primary:,} | {hidden.height - primary:,} | {students:.1%} | {seconds:.1f} | {audit_seconds:.1f} "
+            f"| {open_to_public:,} | {'yes' if outcome.clean else 'no'} |"
         )
         print(f"{name}: {told(made, hidden.height, outcome, audit_seconds)}\n", flush=True)  # noqa: T201
     print(f"{made.truth.height:,} cells, {small:,} of 1-4 students (seed {given.seed})\n")  # noqa: T201
     print(
         "| method | primary | secondary | students hidden | protect CPU s | audit CPU s | cells open to the public | clean |"
-    )  # noqa: T201
+    )
     print("|---|---:|---:|---:|---:|---:|---:|---|", *rows, sep="\n")  # noqa: T201
     if len(spent) > 1:
         more, longer = spent[0][0] / spent[1][0], spent[0][1] / spent[1][1]
