@@ -126,17 +126,17 @@ def main() -> None:
         primary = hidden.filter(pl.col("primary") == "TRUE").height
         students = made.truth.join(hidden, on="cell", how="semi")["n"].sum() / made.truth["n"].sum()
         spent.append((hidden.height - primary, seconds + audit_seconds if name == "ours" else seconds))
-        open_to_public = len(outcome.readers[0].exact) + len(outcome.readers[0].narrow)
+        public, clean = outcome.readers[0], "yes" if outcome.clean else "no"
         rows.append(
-            f"| {name} | {primary:,} | {hidden.height - primary:,} | {students:.1%} | {seconds:.1f} | {audit_seconds:.1f} "
-            f"| {open_to_public:,} | {'yes' if outcome.clean else 'no'} |"
+            f"| {name} | {primary:,} | {hidden.height - primary:,} | {students:.1%} | {seconds:.1f} "
+            f"| {audit_seconds:.1f} | {len(public.exact) + len(public.narrow):,} | {clean} |"
         )
         print(f"{name}: {told(made, hidden.height, outcome, audit_seconds)}\n", flush=True)  # noqa: T201
     print(f"{made.truth.height:,} cells, {small:,} of 1-4 students (seed {given.seed})\n")  # noqa: T201
-    print(
-        "| method | primary | secondary | students hidden | protect CPU s | audit CPU s | cells open to the public | clean |"
+    head = (
+        "| method | primary | secondary | students hidden | protect CPU s | audit CPU s | open to the public | clean |"
     )
-    print("|---|---:|---:|---:|---:|---:|---:|---|", *rows, sep="\n")  # noqa: T201
+    print(head, "|---|---:|---:|---:|---:|---:|---:|---|", *rows, sep="\n")  # noqa: T201
     if len(spent) > 1:
         more, longer = spent[0][0] / spent[1][0], spent[0][1] / spent[1][1]
         print(f"\nours hides {more:.2f} times as many; protect and audit take {longer:.2f} of R's protecting")  # noqa: T201
