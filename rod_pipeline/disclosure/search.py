@@ -161,7 +161,8 @@ class Search:
         """Each item once: faster than sorting."""
         order = np.arange(len(items))
         self._number[items] = order
-        return items[self._number[items] == order]
+        first: Ints = items[self._number[items] == order]
+        return first
 
     def _columns(self, members: Ints) -> tuple[Ints, Ints, Floats, Ints, int]:
         """The columns of a program over ``members``: those that can move, their rows (numbered from 0), factors there,

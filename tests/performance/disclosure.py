@@ -108,7 +108,7 @@ def row(name: str, leaves: pl.DataFrame, asked: list[Table], register: pl.DataFr
     states = dict(protected.cells.group_by("state").len().iter_rows())
     hidden = protected.cells.filter(pl.col("state") != PRINTED)
     few = protected.cells.filter(pl.col("n").is_between(1, 4)).height
-    share = hidden["n"].sum() / protected.cells["n"].sum()
+    share = int(hidden["n"].sum()) / int(protected.cells["n"].sum())
     print(  # noqa: T201
         f"| {name} | {cells.cells.height:,} | {few:,} | {states.get(SMALL, 0):,} | {states.get(SECONDARY, 0):,} "
         f"| {share:.1%} | {len(protected.report.changed)} | {len(protected.report.strained)} | {built - started:.1f} "

@@ -25,7 +25,8 @@ import polars as pl
 
 from rod_pipeline.disclosure.cells import cell_list
 from rod_pipeline.disclosure.policy import load
-from rod_pipeline.disclosure.protect import PRINTED, SMALL, protect
+from rod_pipeline.disclosure.protect import protect
+from rod_pipeline.disclosure.report import PRINTED, SMALL
 from rod_pipeline.disclosure.tables import Table
 from tests.performance.disclosure_attack import audited, told
 from tests.support.national_list import COURSES, PLACES, leaves, national_list
@@ -115,16 +116,16 @@ def main() -> None:
     counted = data.group_by(names[:-1]).agg(pl.col("n").sum()).sort(names[:-1])
     small = made.truth.filter(pl.col("n") < 5).height
     rows, spent = [], []
-    for name, method in (
-        ("ours", lambda: ours(counted, by_leerweg=given.by_leerweg)),
-        ("GaussSuppression", lambda: suppressed(counted, given.library)),
-    ):
-        if name != "ours" and given.library is None:
+    for name in ("ours", "GaussSuppression"):
+        if name == "ours":
+            hidden, seconds = ours(counted, by_leerweg=given.by_leerweg)
+        elif given.library is not None:
+            hidden, seconds = suppressed(counted, given.library)
+        else:
             continue
-        hidden, seconds = method()
         outcome, audit_seconds = audited(made, hidden.select("cell"), made.readers)
         primary = hidden.filter(pl.col("primary") == "TRUE").height
-        students = made.truth.join(hidden, on="cell", how="semi")["n"].sum() / made.truth["n"].sum()
+        students = int(made.truth.join(hidden, on="cell", how="semi")["n"].sum()) / int(made.truth["n"].sum())
         spent.append((hidden.height - primary, seconds + audit_seconds if name == "ours" else seconds))
         public, clean = outcome.readers[0], "yes" if outcome.clean else "no"
         rows.append(

@@ -170,6 +170,17 @@ def test_what_grew_since_it_was_hidden_and_is_forgotten_contradicts_nobody() -> 
     assert outcome.contradicts == ()
 
 
+def test_what_was_hidden_and_is_gone_from_a_long_list_can_be_anything() -> None:
+    """It stands in no sum and in no table of now: nothing limits it."""
+    made = national_list(leaves(2_000, 6, 3, 12, 5, 2))
+    then = pl.DataFrame({"release": ["2025-12"], "cell": ["n|opleidingscode=99999"]}).with_columns(
+        n=pl.lit(None, pl.Int64)
+    )
+    nothing = made.truth.with_columns(n=pl.lit(None, pl.Int64))
+    assert nothing.height > 100
+    assert audit(made.truth, nothing, made.sums, made.own, made.readers[:1], Rules(), then).clean
+
+
 def test_a_solver_that_errs_makes_no_audit_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it answers breaks the sums: so nothing is shown, and what isn't shown isn't clean."""
 
