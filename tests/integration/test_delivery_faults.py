@@ -28,6 +28,8 @@ PASSWORD = "alleen-voor-tests"
 KEYS = {fault: f"2025-12-r{number}" for number, fault in enumerate(FAULTS, start=2)}
 PLANTED = {*breaking.bsns(300), *breaking.surnames(10), *breaking.addresses(200), *breaking.birthdays(500)}
 GONE = "ROD-DELIVERY-03"
+RUN_TWICE = ("no_header", "missing_file", "html_instead")
+"""A defect of a file, of the whole and of what lay in PLEIO: running again tells it no second time."""
 
 
 def all_errors(of: type[RodError] = RodError) -> Iterator[type[RodError]]:
@@ -86,14 +88,25 @@ def test_a_fault_is_refused_and_made_good(
     else:
         assert intake.stage == ("failed" if by_rule else "received" if intake.raw else "announced")
         assert lies_in <= {"landing", "parsed"}
-        assert bool(notices) == bool(by_rule)
+        defects = why - by_rule - {"ROD-ARCHIVE-02"}
+        assert bool(notices) == bool(by_rule or defects)
+        assert all(any(f"(code {code})" in notice for notice in notices) for code in defects)
+        assert not any(re.search(r"\b[Rr]ecord \d", notice) for notice in notices)
+    open_before = waiting(workshop, key)
+    assert bool(open_before) == bool(notices)
     assert discrepancies(workshop) == []
     reports = [file.read_text("utf-8") for file in (workshop.home / "data_docs" / f"{key}-{first}").glob("*")]
     persons = {*undisturbed["inschrijvingen"]["sectornummer"], *PLANTED}
     assert not [value for text in (*told, *notices, *reports) for value in persons if value in text]
 
+    if fault in RUN_TWICE:
+        assert len(workshop.walk(key)) == len(told)
+        assert waiting(workshop, key) == open_before
+
     second = workshop.announce(key, good)
     assert workshop.walk(key) == []
+    # What couldn't be read was read now, so nobody needs to tell it any more; a finding or a refusal still waits.
+    assert waiting(workshop, key) == ([] if why and not by_rule and not why & refused_data else open_before)
     assert workshop.intake(key).delivery_id == second
     assert not live_copies(workshop, first)
     assert not (workshop.home / "keys" / f"{first}.key").exists()
@@ -133,6 +146,13 @@ def test_in_dagster_it_is_red_for_that_reason_and_green_when_made_good(
     assert bench.run(UNDISTURBED) == []
     assert bench.materialized("eea/delivery/inschrijvingen") == {UNDISTURBED}
     assert discrepancies(bench) == []
+
+
+def waiting(bench: Bench, key: str) -> list[tuple[str, int]]:
+    """The notices about a delivery that nobody sent yet, and which draft of each."""
+    with bench.system() as system:
+        notices = system.ledger.state().notices.values()
+        return [(notice.notice, notice.draft.draft) for notice in notices if notice.key == key and notice.waits]
 
 
 def live_copies(bench: Bench, scope: str) -> tuple[object, ...]:
