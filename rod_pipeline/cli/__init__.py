@@ -20,6 +20,7 @@ def application() -> typer.Typer:
         evidence,
         installation,
         ledger,
+        moment,
         notice,
         packages,
         retention,
@@ -41,6 +42,7 @@ def application() -> typer.Typer:
     app.add_typer(evidence.app, name="evidence", help="The evidence of erasures: list it, hand it over, check it.")
     app.add_typer(ledger.app, name="ledger", help="Sign and publish the ledger, verify it, have an old copy catch up.")
     app.add_typer(notice.app, name="notice", help="What is told to DUO and the minister, and for how long it waits.")
+    app.add_typer(moment.app, name="moment", help="What the decree plans, and which delivery is asked about.")
     delivery.register(app)
     waivers.register(app)
     installation.register(app)

@@ -33,6 +33,7 @@ from rod_pipeline.ledger.erasure import (
     Tombstoned,
     Withdrawn,
 )
+from rod_pipeline.ledger.moments import MomentAnswered
 from rod_pipeline.ledger.publication import (
     AggregatesShared,
     PseudonymKeyed,
@@ -310,7 +311,8 @@ AnyEvent = Annotated[
     | PseudonymKeyed
     | SmallCountsAllowed
     | SmallCountsEnded
-    | AggregatesShared,
+    | AggregatesShared
+    | MomentAnswered,
     Field(discriminator="kind"),
 ]
 ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent, config=ConfigDict(hide_input_in_errors=True))

@@ -44,6 +44,7 @@ from rod_pipeline.ledger.events import (
 from rod_pipeline.ledger.findings import NoticeState, WaiverState, advanced_notice, waiver_for
 from rod_pipeline.ledger.growing import GrowingMap
 from rod_pipeline.ledger.intakes import CopyState, IntakeState, Stage, advanced_intake
+from rod_pipeline.ledger.moments import MomentAnswered
 from rod_pipeline.ledger.publication import (
     AggregatesShared,
     PseudonymKeyed,
@@ -104,7 +105,8 @@ class LedgerState:
     to its tombstone, ``purges``, ``holds`` and ``handovers`` an id to what became of it; ``notices`` maps the
     reference of a notice, ``waivers`` an id to what became of it. ``releases``, ``permissions`` and ``shared`` map an
     id to what was published, allowed, and handed over without personal data; ``pseudonyms`` a scope to the recipient
-    whose pseudonyms its key makes. ``standing`` is None while the decree stands.
+    whose pseudonyms its key makes, ``moments`` a moment of the decree to the newest answer about it. ``standing`` is None
+    while the decree stands.
     """
 
     seq: int = 0
@@ -128,6 +130,7 @@ class LedgerState:
     permissions: GrowingMap[PermissionState] = field(default_factory=GrowingMap)
     shared: GrowingMap[SharedState] = field(default_factory=GrowingMap)
     pseudonyms: GrowingMap[str] = field(default_factory=GrowingMap)
+    moments: GrowingMap[MomentAnswered] = field(default_factory=GrowingMap)
     standing: Standing | None = None
 
     @property
@@ -207,6 +210,7 @@ class _Draft:
         self.waivers = state.waivers
         self.releases, self.permissions = state.releases, state.permissions
         self.shared, self.pseudonyms = state.shared, state.pseudonyms
+        self.moments = state.moments
         self.standing = state.standing
 
     def finished(self) -> LedgerState:
@@ -272,6 +276,8 @@ class _Draft:
             case SmallCountsEnded() as event:
                 over = replace(self.permissions[event.permission], ended_at=entry.at)
                 self.permissions = self.permissions.with_(event.permission, over)
+            case MomentAnswered() as event:
+                self.moments = self.moments.with_(event.moment, event)
             case AggregatesShared() as event:
                 self.shared = self.shared.with_(event.package_id, SharedState(event, entry.at))
             case event:
