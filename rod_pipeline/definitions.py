@@ -10,9 +10,11 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from assets import eea, landing, marts, publishing, retention, validation
+from assets import eea, landing, marts, moments, publishing, retention, validation
+from rod_pipeline.orchestration.alerting import send_alerts, unsent_alerts
 from rod_pipeline.orchestration.jobs import deliver, purge
 from rod_pipeline.orchestration.packaging import make_packages, publish_tables
+from rod_pipeline.orchestration.planning import look_for_moments, planned_moments
 from rod_pipeline.orchestration.publishing import publish_ledger, unpublished_entries
 from rod_pipeline.orchestration.resources import NothingPersonal, Rod
 from rod_pipeline.orchestration.retiring import due_purges
@@ -31,7 +33,8 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
         "duckdb": DuckDBResource(database=":memory:", connection_config={"temp_directory": ""}),
         "io_manager": NothingPersonal(),
     }
-    assets: Sequence[dg.AssetsDefinition] = [
+    assets: Sequence[dg.AssetsDefinition | dg.AssetSpec] = [
+        moments.moments,
         landing.raw_delivery,
         validation.manifest,
         *validation.validated_files,
@@ -45,9 +48,28 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets),
-        jobs=[deliver, purge, withdraw, publish_tables, make_packages, publish_ledger, tidy_up, overdue_notices],
+        asset_checks=[moments.have_come],
+        jobs=[
+            deliver,
+            purge,
+            withdraw,
+            publish_tables,
+            make_packages,
+            publish_ledger,
+            tidy_up,
+            overdue_notices,
+            send_alerts,
+            look_for_moments,
+        ],
         schedules=[tidy_daily],
-        sensors=[announced_deliveries, due_purges, unpublished_entries, unsent_notices],
+        sensors=[
+            announced_deliveries,
+            due_purges,
+            unpublished_entries,
+            unsent_notices,
+            unsent_alerts,
+            planned_moments,
+        ],
         resources=resources | overrides,
     )
 

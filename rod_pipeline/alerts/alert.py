@@ -1,6 +1,7 @@
 """One alert: what it is about, how it is recognised again, and its words.
 
-Belongs here: the model, and the fixed sentence of an error's code. Does not belong here: when there is one (``causes``).
+Belongs here: the model, and the fixed sentence of an error's code. Does not belong here: when there is one
+(``causes``).
 """
 
 from collections.abc import Iterator

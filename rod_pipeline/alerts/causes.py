@@ -1,4 +1,4 @@
-"""What the ledger gives cause to tell: one alert for each thing that waits for a person, or that a person wants to know.
+"""What the ledger gives cause to tell: one alert for each thing that waits for a person, or that one wants to know.
 
 Belongs here: those causes, as a function of the ledger, the settings and the time. Does not belong here: runs that fail
 and daemons that are dead (``orchestration.alerting``, ``orchestration.heartbeat``), sending (``rounds``).
@@ -72,7 +72,7 @@ def _notices(state: LedgerState, now: datetime, hours: int) -> Iterator[Alert]:
     for notice in overdue(state, now, timedelta(hours=hours)):
         yield Alert(
             "notice_overdue", notice.notice,
-            f"Found on {notice.draft.found_at:%Y-%m-%d %H:%M} UTC, and not told to DUO and the minister within {hours} h.",
+            f"Found on {notice.draft.found_at:%Y-%m-%d %H:%M} UTC; DUO and the minister weren't told within {hours} h.",
             f"Read it (`rod notice show {notice.notice}`), send it, and record that (`rod notice send`).",
             "docs/how-to/report-to-duo.md", code="ROD-NOTICE-03",
         )  # fmt: skip
@@ -86,7 +86,9 @@ def _late(state: LedgerState, todo: Agenda, sweep: timedelta) -> Iterator[Alert]
             held = ",".join(hold.order for hold in term.holds)
             yield Alert("purge_late", term.key, happened, see, page, state=f"overdue {held}")
         elif term in todo.begin and term.opens is not None and term.opens + STUCK <= now:
-            happened = f"Delivery {term.key} could have been erased since {term.opens:%Y-%m-%d %H:%M} UTC; nobody does it."
+            happened = (
+                f"Delivery {term.key} could have been erased since {term.opens:%Y-%m-%d %H:%M} UTC; nobody does it."
+            )
             yield Alert("purge_late", term.key, happened, see, page, state="not begun")
     for purge in state.purges.values():
         keys, ripe = ", ".join(purge.keys), ripe_at(purge, sweep)

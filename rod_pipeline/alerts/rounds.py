@@ -80,7 +80,7 @@ def send_due(system: System, alerts: Iterable[Alert], kinds: Collection[AlertKin
         owners = ", ".join(sorted({one.route.owner for one in failed}))
         raise AlertsUnsent(
             f"{len(failed)} alerts couldn't be sent to {owners}; {len(sent)} others were.",
-            f"They are tried again by themselves. See whether the route works: `rod alert test {failed[0].route.owner}`.",
+            f"They are tried again by themselves. Does the route work? `rod alert test {owners.split(', ')[0]}`.",
         )
     return tuple(sent)
 

@@ -83,5 +83,7 @@ def _in_file(file: Path) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     if stat.S_IMODE(mode) & 0o077:
-        raise RouteUnusable("A file with the address of an alert can be read by others.", "Take their rights: chmod 600.")
+        raise RouteUnusable(
+            "A file with the address of an alert can be read by others.", "Take their rights: chmod 600."
+        )
     return text

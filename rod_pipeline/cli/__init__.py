@@ -13,6 +13,7 @@ from rod_pipeline.errors import RodError
 def application() -> typer.Typer:
     """All commands of ``rod``."""
     from rod_pipeline.cli import (
+        alert,
         contract,
         decisions,
         decree,
@@ -43,6 +44,7 @@ def application() -> typer.Typer:
     app.add_typer(ledger.app, name="ledger", help="Sign and publish the ledger, verify it, have an old copy catch up.")
     app.add_typer(notice.app, name="notice", help="What is told to DUO and the minister, and for how long it waits.")
     app.add_typer(moment.app, name="moment", help="What the decree plans, and which delivery is asked about.")
+    alert.register(app)
     delivery.register(app)
     waivers.register(app)
     installation.register(app)

@@ -66,7 +66,8 @@ class Planned:
 
 def planned(state: LedgerState, decree: Decree, now: datetime) -> tuple[Planned, ...]:
     """Every moment of the decree, in order."""
-    came, announced = set(), set()
+    came: set[str] = set()
+    announced: set[str] = set()
     for intake in state.intakes.values():
         moment = DeliveryKey.parse(intake.key).moment
         (came if intake.raw else announced).add(moment)
@@ -107,7 +108,9 @@ def answer(system: System, moment: str, expected_by: date | None) -> None:
     if moment not in known:
         raise UnknownMoment(f"The decree plans no such moment; it has {', '.join(known)}.", "See `rod moment list`.")
     if known[moment].status == "came":
-        raise NothingToAnswer(f"The delivery of {moment} has come.", "Nothing is asked about it; see `rod moment list`.")
+        raise NothingToAnswer(
+            f"The delivery of {moment} has come.", "Nothing is asked about it; see `rod moment list`."
+        )
     if expected_by is not None and expected_by < now.astimezone(_ZONE).date():
         raise NothingToAnswer(
             f"The delivery of {moment} can't be expected by a day that has passed.", "Give a day that is still to come."

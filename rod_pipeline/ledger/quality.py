@@ -27,8 +27,8 @@ something is asked; it is no defect of theirs."""
 
 Outcome = Literal["corrected", "explained", "left_as_it_is", "unanswered", "cause_ours", "void", "read_since"]
 """How a notice ended. Once sent: a corrected delivery came; an explanation is enough; nothing will change; no answer
-came. Never sent: the cause is on our side; or, which no person decides, nothing of it is found any more (``void``), or a
-later attempt of the same delivery read what couldn't be read (``read_since``)."""
+came. Never sent: the cause is on our side; or, which no person decides, nothing of it is found any more (``void``), or
+a later attempt of the same delivery read what couldn't be read (``read_since``)."""
 
 UNSENT: frozenset[Outcome] = frozenset({"cause_ours", "void", "read_since"})
 """The outcomes of a notice that was never sent."""
@@ -49,7 +49,7 @@ class Finding(Part):
 
 
 class Defect(Part):
-    """What stopped the reading, before a rule could be counted: the code of the error; ``file`` a kind, or the whole."""
+    """What stopped the reading before a rule could be counted: the error's code. ``file``: a kind, or the whole."""
 
     file: Code
     error: Code

@@ -105,8 +105,8 @@ class LedgerState:
     to its tombstone, ``purges``, ``holds`` and ``handovers`` an id to what became of it; ``notices`` maps the
     reference of a notice, ``waivers`` an id to what became of it. ``releases``, ``permissions`` and ``shared`` map an
     id to what was published, allowed, and handed over without personal data; ``pseudonyms`` a scope to the recipient
-    whose pseudonyms its key makes, ``moments`` a moment of the decree to the newest answer about it. ``standing`` is None
-    while the decree stands.
+    whose pseudonyms its key makes, ``moments`` a moment of the decree to the newest answer about it. ``standing`` is
+    None while the decree stands.
     """
 
     seq: int = 0

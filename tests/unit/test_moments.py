@@ -1,6 +1,6 @@
 """A planned delivery that hasn't come is a question: when it is raised, how it is answered, when it is raised again."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -88,8 +88,8 @@ def test_not_this_time_ends_it_until_something_else_is_said(system: System) -> N
     answer(system, "2025-12", None)
     later(system, days=100)
     assert asked(system) == [] and standing(system)["2025-12"].status == "not this time"
-    answer(system, "2025-12", system.clock.now().date())
-    later(system, days=1)
+    answer(system, "2025-12", system.clock.now().date() + timedelta(days=1))
+    later(system, days=2)
     assert asked(system) == ["2025-12"]
 
 
@@ -100,5 +100,5 @@ def test_a_moment_that_the_decree_does_not_plan_is_refused(system: System) -> No
 
 def test_while_intake_is_suspended_nothing_is_asked(system: System) -> None:
     later(system, minutes=1)
-    system.ledger.append(Suspended(order="o-1", until=None, actor="a"))
+    system.ledger.append(Suspended(order="o-1", until=system.clock.now() + timedelta(days=9)))
     assert asked(system) == []
