@@ -19,7 +19,7 @@ from rod_pipeline.alerts.rounds import Due, due, send_due
 from rod_pipeline.errors import RodError
 from rod_pipeline.orchestration.erasing import instances_of
 from rod_pipeline.orchestration.failures import UNFORESEEN, runbook, told_plainly
-from rod_pipeline.orchestration.jobs import FIRST
+from rod_pipeline.orchestration.jobs import FIRST, deliver
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.orchestration.telling import overdue_notices
 from rod_pipeline.settings import AlertKind
@@ -45,12 +45,14 @@ def standing_alerts(system: System, instance: dg.DagsterInstance | None) -> tupl
     except RodError as error:
         about, do = "the ledger", _DO[error.kind]
         known = (Alert("run_failed", about, sentence(error.code), do, runbook(error.code), code=error.code),)
-    failed = () if instance is None else tuple(_failed_runs(instance))
-    blocked = {alert.about: alert for alert in known if alert.kind == "blocked"}
-    # The ledger knows better what a delivery waits for; the run says where to look.
-    runs = {alert.about: alert.run for alert in failed}
-    joined = tuple(replace(one, run=runs.get(one.about)) if one.kind == "blocked" else one for one in known)
-    return (*joined, *(alert for alert in failed if alert.about not in blocked)), kinds
+    failed = {} if instance is None else {alert.about: alert for alert in _failed_runs(instance)}
+    found = []
+    for alert in known:
+        if alert.kind == "blocked" and alert.about in failed:
+            # The ledger knows better what a delivery waits for; the run says where to look.
+            alert = replace(alert, run=failed.pop(alert.about).run)
+        found.append(alert)
+    return (*found, *failed.values()), kinds
 
 
 def alerts_here(system: System) -> tuple[tuple[Alert, ...], set[AlertKind]]:
@@ -90,7 +92,10 @@ def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, partition: str | N
         for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
         if entry.dagster_event is not None
     ]
-    about = partition or run.job_name
+    # The name of each cause is its own: a job that isn't a delivery's way is named beside its partition.
+    about = " ".join(part for part in (partition, run.job_name) if part)
+    if partition is not None and run.job_name == deliver.name:
+        about = partition
     # Only code and kind are taken from it: its text may hold the name of a file or a column from outside.
     failures = [{name: str(value.value) for name, value in one.metadata.items()} for one in told if one is not None]
     coded = [failure for failure in failures if "code" in failure]
@@ -105,7 +110,7 @@ def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, partition: str | N
     if run.job_name in _PURGES:
         kind = "purge_late"
     happened = f"The job {run.job_name} failed: {happened}"
-    return Alert(kind, about, happened, do, page, code=code, state=run.job_name, run=run.run_id)
+    return Alert(kind, about, happened, do, page, code=code, run=run.run_id)
 
 
 def _run_key(waiting: tuple[Due, ...], at: float) -> str:
@@ -114,7 +119,7 @@ def _run_key(waiting: tuple[Due, ...], at: float) -> str:
     return f"{sha256(what.encode()).hexdigest()[:16]} {int(at) // _TRY_AGAIN}"
 
 
-@dg.op(name="send_alerts", description="Sends every alert that an owner hasn't been told, or is to be reminded of.")
+@dg.op(name="send_due_alerts", description="Sends every alert that an owner hasn't been told, or is to be reminded of.")
 def _send(context: dg.OpExecutionContext, rod: Rod) -> None:
     with told_plainly(), rod.open() as system:
         alerts, kinds = standing_alerts(system, context.instance)

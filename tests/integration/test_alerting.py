@@ -21,7 +21,7 @@ from rod_pipeline.clock import SystemClock
 from rod_pipeline.definitions import build_defs
 from rod_pipeline.intake.moments import answer
 from rod_pipeline.orchestration import heartbeat
-from rod_pipeline.orchestration.alerting import WATCHES, alerts_here, unsent_alerts
+from rod_pipeline.orchestration.alerting import WATCHES, alerts_here, standing_alerts, unsent_alerts
 from rod_pipeline.orchestration.heartbeat import HeartbeatLost, SwitchUnreachable, look
 from rod_pipeline.orchestration.planning import planned_moments
 from rod_pipeline.orchestration.resources import Rod
@@ -131,6 +131,27 @@ def test_a_run_that_fails_is_told_once_with_links_and_nothing_that_came_from_out
     assert {json.loads(body)["title"].split(":")[1].strip() for body in hook.bodies} == {
         "waits for a person", "a run failed",
     }  # fmt: skip
+
+
+def test_a_run_that_goes_well_ends_it_and_another_job_is_another_cause(telling: Bench) -> None:
+    def ran(job: str, status: dg.DagsterRunStatus) -> None:
+        telling.instance.add_run(dg.DagsterRun(job, status=status, tags={"dagster/partition": "2025-12"}))
+
+    def causes() -> list[tuple[str, str]]:
+        with telling.system() as system:
+            alerts, _ = standing_alerts(system, telling.instance)
+        return sorted((one.kind, one.about) for one in alerts if one.kind != "missed_moment")
+
+    for job in ("deliver", "__ASSET_JOB", "purge", "overdue_notices", "send_alerts", "deliver"):
+        ran(job, dg.DagsterRunStatus.FAILURE)
+    ran("deliver", dg.DagsterRunStatus.STARTED)
+    assert causes() == [
+        ("purge_late", "2025-12 purge"),
+        ("run_failed", "2025-12"),
+        ("run_failed", "2025-12 __ASSET_JOB"),
+    ]
+    ran("deliver", dg.DagsterRunStatus.SUCCESS)
+    assert ("run_failed", "2025-12") not in causes()
 
 
 def test_a_ledger_that_cannot_be_read_is_told_as_well(
