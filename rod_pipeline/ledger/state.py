@@ -294,10 +294,13 @@ class _Draft:
         if isinstance(event, NoticeDrafted) and event.notice not in self.notices:
             intake = self.intakes[event.delivery_id]
             self.notices = self.notices.with_(event.notice, NoticeState(intake.key, event, at))
-            self._keep(replace(intake, notified_at=intake.notified_at or at))
         else:
             notice = advanced_notice(self.notices[event.notice], event, at)
             self.notices = self.notices.with_(event.notice, notice)
+        # What can't be read is nothing to decide about yet: that begins with the first finding.
+        if isinstance(event, NoticeDrafted) and (event.findings or event.refused is not None):
+            intake = self.intakes[event.delivery_id]
+            self._keep(replace(intake, notified_at=intake.notified_at or at))
 
     def _publication(self, event: Published | PublicationKept | PseudonymKeyed, at: datetime) -> None:
         match event:

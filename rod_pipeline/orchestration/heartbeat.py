@@ -100,13 +100,13 @@ def _ask_switch(url: str) -> None:
 
 
 def _lost(instance: dg.DagsterInstance, now: datetime, max_age: timedelta) -> Iterator[str]:
-    beats = instance.get_daemon_heartbeats()
-    for daemon in instance.get_required_daemon_types():
-        beat = beats.get(daemon)
-        if beat is None:
-            yield f"the daemon {daemon} never ran"
-        elif now.timestamp() - beat.timestamp > max_age.total_seconds():
-            yield f"the daemon {daemon} was last heard of at {_time(beat.timestamp, now)}"
+    beats, needed = instance.get_daemon_heartbeats(), sorted(instance.get_required_daemon_types())
+    if never := [daemon for daemon in needed if daemon not in beats]:
+        yield f"its daemons never ran ({', '.join(never)})"
+    old = [one for one in needed if one in beats and now.timestamp() - beats[one].timestamp > max_age.total_seconds()]
+    if old:
+        last = max(beats[daemon].timestamp for daemon in old)
+        yield f"its daemons were last heard of at {_time(last, now)} ({', '.join(old)})"
     # A daemon lives on when our code can't be loaded any more: then no sensor of ours ticks.
     ticks = [
         tick

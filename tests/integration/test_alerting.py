@@ -223,7 +223,7 @@ def test_an_old_sign_of_life_is_none(telling: Bench, mail: Mailbox) -> None:
     beat(telling.instance, SystemClock().now() - timedelta(minutes=6))
     with telling.system() as system:
         mail.refuses = True
-        with pytest.raises(HeartbeatLost, match=r"was last heard of at .* UTC"):
+        with pytest.raises(HeartbeatLost, match=r"its daemons were last heard of at .* UTC \(ASSET, "):
             look(system, timedelta(minutes=5))
         heartbeat.refuse_dead(system, timedelta(minutes=10))
         look(system, timedelta(minutes=10), alert=False)

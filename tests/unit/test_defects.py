@@ -206,6 +206,16 @@ def test_a_notice_about_what_was_refused_keeps_its_cause(system: System) -> None
     assert "per direct gewist" in text(system) and "(code ROD-FILE-03)" in text(system)
 
 
+def test_the_days_to_decide_begin_with_a_finding_not_with_what_could_not_be_read(
+    system: System, set_clock: make.SetClock
+) -> None:
+    tell_defect(system, intake(system), "diplomas", ENCODING)
+    assert intake(system).notified_at is None
+    set_clock.move(days=20)
+    tell(system, intake(system), "inschrijvingen", CheckReport.of("inschrijvingen", [broken("a")], {"x": 100}))
+    assert intake(system).notified_at == set_clock.now()
+
+
 class RefusedByPersonLike(RodError):
     code = "ROD-REFUSE-01"
 
