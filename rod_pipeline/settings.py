@@ -182,7 +182,7 @@ AlertKind = Literal[
 ]
 """What an alert can be about."""
 
-Reference = Annotated[str, StringConstraints(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$")]
+_REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$"
 """Where a secret is: ``env:NAME`` or ``file:/path``, never the secret."""
 
 
@@ -190,7 +190,7 @@ class RouteSection(_Section):
     """Who is told, and where: apprise URLs, which are secrets, by reference."""
 
     owner: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9@_.-]{0,79}$", description="whose route it is")
-    urls: tuple[Reference, ...] = Field(
+    urls: tuple[Annotated[str, StringConstraints(pattern=_REFERENCE)], ...] = Field(
         min_length=1, description="where the apprise URLs are: env:NAME or file:/path, one URL a line"
     )
     kinds: tuple[AlertKind, ...] = Field(default=(), description="only alerts of these kinds; without: every kind")
@@ -206,8 +206,10 @@ class AlertsSection(_Section):
     waiver_days: int = Field(default=7, ge=0, description="how many days before a waiver ends somebody is told")
     ui_url: str = Field(default="http://127.0.0.1:3000", description="address of Dagster's UI, for links to runs")
     docs_url: str = Field(default="", description="address of this documentation's folder, before docs/…")
-    heartbeat_url: Reference | None = Field(
-        default=None, description="where the URL of a dead man's switch is: env:NAME or file:/path"
+    heartbeat_url: str | None = Field(
+        default=None,
+        pattern=_REFERENCE,
+        description="where the URL of a dead man's switch is: env:NAME or file:/path",
     )
 
     @model_validator(mode="after")

@@ -248,3 +248,18 @@ def test_a_route_is_proved_by_a_command(
     assert isinstance(done.exception, AlertsUnsent) and len(mail.letters) == 1
     with pytest.raises(UnknownOwner):
         of_owner(system.settings.alerts, "nobody")
+
+
+def test_from_cron_the_same_is_listed_and_sent(system: System, mail: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROD_HOME", str(system.settings.home))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    (system.settings.home / "rod.toml").write_text(
+        '[alerts]\n[[alerts.routes]]\nowner = "platform"\nurls = ["env:ALERTS_PLATFORM"]\nkinds = ["arrived"]\n'
+    )
+    make.received(system.ledger)
+    said = [
+        CliRunner().invoke(application(), ["alert", *arguments]).output for arguments in (["list"], ["send"], ["send"])
+    ]
+    assert "arrived" in said[0] and "platform" in said[0]
+    assert said[1:] == ["1 alerts were sent.\n", "0 alerts were sent.\n"]
+    assert mail.subjects == ["ROD: a delivery arrived: 2025-12"]
