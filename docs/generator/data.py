@@ -15,7 +15,8 @@ from expectations.loader import suite_for, written_for
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import Column, Contract
 from rod_pipeline.decree import load_decree
-from rod_pipeline.ledger import erasure, events, moments, publication, quality, vocabulary
+from rod_pipeline.ledger import erasure, events, publication, quality, vocabulary
+from rod_pipeline.ledger import moments as moment_events
 from rod_pipeline.ledger.state import IntakeState, Stage
 from rod_pipeline.quality.rulebook import rules_of_deliveries
 from rod_pipeline.quality.suite import Rule
@@ -113,7 +114,7 @@ def _allowed(column: Column) -> str:
 
 def ledger_events() -> str:
     """Every kind of event and its fields, as they stand in the source."""
-    modules = (vocabulary, events, erasure, quality, publication, moments)
+    modules = (vocabulary, events, erasure, quality, publication, moment_events)
     source = [node for module in modules for node in ast.parse(inspect.getsource(module)).body]
     models = {node.name: node for node in source if isinstance(node, ast.ClassDef)}
     aliases = [
@@ -122,7 +123,7 @@ def ledger_events() -> str:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Subscript)
     ]
     lines = ["# Events of the ledger", ""]
-    for module in (events, erasure, quality, publication, moments):
+    for module in (events, erasure, quality, publication, moment_events):
         lines += [*prose(module).split("\n"), ""]
     union = get_args(get_args(events.AnyEvent)[0])
     parts = (quality.Finding, quality.Defect, events.Amount, erasure.Subject, erasure.Counted, erasure.PlaceLeft)
