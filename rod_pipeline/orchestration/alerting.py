@@ -57,6 +57,9 @@ def standing_alerts(system: System, instance: dg.DagsterInstance | None) -> tupl
 
 def alerts_here(system: System) -> tuple[tuple[Alert, ...], set[AlertKind]]:
     """The same from outside Dagster; without its runs, where its storage can't be asked."""
+    # So that every error that a run can end in is known by its sentence.
+    import rod_pipeline.definitions  # noqa: F401
+
     found: dict[Alert, None] = {}
     kinds: set[AlertKind] = set()
     try:
