@@ -50,6 +50,8 @@ def causes(system: System) -> tuple[Alert, ...]:
 
 def _blocked(state: LedgerState, decision_days: int) -> Iterator[Alert]:
     for key, intake in sorted(state.deliveries.items()):
+        if intake.corrected_by is not None:
+            continue
         if intake.stage == "waiting_for_code":
             yield Alert(
                 "blocked", key, f"The access code of {key} is gone ({intake.code.removeprefix('ended:')}).",

@@ -7,7 +7,7 @@ The sensor only looks. The run sends; while the mail server is down it fails, an
 It is first in the queue and touches no delivery: nothing waits for it. https://docs.dagster.io/guides/observe/alerts
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 
@@ -17,6 +17,7 @@ from rod_pipeline.alerts.alert import Alert, sentence
 from rod_pipeline.alerts.causes import KINDS, causes
 from rod_pipeline.alerts.rounds import Due, due, send_due
 from rod_pipeline.errors import RodError
+from rod_pipeline.ledger.intakes import IntakeState
 from rod_pipeline.orchestration.erasing import instances_of
 from rod_pipeline.orchestration.failures import UNFORESEEN, runbook, told_plainly
 from rod_pipeline.orchestration.jobs import FIRST, deliver
@@ -39,8 +40,10 @@ _DO: dict[str, str] = {
 def standing_alerts(system: System, instance: dg.DagsterInstance | None) -> tuple[tuple[Alert, ...], set[AlertKind]]:
     """Everything that stands now, and the kinds that could be looked for. A ledger that can't be read is an alert."""
     kinds: set[AlertKind] = {"run_failed"}
+    deliveries: Mapping[str, IntakeState] = {}
     try:
         known = causes(system)
+        deliveries = system.ledger.state().deliveries
         kinds |= KINDS
     except RodError as error:
         about, do = "the ledger", _DO[error.kind]
@@ -52,7 +55,17 @@ def standing_alerts(system: System, instance: dg.DagsterInstance | None) -> tupl
             # The ledger knows better what a delivery waits for; the run says where to look.
             alert = replace(alert, run=failed.pop(alert.about).run)
         found.append(alert)
-    return (*found, *failed.values()), kinds
+    for about, alert in failed.items():
+        intake = deliveries.get(about)
+        if not _decided(intake):
+            # What was refused and erased waits for DUO: nobody here can do more than send the notice.
+            found.append(replace(alert, reminds=intake is None or intake.refused is None))
+    return tuple(found), kinds
+
+
+def _decided(intake: IntakeState | None) -> bool:
+    """Whether nobody waits for a run of this delivery any more: it was corrected, or refused by decision."""
+    return intake is not None and (intake.corrected_by is not None or (intake.refused or "").startswith("ROD-REFUSE-"))
 
 
 def alerts_here(system: System) -> tuple[tuple[Alert, ...], set[AlertKind]]:
@@ -60,18 +73,18 @@ def alerts_here(system: System) -> tuple[tuple[Alert, ...], set[AlertKind]]:
     # So that every error that a run can end in is known by its sentence.
     import rod_pipeline.definitions  # noqa: F401
 
-    found: dict[Alert, None] = {}
+    found: dict[str, Alert] = {}
     kinds: set[AlertKind] = set()
     try:
         for instance in instances_of(system.settings):
             alerts, kinds = standing_alerts(system, instance)
-            found |= dict.fromkeys(alerts)
+            found |= {alert.cause: alert for alert in alerts}
     except RodError:
         kinds = set()
     if not kinds:
         alerts, kinds = standing_alerts(system, None)
-        found, kinds = dict.fromkeys(alerts), kinds - {"run_failed", "blocked", "purge_late"}
-    return tuple(found), kinds
+        found, kinds = {alert.cause: alert for alert in alerts}, kinds - {"run_failed", "blocked", "purge_late"}
+    return tuple(found.values()), kinds
 
 
 def _failed_runs(instance: dg.DagsterInstance) -> Iterator[Alert]:

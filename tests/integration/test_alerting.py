@@ -19,7 +19,9 @@ from dagster_shared.error import SerializableErrorInfo
 
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.definitions import build_defs
+from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.moments import answer
+from rod_pipeline.intake.refusing import refuse_by_decision
 from rod_pipeline.orchestration import heartbeat
 from rod_pipeline.orchestration.alerting import WATCHES, alerts_here, standing_alerts, unsent_alerts
 from rod_pipeline.orchestration.heartbeat import HeartbeatLost, SwitchUnreachable, look
@@ -151,6 +153,12 @@ def test_a_run_that_goes_well_ends_it_and_another_job_is_another_cause(telling: 
         ("run_failed", "2025-12 __ASSET_JOB"),
     ]
     ran("deliver", dg.DagsterRunStatus.SUCCESS)
+    assert ("run_failed", "2025-12") not in causes()
+    telling.announce("2025-12", b"-")
+    ran("deliver", dg.DagsterRunStatus.FAILURE)
+    assert ("run_failed", "2025-12") in causes()
+    with telling.system() as system:
+        refuse_by_decision(system, DeliveryKey.parse("2025-12"))
     assert ("run_failed", "2025-12") not in causes()
 
 
