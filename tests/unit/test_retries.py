@@ -112,6 +112,8 @@ def test_every_asset_and_job_of_ours_is_retried_so_and_nothing_starts_by_a_condi
     defs = build_defs(Settings(home=tmp_path))
     graph = defs.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
+        if not graph.get(key).is_executable:
+            continue  # The moments of the decree: nothing makes them.
         made = graph.get(key).assets_def
         assert stop_run_retries in made.hook_defs, key
         assert made.op.retry_policy in (retry_transient, None), key
