@@ -2,12 +2,14 @@
 
 A block of ``console`` after ``<!-- run -->`` is run, page by page, in a folder of its own; every line of output that
 the page shows must come, ``…`` standing for anything. ``<!-- run: exits 1 -->`` says how its commands end. No Dagster
-runs there: the stages of ``rod rerun`` follow each other without it (``tests.support.rerun``).
+runs there: the stages of ``rod rerun`` follow each other without it (``tests.support.rerun``). A page with ``<!-- run
+after publishing -->`` begins in an installation with a release (``tests.support.released``).
 """
 
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +17,18 @@ from pathlib import Path
 import pytest
 
 from docs.generator.markdown import ROOT
+from tests.support.released import make_released
 
-_BLOCK = re.compile(r"<!-- run(?:: exits (\d))? -->\n```console\n(.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"<!-- run(?: after publishing)?(?:: exits (\d))? -->\n```console\n(.*?)```", re.DOTALL)
+_PUBLISHED = "<!-- run after publishing -->"
 _SHIM = "from tests.support.rerun import main; main()"
 PAGES = [path for path in sorted((ROOT / "docs").rglob("*.md")) if "<!-- run" in path.read_text("utf-8")]
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pages about publishing begin with."""
+    return make_released(tmp_path_factory.mktemp("released"))
 
 
 def test_there_are_commands_to_run() -> None:
@@ -26,9 +36,12 @@ def test_there_are_commands_to_run() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_commands_do_what_the_page_shows(page: Path, tmp_path: Path) -> None:
+def test_commands_do_what_the_page_shows(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    text = page.read_text("utf-8")
+    if _PUBLISHED in text:
+        shutil.copytree(request.getfixturevalue("released"), tmp_path, dirs_exist_ok=True)
     environment = environment_in(tmp_path)
-    for exits, block in _BLOCK.findall(page.read_text("utf-8")):
+    for exits, block in _BLOCK.findall(text):
         for command, shown in commands(block):
             done = subprocess.run(
                 ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
@@ -46,6 +59,7 @@ def environment_in(folder: Path) -> dict[str, str]:
     rod = folder / "bin" / "rod"
     rod.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -W ignore -c "{_SHIM}" "$@"\n')
     rod.chmod(0o755)
+    (folder / "bin" / "python").symlink_to(sys.executable)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ROD_")}
     return clean | {
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
