@@ -9,13 +9,13 @@ import pytest
 
 from rod_pipeline.publishing.release import publish
 from rod_pipeline.system import System
-from tests.support.office import FIRST, SECOND, Office
 from tests.support.pipeline import UNDISTURBED, Workshops
+from tests.support.post_room import FIRST, SECOND, PostRoom
 from tests.support.publishing import disclosing
 
 
 @pytest.fixture(scope="module")
-def office(workshops: Workshops, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def post_room(workshops: Workshops, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostRoom]:
     bench = workshops.current()
     keys = tmp_path_factory.mktemp("keys")
     lines = []
@@ -33,10 +33,10 @@ def office(workshops: Workshops, tmp_path_factory: pytest.TempPathFactory) -> It
     file.write_text(file.read_text() + "\n".join(lines))
     with System.open(bench.settings) as system:
         publish(system, disclosing(UNDISTURBED))
-        yield Office(bench, system, keys)
+        yield PostRoom(bench, system, keys)
 
 
 @pytest.fixture
-def package(office: Office, tmp_path: Path) -> Path:
+def package(post_room: PostRoom, tmp_path: Path) -> Path:
     """The package of the first school, opened by that school."""
-    return office.opened("school-a", office.made("school-a"), tmp_path)
+    return post_room.opened("school-a", post_room.made("school-a"), tmp_path)

@@ -15,7 +15,7 @@ FIRST, SECOND = INSTITUTIONS
 
 
 @dataclass(frozen=True)
-class Office:
+class PostRoom:
     """An installation with a release, two institutions and a sector chamber, and the keys that these keep at home."""
 
     bench: Bench
@@ -42,7 +42,7 @@ def content_of(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
 
 
-def stored(office: Office, file: str) -> pl.DataFrame:
-    intake = office.system.ledger.state().deliveries[UNDISTURBED]
-    with office.system.vault.scan_table(intake.tables[file]) as frame:
+def stored(post_room: PostRoom, file: str) -> pl.DataFrame:
+    intake = post_room.system.ledger.state().deliveries[UNDISTURBED]
+    with post_room.system.vault.scan_table(intake.tables[file]) as frame:
         return frame.with_columns(pl.col("instellingscode").cast(pl.String)).collect()
