@@ -39,7 +39,8 @@ def test_there_are_commands_to_run() -> None:
 def test_commands_do_what_the_page_shows(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     text = page.read_text("utf-8")
     if _PUBLISHED in text:
-        shutil.copytree(request.getfixturevalue("released"), tmp_path, dirs_exist_ok=True)
+        sockets = shutil.ignore_patterns("*.sock")
+        shutil.copytree(request.getfixturevalue("released"), tmp_path, ignore=sockets, dirs_exist_ok=True)
     environment = environment_in(tmp_path)
     for exits, block in _BLOCK.findall(text):
         for command, shown in commands(block):
