@@ -59,8 +59,10 @@ def environment_in(folder: Path) -> dict[str, str]:
     (folder / "bin").mkdir()
     rod = folder / "bin" / "rod"
     rod.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -W ignore -c "{_SHIM}" "$@"\n')
-    rod.chmod(0o755)
-    (folder / "bin" / "python").symlink_to(sys.executable)
+    python = folder / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    for shim in (rod, python):
+        shim.chmod(0o755)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ROD_")}
     return clean | {
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
