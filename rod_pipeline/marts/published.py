@@ -220,7 +220,7 @@ OFFERED: tuple[Offered, ...] = (
         {**_COUNTRY, **_LEERWEG, **_also("leeftijdsgroep"), **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR},
     ),
     *_over("instroom", "instroom", {**_COUNTRY, **_LEERWEG, **_also("vooropleiding"), **_BY_LEVEL}),
-    *_over("uitstroom", "uitstroom", {**_COUNTRY, **_INSTITUTION}, "diploma"),
+    *_over("uitstroom", "uitstroom_met_diploma", {**_COUNTRY, **_INSTITUTION}, "diploma"),
     *_over("uitstroom", "uitstroom_reden", {"landelijk": ("reden",)}),
     *_over("gediplomeerden", "gediplomeerden", {**_COUNTRY, **_LEERWEG, **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR}),
     *_over("uitkomsten", "jaarresultaat", {**_COUNTRY, **_BY_LEVEL}, "diploma", within=("jaarresultaat",)),
