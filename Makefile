@@ -1,19 +1,35 @@
 # `make demo` runs the main job on synthetic data (SIMULATE=1: and then lives through the decree up to its last
-# erasure); `make test` proves the promises. Both set up all that they need.
+# erasure); `make test` proves the promises. `make soak` proves them at full count, in hours; `make bench` measures.
+# All of them set up what they need.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check install system docs clean lock
+.PHONY: demo test soak bench check install system docs clean lock sbom audit
 
 demo: install
 	$(BIN)/rod demo $(if $(ONCE)$(SIMULATE),--once)
 	$(if $(SIMULATE),$(BIN)/rod simulate --home .rod/simulation)
 
+# Files whole, in the order of tests/conftest.py: the longest first. One process more than two cores have: much of what
+# the longest do is waiting for sensors, queues and servers.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
 test: check
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
+
+# What one run can do without: every case of every matrix, many examples of every law, broken files by the hundred
+# thousand. docs/explanation/tests.md says what is where.
+soak: check
+	$(PYTEST) -m soak --timeout 7200 $(PYTEST_ARGS)
+	$(PYTEST) tests/property --hypothesis-profile soak --timeout 21600 $(PYTEST_ARGS)
+	$(BIN)/python -W ignore -m tests.performance.fuzz_readers --files 100000
+
+# All of them, or: make bench BENCH="intake marts"
+bench: install
+	$(BIN)/python -m tests.performance.bench $(BENCH)
 
 check: install system
 	$(BIN)/ruff format --check .
@@ -47,3 +63,13 @@ clean:
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group dev pyproject.toml --output-file requirements.lock
+
+# What the software is made of, as CycloneDX from the lock; the same lock gives the same bytes. Needs uv and a registry.
+sbom:
+	uvx --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.lock \
+		--pyproject pyproject.toml --output-reproducible --output-format JSON --output-file sbom.cdx.json
+
+# Is a vulnerability of a part known? Needs uv, a registry, and the service that knows (https://api.osv.dev). What can be
+# checked without a network is in `make test` (tests/spec/test_supply_chain.py).
+audit:
+	uvx pip-audit==2.10.1 --disable-pip --require-hashes --vulnerability-service osv --requirement requirements.lock

@@ -18,7 +18,15 @@ from rod_pipeline.marts.database import build_database
 from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.picture import picture
 from rod_pipeline.marts.plausible import as_table, held_against_published
-from rod_pipeline.orchestration.describe_marts import built_mart, mart_key, mart_spec
+from rod_pipeline.orchestration.describe_marts import (
+    SPEAKS,
+    built_mart,
+    in_database,
+    mart_key,
+    mart_spec,
+    observed,
+    who_speaks,
+)
 from rod_pipeline.orchestration.failures import retry_transient, told_plainly
 from rod_pipeline.orchestration.partitions import deliveries, one_run_per_delivery
 from rod_pipeline.orchestration.resources import Rod
@@ -70,12 +78,15 @@ def _of_the_country(tables: Mapping[str, pl.DataFrame], delivery: str) -> dict[s
     description=(
         "The restricted mart database over all living deliveries: one DuckDB file, built anew each time under a key of "
         "its own, sealed in the EEA store. The generation before it is erased when this one takes over. Query it with "
-        "`rod open`."
+        "`rod open`.\n\nOver deliveries it holds:\n\n" + in_database()
     ),
 )
 def database(context: dg.AssetExecutionContext, rod: Rod, duckdb: DuckDBResource) -> dg.MaterializeResult[None]:
     with told_plainly() as took, rod.open() as system, duckdb.get_connection() as connection:
         generation = build_database(system, connection)
+        speaking = who_speaks(connection)
+    for observation in observed(speaking):
+        context.log_event(observation)
     return dg.MaterializeResult(
         metadata={
             "generation": generation.generation,
@@ -85,5 +96,6 @@ def database(context: dg.AssetExecutionContext, rod: Rod, duckdb: DuckDBResource
             "rows per delivery, reread from the file": dg.MetadataValue.json(dict(generation.per_delivery)),
             **({"waivers": dg.MetadataValue.json(dict(generation.waivers))} if generation.waivers else {}),
             "bytes sealed": generation.size,
+            **{f"{SPEAKS}: {mart}": told for mart, told in speaking.items()},
         }
     )

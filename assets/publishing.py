@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from rod_pipeline.orchestration.failures import retry_transient, runbook, told_plainly
+from rod_pipeline.orchestration.failures import about, retry_transient, told_plainly
 from rod_pipeline.orchestration.packaging import PUBLISHED
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.publishing.cost import coverage, split
@@ -72,9 +72,9 @@ def releasing(disclose: Disclose) -> dg.AssetsDefinition:
             else:
                 state = system.ledger.state()
         if refusal is not None:
-            about = {"code": refusal.code, "kind": refusal.kind, "runbook": runbook(refusal.code)}
-            yield dg.AssetCheckResult(check_name=_CHECK, passed=False, description=str(refusal), metadata=about)
-            raise dg.Failure(str(refusal), metadata=about, allow_retries=False)
+            carried = about(refusal.code, refusal.kind)
+            yield dg.AssetCheckResult(check_name=_CHECK, passed=False, description=str(refusal), metadata=carried)
+            raise dg.Failure(str(refusal), metadata=carried, allow_retries=False)
         event = release.event
         yield dg.MaterializeResult(
             metadata={

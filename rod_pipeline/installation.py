@@ -1,6 +1,6 @@
 """Making a new installation.
 
-Belongs here: the first-time set-up of a folder, and its signing key. Does not belong here: running it
+Belongs here: the first-time set-up of a folder, and replacing its keys. Does not belong here: running it
 (``orchestration.serving``).
 """
 
@@ -8,16 +8,33 @@ import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from rod_pipeline.clock import Clock
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.ledger.note import SigningKey, sign_note
 from rod_pipeline.ledger.published import KEYS_FILE, read_keys
-from rod_pipeline.settings import EvidenceSection
-from rod_pipeline.store.declaration import Declaration
+from rod_pipeline.settings import EvidenceSection, Settings, coming_kek, read_kek
+from rod_pipeline.store.declaration import Declaration, resign
+from rod_pipeline.store.keyring import LocalKeyring
+from rod_pipeline.store.secrets import SecretStore
 
 _ORIGIN: str = EvidenceSection.model_fields["origin"].default
 LOOPBACK = "127.0.0.1"
+
+
+class KekElsewhere(PermanentError):
+    """The key-encryption key isn't in a file that could be replaced."""
+
+    code = "ROD-INSTALL-02"
+
+
+class KekReplaced(NamedTuple):
+    """What was wrapped anew: so many keys and secrets; whether there was a declaration of place to sign."""
+
+    keys: int
+    secrets: int
+    declaration: bool
 
 
 class AlreadyThere(PermanentError):
@@ -99,6 +116,38 @@ def replace_signing_key(home: Path, origin: str) -> bytes:
     draft.replace(public)
     coming.replace(file)
     return succession
+
+
+def replace_kek(settings: Settings) -> KekReplaced:
+    """Give the installation a new key-encryption key: wrap all keys and secrets anew, sign the declaration anew.
+
+    The old key is gone afterwards, and with it whatever backups of ``keys`` and ``secrets`` hold: make new ones at
+    once. Nothing else may run meanwhile; a process that does gets ``WrongKek`` from then on. Killed at any instant,
+    everything refuses to start until this is run again, which finishes it. The opaque names of persons change with
+    the key. Raises ``KekElsewhere``, ``MissingSecret``, ``KeyUnreadable``, ``SecretUnreadable``.
+    """
+    if settings.kek is not None:
+        raise KekElsewhere(
+            "The key-encryption key comes from the environment (ROD_KEK), so it can't be replaced here.",
+            "Put it into a file for its owner only, name that in kek_file, take ROD_KEK away, and run this again.",
+        )
+    home, file = settings.home, settings.kek_path
+    coming = coming_kek(file)
+    old = read_kek(file).get_secret_value()
+    codes = SecretStore(home / "secrets" / "codes", old)
+    if not coming.exists():
+        # What doesn't open stops it here, while everything still runs.
+        LocalKeyring(home / "keys", old).rewrap(old)
+        codes.rewrap(old)
+        _write_secret(coming, secrets.token_bytes(32).hex().encode() + b"\n")
+    new = read_kek(coming).get_secret_value()
+    mark = LocalKeyring.opens(home / "keys", new)
+    keys = LocalKeyring(home / "keys", new if mark else old).rewrap(new)
+    sealed = codes.rewrap(new)
+    declaration = settings.store.declaration or home / "declaration.toml"
+    signed = declaration.exists() and resign(declaration, old, new)
+    coming.replace(file)
+    return KekReplaced(keys, sealed, signed)
 
 
 def _write_secret(file: Path, secret: bytes) -> None:

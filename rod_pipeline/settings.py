@@ -13,9 +13,18 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretBytes,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from rod_pipeline.errors import PermanentError
 
@@ -55,12 +64,35 @@ class StoreSection(_Section):
     bucket: str = Field(default="rod-data", description="the bucket that holds every copy")
     access_key: SecretStr | None = Field(default=None, description="access key of the store")
     secret_key: SecretStr | None = Field(default=None, description="secret key of the store")
+    eraser_access_key: SecretStr | None = Field(default=None, description="access key of the account that deletes")
+    eraser_secret_key: SecretStr | None = Field(default=None, description="secret key of the account that deletes")
     ca_bundle: Path | None = Field(default=None, description="certificates to trust, where the store has its own")
     checksums: Literal["when_supported", "when_required"] = Field(
         default="when_supported", description="when requests carry a checksum; some providers need when_required"
     )
     adequacy: bool = Field(default=False, description="also allow countries with an adequacy decision (voorschrift 3c)")
     declaration: Path | None = Field(default=None, description="signed declaration of where an on-premises store is")
+
+
+class KeyringSection(_Section):
+    """Where the keys of deliveries rest: in a folder of this machine, or in an OpenBao server that several share."""
+
+    kind: Literal["local", "openbao"] = Field(default="local", description="local: <home>/keys; openbao: a server")
+    address: str | None = Field(default=None, description="address of OpenBao, https unless it is on this machine")
+    mount: str = Field(
+        default="rod",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
+        description="its engines are MOUNT-transit and MOUNT-keys",
+    )
+    token: SecretStr | None = Field(default=None, description="token for it; else token_file")
+    token_file: Path | None = Field(default=None, description="file with the token, for its owner only")
+    ca_bundle: Path | None = Field(default=None, description="certificates to trust, where the server has its own")
+
+    def read_token(self) -> SecretStr:
+        """The token, read anew each time, since tokens are replaced. Raises ``MissingSecret``, ``UnsafeSecretFile``."""
+        if self.token is not None:
+            return self.token
+        return SecretStr(_secret_file(self.token_file, "token for the key server", "ROD_KEYRING__TOKEN or token_file"))
 
 
 class PleioSection(_Section):
@@ -168,6 +200,60 @@ class PackagesSection(_Section):
         return self
 
 
+class DagsterSection(_Section):
+    """What Dagster's own storage keeps. It holds no personal data; it holds who ran what when, and that has an end."""
+
+    run_days: int = Field(
+        default=90,
+        ge=7,
+        description="how many days finished runs, their events and logs are kept; what shows how deliveries and "
+        "erasures stand is kept for as long as it does",
+    )
+
+
+AlertKind = Literal[
+    "run_failed", "blocked", "notice_overdue", "purge_late", "waiver_ends", "arrived", "missed_moment", "heartbeat_lost"
+]
+"""What an alert can be about."""
+
+_REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$"
+"""Where a secret is: ``env:NAME`` or ``file:/path``, never the secret."""
+
+
+class RouteSection(_Section):
+    """Who is told, and where: apprise URLs, which are secrets, by reference."""
+
+    owner: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9@_.-]{0,79}$", description="whose route it is")
+    urls: tuple[Annotated[str, StringConstraints(pattern=_REFERENCE)], ...] = Field(
+        min_length=1, description="where the apprise URLs are: env:NAME or file:/path, one URL a line"
+    )
+    kinds: tuple[AlertKind, ...] = Field(default=(), description="only alerts of these kinds; without: every kind")
+
+
+class AlertsSection(_Section):
+    """Who is told what waits for a person."""
+
+    routes: tuple[RouteSection, ...] = Field(
+        default=(), description="owners, each with urls (env:NAME or file:/path) and, if not all, kinds"
+    )
+    reminder_hours: int = Field(default=24, ge=1, description="after how many hours what lasts is told again")
+    waiver_days: int = Field(default=7, ge=0, description="how many days before a waiver ends somebody is told")
+    ui_url: str = Field(default="http://127.0.0.1:3000", description="address of Dagster's UI, for links to runs")
+    docs_url: str = Field(default="", description="address of this documentation's folder, before docs/…")
+    heartbeat_url: str | None = Field(
+        default=None,
+        pattern=_REFERENCE,
+        description="where the URL of a dead man's switch is: env:NAME or file:/path",
+    )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        owners = [route.owner for route in self.routes]
+        if len(set(owners)) != len(owners):
+            raise ValueError("an owner of a route stands twice")
+        return self
+
+
 class Settings(_Section):
     """Everything that an installation may choose."""
 
@@ -178,11 +264,14 @@ class Settings(_Section):
     kek_file: Path | None = Field(default=None, description="file with the key-encryption key; else ROD_KEK (hex)")
     kek: SecretStr | None = Field(default=None, description="the key-encryption key, 64 hexadecimal digits")
     store: StoreSection = Field(default=StoreSection(), description="the object store")
+    keyring: KeyringSection = Field(default=KeyringSection(), description="where the keys of deliveries rest")
     pleio: PleioSection = Field(default=PleioSection(), description="where deliveries are fetched")
     retention: RetentionSection = Field(default=RetentionSection(), description="how erasure is carried out")
     quality: QualitySection = Field(default=QualitySection(), description="what is done about what validation finds")
     evidence: EvidenceSection = Field(default=EvidenceSection(), description="where proofs go, and who signs them")
     packages: PackagesSection = Field(default=PackagesSection(), description="who packages may be made for")
+    dagster: DagsterSection = Field(default=DagsterSection(), description="what Dagster's own storage keeps")
+    alerts: AlertsSection = Field(default=AlertsSection(), description="who is told what waits for a person")
     owner: str = Field(default="platform@rod.example", description="owner of the assets, who is alerted")
 
     @classmethod
@@ -218,47 +307,74 @@ class Settings(_Section):
                 "See docs/reference/settings.md for what can be set.",
             ) from None
 
+    @property
+    def kek_path(self) -> Path:
+        """The file of the key-encryption key, when it isn't handed over in the environment."""
+        return self.kek_file or self.home / "secrets" / "kek"
+
     def key_encryption_key(self) -> SecretBytes:
         """The 32 bytes that wrap every key of a delivery; raises ``MissingSecret`` or ``UnsafeSecretFile``."""
         if self.kek is not None:
-            text = self.kek.get_secret_value()
-        else:
-            file = self.kek_file or self.home / "secrets" / "kek"
-            try:
-                mode = file.stat().st_mode
-                text = file.read_text("ascii").strip()
-            except (OSError, UnicodeDecodeError):
-                raise MissingSecret(
-                    "There is no key-encryption key.",
-                    "Run `rod init` on a new installation, or hand over the existing key in ROD_KEK or kek_file.",
-                ) from None
-            if stat.S_IMODE(mode) & 0o077:
-                raise UnsafeSecretFile(
-                    "The file with the key-encryption key can be read by others.", "Take their rights away: chmod 600."
-                )
-        try:
-            key = bytes.fromhex(text)
-        except ValueError:
-            key = b""
-        if len(key) != 32:
+            return _kek_in(self.kek.get_secret_value())
+        if coming_kek(self.kek_path).exists():
             raise MissingSecret(
-                "The key-encryption key is not 64 hexadecimal digits.", "Hand over the key that `rod init` made."
+                "The key-encryption key was being replaced, and that was broken off.",
+                "Run `rod keys rotate-kek` again: it goes on where it stopped.",
             )
-        return SecretBytes(key)
+        return read_kek(self.kek_path)
 
     def ledger(self) -> str:
         """The URL of the ledger's database."""
         return self.ledger_url.get_secret_value() if self.ledger_url else f"sqlite:///{self.home / 'ledger.db'}"
 
 
+def coming_kek(file: Path) -> Path:
+    """Where the next key-encryption key lies while it replaces the one in ``file``."""
+    return file.with_name(f"{file.name}.next")
+
+
+def read_kek(file: Path) -> SecretBytes:
+    """The key-encryption key in ``file``; raises ``MissingSecret`` or ``UnsafeSecretFile``."""
+    return _kek_in(_secret_file(file, "key-encryption key", "ROD_KEK or kek_file (`rod init` makes a new one)"))
+
+
+def _kek_in(text: str) -> SecretBytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise MissingSecret(
+            "The key-encryption key is not 64 hexadecimal digits.", "Hand over the key that `rod init` made."
+        )
+    return SecretBytes(key)
+
+
 _SECRET_KEYS = {
     ("kek",),
     ("ledger_url",),
+    ("keyring", "token"),
     ("store", "access_key"),
     ("store", "secret_key"),
+    ("store", "eraser_access_key"),
+    ("store", "eraser_secret_key"),
     ("evidence", "access_key"),
     ("evidence", "secret_key"),
 }
+
+
+def _secret_file(file: Path | None, what: str, hand_over: str) -> str:
+    """The one line of a file that only its owner can read."""
+    try:
+        if file is None:
+            raise FileNotFoundError
+        mode = file.stat().st_mode
+        text = file.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise MissingSecret(f"There is no {what}.", f"Hand over the existing one in {hand_over}.") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise UnsafeSecretFile(f"The file with the {what} can be read by others.", "Take their rights away: chmod 600.")
+    return text
 
 
 def _secrets_in(values: dict[str, Any]) -> str | None:

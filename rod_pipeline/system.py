@@ -31,15 +31,15 @@ from rod_pipeline.ledger.witness import Witness
 from rod_pipeline.retention.gate import refuse_purged
 from rod_pipeline.settings import BadSettings, MissingSecret, Settings
 from rod_pipeline.store import scratch
-from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.store.client import Account, StoreSettings
 from rod_pipeline.store.evidence import STORE as EVIDENCE_STORE
 from rod_pipeline.store.evidence import EvidenceStore
 from rod_pipeline.store.faults import translated
-from rod_pipeline.store.keyring import LocalKeyring
+from rod_pipeline.store.keyring import Keyring, LocalKeyring
 from rod_pipeline.store.objects import ObjectStore
 from rod_pipeline.store.seaweed import LocalStore
 from rod_pipeline.store.secrets import SecretStore
-from rod_pipeline.store.territory import TerritoryGuard
+from rod_pipeline.store.territory import Place, TerritoryGuard
 from rod_pipeline.store.vault import Vault
 
 
@@ -101,8 +101,16 @@ class System:
         return Ledger(self.settings.ledger(), self.clock)
 
     @cached_property
-    def keyring(self) -> LocalKeyring:
-        return LocalKeyring(self.settings.home / "keys", self._kek)
+    def keyring(self) -> Keyring:
+        section = self.settings.keyring
+        if section.kind == "local":
+            return LocalKeyring(self.settings.home / "keys", self._kek)
+        # Only who has such a server pays for its client.
+        from rod_pipeline.store.openbao import OpenBaoKeyring
+
+        if section.address is None:
+            raise BadSettings("The keyring is in OpenBao, but its address is missing.", "Set `keyring.address`.")
+        return OpenBaoKeyring(section.address, section.read_token(), mount=section.mount, ca_bundle=section.ca_bundle)
 
     @cached_property
     def secrets(self) -> SecretStore:
@@ -152,6 +160,10 @@ class System:
             approve=self.approve_evidence_store,
             services=Services(section.timestamp_url, section.timestamp_roots, witness),
         )
+
+    def place(self) -> Place:
+        """Where the store of the data is, proved now and not put on record. Raises what approving it raises."""
+        return self._guard(self._kek).approve(self.objects.settings, self.objects.client)
 
     def store_time(self) -> datetime | None:
         """What time it is by the store, to the second; None when its answer doesn't say."""
@@ -255,6 +267,13 @@ class System:
                 "The store has an endpoint but no access key or secret key.",
                 "Hand them over as ROD_STORE__ACCESS_KEY and ROD_STORE__SECRET_KEY.",
             )
+        keys = {"access_key": section.eraser_access_key, "secret_key": section.eraser_secret_key}
+        if [*keys.values()].count(None) == 1:
+            raise BadSettings(
+                "The account that deletes has an access key or a secret key, not both.",
+                "Hand over both: ROD_STORE__ERASER_ACCESS_KEY and ROD_STORE__ERASER_SECRET_KEY.",
+            )
+        eraser = None if section.eraser_access_key is None else Account.model_validate(keys)
         return StoreSettings(
             name=section.name,
             endpoint=section.endpoint,
@@ -262,6 +281,7 @@ class System:
             bucket=section.bucket,
             access_key=SecretStr(section.access_key.get_secret_value()),
             secret_key=SecretStr(section.secret_key.get_secret_value()),
+            eraser=eraser,
             ca_bundle=section.ca_bundle,
             checksums=section.checksums,
         )

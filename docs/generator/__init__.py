@@ -38,6 +38,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "moments": data.moments,
     "zones": data.zones,
     "decisions": data.decisions,
+    "controls": data.controls,
 }
 
 

@@ -12,10 +12,12 @@ from typing import get_args
 
 from docs.generator.markdown import ROOT, code, prose, table
 from expectations.loader import suite_for, written_for
+from rod_pipeline.audit.controls import load_controls
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import Column, Contract
 from rod_pipeline.decree import load_decree
-from rod_pipeline.ledger import erasure, events, publication, quality, vocabulary
+from rod_pipeline.ledger import erasure, events, oversight, publication, quality, vocabulary
+from rod_pipeline.ledger import moments as answers
 from rod_pipeline.ledger.state import IntakeState, Stage
 from rod_pipeline.quality.rulebook import rules_of_deliveries
 from rod_pipeline.quality.suite import Rule
@@ -113,7 +115,7 @@ def _allowed(column: Column) -> str:
 
 def ledger_events() -> str:
     """Every kind of event and its fields, as they stand in the source."""
-    modules = (vocabulary, events, erasure, quality, publication)
+    modules = (vocabulary, events, erasure, quality, publication, oversight, answers)
     source = [node for module in modules for node in ast.parse(inspect.getsource(module)).body]
     models = {node.name: node for node in source if isinstance(node, ast.ClassDef)}
     aliases = [
@@ -122,10 +124,10 @@ def ledger_events() -> str:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Subscript)
     ]
     lines = ["# Events of the ledger", ""]
-    for module in (events, erasure, quality, publication):
+    for module in (events, erasure, quality, publication, oversight, answers):
         lines += [*prose(module).split("\n"), ""]
     union = get_args(get_args(events.AnyEvent)[0])
-    parts = (quality.Finding, events.Amount, erasure.Subject, erasure.Counted, erasure.PlaceLeft)
+    parts = (quality.Finding, quality.Defect, events.Amount, erasure.Subject, erasure.Counted, erasure.PlaceLeft)
     for event in (*union, *parts, publication.PublishedTable):
         name = event.__name__
         kind = event.model_fields["kind"].default if "kind" in event.model_fields else f"{name} (part of an event)"
@@ -230,3 +232,17 @@ def decisions() -> str:
         title = path.read_text("utf-8").splitlines()[0].removeprefix("# ")
         found.append(f"- [{title}](adr/{path.name})")
     return "\n".join(found)
+
+
+def controls() -> str:
+    """The controls of the DPIA and the tests that prove each."""
+    rows = [
+        (
+            code(one.code),
+            one.name,
+            ", ".join((*one.voorschriften, *(f"AVG {article}" for article in one.avg))),
+            "<br>".join(code(test) for test in one.tests),
+        )
+        for one in load_controls().controls
+    ]
+    return table(("control", "what", "asked by", "tests that fail when it does"), rows)

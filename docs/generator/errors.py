@@ -17,6 +17,7 @@ import assets
 import expectations
 import rod_pipeline
 from rod_pipeline.errors import RodError
+from rod_pipeline.runbooks import address
 
 KINDS = {
     "transient": "goes away by itself; the step is retried",
@@ -163,7 +164,7 @@ def errors() -> str:
     lines += ["## ROD-INTERNAL", ""]
     for code, (happened, remedy, module) in INTERNAL.items():
         lines += [f"### {code}", "", "**Failure** · permanent", "", happened, "", f"What to do: {remedy}", ""]
-        lines += [f"Raised by `{module}`.", ""]
+        lines += [f"Raised by `{module}`. {_runbook(code)}", ""]
     return "\n".join(lines)
 
 
@@ -179,8 +180,12 @@ def _section(cls: type[RodError], places: list[Raising]) -> list[str]:
     if (ends := getattr(cls, "ends_code", None)) is not None:
         lines += ["", f"Ends the access code (`{ends}`): the delivery then waits for a new one."]
     raised_in = sorted({place.module for place in places} or {cls.__module__})
-    lines += ["", f"Raised by {', '.join(f'`{module}`' for module in raised_in)}."]
+    lines += ["", f"Raised by {', '.join(f'`{module}`' for module in raised_in)}. {_runbook(cls.code)}"]
     return lines
+
+
+def _runbook(code: str) -> str:
+    return f"[Runbook](../{address(code).removeprefix('docs/')})."
 
 
 def _kind(cls: type[RodError]) -> str:

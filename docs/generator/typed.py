@@ -7,7 +7,7 @@ Belongs here: the pages made from the settings' model and from the commands of `
 import re
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from pydantic import BaseModel, SecretStr
@@ -105,6 +105,9 @@ def _taken(annotation: Any) -> str:
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(code(member.value) for member in annotation)
     inner = [part for part in get_args(annotation) if part is not type(None)]
+    closed = annotation if get_origin(annotation) is Literal else next(iter(inner), None)
+    if get_origin(closed) is Literal:
+        return " or ".join(code(value) for value in get_args(closed))
     name = getattr(inner[0] if inner else annotation, "__name__", str(annotation))
     return {"str": "text", "Path": "path", "int": "whole number", "float": "number", "datetime": "date and time"}.get(
         name, name.lower()

@@ -13,17 +13,25 @@ from rod_pipeline.errors import RodError
 def application() -> typer.Typer:
     """All commands of ``rod``."""
     from rod_pipeline.cli import (
+        alert,
+        backup,
         contract,
         decisions,
         decree,
         delivery,
+        dossier,
         evidence,
+        incident,
         installation,
+        keys,
         ledger,
+        moment,
         notice,
+        on_call,
         packages,
         retention,
         simulate,
+        status,
         synthetic,
         waivers,
     )
@@ -39,9 +47,19 @@ def application() -> typer.Typer:
     app.add_typer(contract.app, name="contract", help="How files should look: check what came, draft a next version.")
     app.add_typer(synthetic.app, name="synthetic", help="Synthetic deliveries, whole and broken.")
     app.add_typer(evidence.app, name="evidence", help="The evidence of erasures: list it, hand it over, check it.")
+    app.add_typer(
+        dossier.app, name="dossier", help="What an auditor gets (voorschrift 3i), and what was held on a day."
+    )
+    app.add_typer(keys.app, name="keys", help="Replace the keys of this installation.")
     app.add_typer(ledger.app, name="ledger", help="Sign and publish the ledger, verify it, have an old copy catch up.")
     app.add_typer(notice.app, name="notice", help="What is told to DUO and the minister, and for how long it waits.")
+    status.register(app)
+    incident.register(app)
+    backup.register(app)
+    app.add_typer(moment.app, name="moment", help="What the decree plans, and which delivery is asked about.")
+    alert.register(app)
     delivery.register(app)
+    on_call.register(app)
     waivers.register(app)
     installation.register(app)
     retention.register(app)
@@ -56,5 +74,5 @@ def main() -> None:
     try:
         application()()
     except RodError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{error}\nRunbook: rod runbook {error.code}\n")
         sys.exit(1)

@@ -1,9 +1,10 @@
-"""``rod announce``, ``drop``, ``status``, ``rows``, ``rerun``, ``open``: a delivery from the command line.
+"""``rod announce``, ``drop``, ``rows``, ``rerun``, ``open``: a delivery from the command line.
 
 Belongs here: reading arguments and secrets, and telling what happened. Secrets are asked for without echo or read from
 a file descriptor; never an argument, never the environment.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -36,7 +37,7 @@ class Purpose(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
-    for command in (announce, drop, zip_password, status, rows, rerun, refuse):
+    for command in (announce, drop, zip_password, rows, rerun, refuse):
         app.command()(command)
     app.command(name="open")(open_)
 
@@ -99,26 +100,6 @@ def zip_password(
     typer.echo(f"The password is in the secret store; rerun {key}.")
 
 
-def status() -> None:
-    """Every delivery: how far it is, and until when it may be kept."""
-    from rod_pipeline.retention.deadline import deadline
-
-    system = System.open(Settings.load())
-    state = system.ledger.state()
-    table = Table("delivery", "stage", "came by", "moment", "erase before", "copies")
-    for key, intake in sorted(state.deliveries.items()):
-        until = "" if intake.moment is None else f"{deadline(intake.moment, system.decree.retention.years):%Y-%m-%d}"
-        table.add_row(
-            key,
-            intake.stage if intake.refused is None else f"refused ({intake.refused}), erased",
-            intake.channel,
-            "" if intake.moment is None else f"{intake.moment:%Y-%m-%d %H:%M}",
-            until,
-            str(len(state.live_copies(intake.delivery_id))),
-        )
-    Console().print(table)
-
-
 def rows(key: _Key) -> None:
     """How many rows of a delivery came to each step, from file to mart database. Exits with 1 where rows are lost."""
     from rod_pipeline.marts.reconciliation import chain
@@ -165,13 +146,34 @@ def refuse(
     typer.echo(f"What came as {key} (intake {delivery_id}) is erased. The notice is in the folder notices.")
 
 
+_SHOWN = 40
+"""Rows of a result that the terminal shows."""
+_FROM_ELSEWHERE = re.compile("read_(csv|parquet|ipc|json|ndjson)", re.IGNORECASE)
+"""What Polars' SQL would open besides the tables that it is given."""
+
+
 def open_(
-    sql: Annotated[str, typer.Argument(help="one query on the restricted marts")],
+    sql: Annotated[str, typer.Argument(help="one query on the restricted marts, or on the tables of one delivery")],
     purpose: Annotated[Purpose, typer.Option(help="what for (voorschrift 3a); beheer is looking after the pipeline")],
+    delivery: Annotated[
+        str | None, typer.Option(help="query its validated person-level tables, such as doorstroom, instead of marts")
+    ] = None,
 ) -> None:
     """Query the restricted marts. What you see may be traceable to persons; each opening is in the ledger."""
+    from rod_pipeline.analysis import open_tables
     from rod_pipeline.marts.database import open_database
 
+    if delivery is not None:
+        import polars as pl
+
+        if _FROM_ELSEWHERE.search(sql):
+            raise typer.BadParameter("a query reads the tables of the delivery, and no file or address")
+        with (
+            open_tables(delivery, purpose.value) as tables,
+            pl.Config(tbl_rows=_SHOWN, tbl_cols=-1),
+        ):
+            typer.echo(str(pl.SQLContext(tables).execute(sql, eager=True)))
+        return
     with System.open(Settings.load()) as system, open_database(system, system.actor(), purpose.value) as connection:
         relation = connection.sql(sql)
         typer.echo(str(relation) if relation is not None else "done")

@@ -1,8 +1,9 @@
-"""``rod init``, ``up``, ``demo``: an installation from the command line.
+"""``rod init``, ``up``, ``demo``, ``rights``: an installation from the command line.
 
 Belongs here: arguments in, words out.
 """
 
+import json
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +12,12 @@ import typer
 
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.settings import Settings
+from rod_pipeline.store.rights import Role
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
-    for command in (init, up, demo):
+    for command in (init, up, demo, rights):
         app.command()(command)
 
 
@@ -66,6 +68,14 @@ def demo(
             typer.echo(f"\nLook around: {outcome.url} . Stop with Ctrl-C.")
             _until_interrupted()
     raise typer.Exit(0 if outcome.as_expected else 1)
+
+
+def rights(role: Annotated[Role, typer.Argument(help="whose")]) -> None:
+    """Print what an account of the store may do, as an IAM policy document, for these settings."""
+    from rod_pipeline.store.rights import policy
+
+    settings = Settings.load()
+    typer.echo(json.dumps(policy(role, settings.store.bucket, settings.evidence.bucket), indent=2))
 
 
 def _until_interrupted() -> None:

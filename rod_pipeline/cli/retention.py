@@ -75,11 +75,12 @@ def withdraw(
 
 def watch() -> None:
     """Say what isn't as it should be: terms, erasures, notices, waivers. Exits with 1 on an alarm. Needs no Dagster."""
+    from rod_pipeline.incidents.clocks import watch_duties
     from rod_pipeline.quality.watching import watch_findings
     from rod_pipeline.retention.watch import watch as look
 
     with System.open(Settings.load()) as system:
-        findings = (*look(system), *watch_findings(system))
+        findings = (*look(system), *watch_findings(system), *watch_duties(system))
     for finding in findings:
         typer.echo(f"{finding.level.upper()}: {finding.what}")
     if not findings:

@@ -112,6 +112,33 @@ def summary(
     typer.echo(f"Counts of students are scaled up from scale {scale:g}; rows are not. Sources: synthetic/published.py.")
 
 
+@app.command()
+def truth(
+    key: Annotated[str, typer.Argument(help="the delivery whose marts are made")] = "2025-12",
+    scale: _Scale = 0.05,
+    seed: _Seed = 1,
+) -> None:
+    """Hold the marts of a synthetic delivery against published tables, each within the tolerance that is stated."""
+    import polars as pl
+
+    from rod_pipeline.contracts import ContractBook
+    from rod_pipeline.deliveries import DeliveryKey
+    from rod_pipeline.marts.declared import MARTS
+    from rod_pipeline.marts.plausible import as_table, held_against_published, steps
+    from rod_pipeline.synthetic.moments import moment_of
+    from rod_pipeline.synthetic.population import DATA_FILES, Population, iter_file
+
+    delivery, population, book = DeliveryKey.parse(key), Population(seed, scale), ContractBook.load()
+    frames = {kind: pl.concat(iter_file(kind, delivery, population, book)).lazy() for kind in DATA_FILES}
+    tables = {mart.name: mart.table(frames).collect(engine="streaming") for mart in MARTS}
+    provided = pl.DataFrame({"levering": [key], "moment": [moment_of(delivery).prikdatum]})
+    moments = provided.with_columns(pl.col("moment").cast(pl.Datetime("us", "UTC")))
+    tables["stromen"] = steps({key: frames["doorstroom"]}, moments)
+    figures = held_against_published(tables, scale)
+    typer.echo(as_table(figures))
+    typer.echo(f"\nCounts are scaled up from scale {scale:g}. Sources: synthetic/published.py.")
+
+
 def _password(descriptor: int | None) -> bytes:
     if descriptor is None:
         return str(typer.prompt("Password of the archive", hide_input=True, confirmation_prompt=True)).encode()

@@ -42,18 +42,21 @@ class Alternatives:
         self._named = system.named.tolist()
         self._small = sensitive.small().tolist()
         self.through: dict[int, list[int]] = {place: [] for place, small in enumerate(self._small) if small}
+        self._opening: dict[int, dict[int, Mapping[int, tuple[int, int]]]] = {place: {} for place in self.through}
         self._using: dict[int, list[int]] = {}
         self._dropped: set[int] = set()
 
     def add(self, by: Mapping[int, int]) -> Move:
-        """Keep a move. Raises ``AssertionError`` when it is no alternative table."""
+        """Keep a move."""
         shared = gcd(*by.values())
         by = {place: step // shared for place, step in by.items()}
-        self._balanced(by)
         move = self.measured(by)
-        for place in by:
+        back, forth = move.reach
+        for place, step in by.items():
             where = self.through if self._small[place] else self._using
             where.setdefault(place, []).append(len(self.moves))
+            if self._small[place] and abs(step) * (forth - back) >= self._wanted:
+                self._opening[place][len(self.moves)] = move.held
         self.moves.append(move)
         return move
 
@@ -106,39 +109,53 @@ class Alternatives:
         for index in moves:
             self._dropped.add(index)
             for place in self.moves[index].by:
-                (self.through if self._small[place] else self._using)[place].remove(index)
-
-    def _balanced(self, by: Mapping[int, int]) -> None:
-        rows, touching = self._system.rows, self._system.touching
-        for row in {row for place in by for row in touching[place]}:
-            assert sum(by.get(member, 0) * factor for member, factor in zip(*rows[row], strict=True)) == 0
-
-    def readers_of(self, place: int) -> list[int]:
-        """Whom a figure has to be kept from, as far as the moves treat them differently; the public first."""
-        readers = set(self._sensitive.to[place])
-        if self._sensitive.to_all[place]:
-            for index in self.through[place]:
-                readers.update(self.moves[index].held)
-            readers -= self._sensitive.excused[place]
-            if (whose := self._named[place]) != NOBODY:
-                readers.discard(whose)
-            readers.add(NOBODY)
-        return sorted(readers)
+                if self._small[place]:
+                    self.through[place].remove(index)
+                    self._opening[place].pop(index, None)
+                else:
+                    self._using[place].remove(index)
 
     def open_to(self, place: int, without: Container[int] = ()) -> dict[int, tuple[int, int]]:
         """The readers for whom a figure isn't open enough yet, and how far below (<= 0) and above (>= 0) it can be."""
+        if not (doubtful := self._doubtful(place, without)):
+            return {}
         moves = self._through(place, without)
-        reaches = ((reader, self._reach(moves, reader)) for reader in self.readers_of(place))
+        reaches = ((reader, self._reach(moves, reader)) for reader in doubtful)
         return {reader: reach for reader, reach in reaches if reach is not None}
 
     def is_open(self, place: int, without: Container[int] = ()) -> bool:
         """Whether a figure is open enough to everybody."""
+        if not (doubtful := self._doubtful(place, without)):
+            return True
         moves = self._through(place, without)
-        return all(self._reach(moves, reader) is None for reader in self.readers_of(place))
+        return all(self._reach(moves, reader) is None for reader in doubtful)
 
     def _through(self, place: int, without: Container[int]) -> list[tuple[int, Move]]:
         moves = (self.moves[index] for index in self.through[place] if index not in without)
         return [(move.by[place], move) for move in moves]
+
+    def _doubtful(self, place: int, without: Container[int]) -> list[int]:
+        """From whom a figure has to be kept, the public first, but for those to whom some move opens it by itself, and
+        for institutions to whom it is as open as to the public.
+        """
+        held: set[int] | None = None
+        for index, closer in self._opening[place].items():
+            if index not in without:
+                held = set(closer) if held is None else held.intersection(closer)
+                if not held:
+                    return []
+        told = self._sensitive.to[place]
+        if not self._sensitive.to_all[place]:
+            return [reader for reader in told if held is None or reader in held]
+        if held is None:
+            readers = {
+                reader for index in self.through[place] if index not in without for reader in self.moves[index].held
+            }
+            readers.update(told)
+        else:
+            readers = held
+        readers = readers.difference(self._sensitive.excused[place], (self._named[place],))
+        return sorted(readers | {NOBODY} if held is None else readers)
 
     def _reach(self, moves: list[tuple[int, Move]], reader: int) -> tuple[int, int] | None:
         """How far a reader's possible values go below and above the count; None when that is far enough."""

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Sequence
+from itertools import islice
 
-from rod_pipeline.disclosure.equations import NOBODY, Equations
+import numpy as np
+
+from rod_pipeline.disclosure.equations import NOBODY, Equations, Ints
 from rod_pipeline.disclosure.moves import Alternatives
-from rod_pipeline.disclosure.search import Search
+from rod_pipeline.disclosure.search import WHOLE, Rooms, Search
 
-SIZES = (120, 500, 4_000, 10_000_000)
+SIZES = (120, 500, 4_000, WHOLE)
 """How many figures may move, by attempt."""
 _CLOSE = (300,)
 """The same when a figure is served anew by what is hidden already: the wider, the more is printed again, and the
@@ -52,9 +55,9 @@ class Opening:
         self.hidden, self.alternatives = list(hidden), alternatives
         self._span = span
         self._search = Search(system)
+        self._system = system
         n = system.n.tolist()
-        self.n, self.named, self.own = n, system.named.tolist(), system.own
-        self.rooms = [(n[p] - least, most - n[p]) for p, (least, most) in enumerate(bounds)]
+        self._rooms_are(bounds)
         self._value = [
             weight * (1 + math.log2(1 + count)) * _TOTAL**depth * (1 + (place * 0.6180339887 % 1) / 1_000)
             * (_STANDING if place in standing else 1.0)
@@ -62,25 +65,35 @@ class Opening:
                 zip(n, system.weight.tolist(), system.depth.tolist(), strict=True)
             )
         ]  # fmt: skip
-        self._price = [_EASE if h else value for h, value in zip(self.hidden, self._value, strict=True)]
+        self._price = np.where(self.hidden, _EASE, self._value)
         self._touching = system.touching
         self._effort = 0
-        self._hidden_in = [
-            dict.fromkeys(member for member in members if self.hidden[member]) for members, _ in system.rows
-        ]
+        self._hidden_in = [{member for member in members if self.hidden[member]} for members, _ in system.rows]
+        self._loose = np.array([self.hidden[p] and not self._stuck(p) for p in range(len(n))], np.bool_)
         self._order = sorted(alternatives.through, key=lambda p: (-int(system.depth[p]), -n[p], p))
+
+    def _rooms_are(self, bounds: Sequence[tuple[int, int]]) -> None:
+        """How far each figure may go down and up for the public, and by reader."""
+        least, most = np.array(bounds, np.int64).T
+        self._down, self._up = self._system.n - least, most - self._system.n
+        self._known: dict[int, tuple[Ints, Ints]] = {}
 
     def _hide(self, place: int, hidden: bool) -> None:
         self.hidden[place] = hidden
+        self._loose[place] = hidden
         for row in self._touching[place]:
+            inside = self._hidden_in[row]
             if hidden:
-                self._hidden_in[row][place] = None
+                inside.add(place)
             else:
-                del self._hidden_in[row][place]
+                inside.discard(place)
+            if len(inside) <= 2:
+                for member in inside:
+                    self._loose[member] = not self._stuck(member)
 
-    def stuck(self, place: int) -> bool:
-        """Whether a figure is printed, or the only hidden one in a sum: then it can't move without hiding another."""
-        return not self.hidden[place] or any(len(self._hidden_in[row]) < 2 for row in self._touching[place])
+    def _stuck(self, place: int) -> bool:
+        """Whether a hidden figure is the only one in a sum: then it can't move without hiding another."""
+        return any(len(self._hidden_in[row]) < 2 for row in self._touching[place])
 
     def serve(self) -> list[int]:
         """Hide what is needed for each small figure; gives those that nothing could open."""
@@ -88,7 +101,7 @@ class Opening:
 
     def serve_beyond(self, places: Sequence[int], bounds: Sequence[tuple[int, int]]) -> list[int]:
         """The same for ``places`` with wider bounds, of which the others make no use."""
-        self.rooms = [(self.n[p] - least, most - self.n[p]) for p, (least, most) in enumerate(bounds)]
+        self._rooms_are(bounds)
         self.alternatives.widen(bounds)
         return [place for place in places if not self._served(place)]
 
@@ -105,7 +118,7 @@ class Opening:
             self.alternatives.add(found)
         return False
 
-    def reopen(self, places: Sequence[int], most: int = 8) -> None:
+    def reopen(self, places: Sequence[int], most: int = 30) -> None:
         """Print again those of ``places`` without which every small figure stays open, the dearest first.
 
         A place is left alone when more than ``most`` small figures would have to be served anew.
@@ -113,7 +126,8 @@ class Opening:
         for place in sorted(places, key=lambda p: (-self._value[p], p)):
             resting = frozenset(self.alternatives.using(place))
             self._hide(place, False)
-            short = [p for p in self.alternatives.resting_on(resting) if not self.alternatives.is_open(p, resting)]
+            closed = (p for p in self.alternatives.resting_on(resting) if not self.alternatives.is_open(p, resting))
+            short = list(islice(closed, most + 1))
             if len(short) <= most and all(self._served_anew(p, resting) for p in short):
                 self.alternatives.drop(resting)
             else:
@@ -145,14 +159,13 @@ class Opening:
     def _cheapest(
         self, place: int, readers: list[int], reach: tuple[int, int], sizes: Sequence[int], hidden_only: bool
     ) -> dict[int, int] | None:
-        rooms = _Rooms(self, [reader for reader in readers if reader != NOBODY], hidden_only)
+        rooms = self._rooms([reader for reader in readers if reader != NOBODY], hidden_only)
         low, high = reach
         ways = (low + self._span - 1, high - self._span + 1)
-        among = self._hidden_in if hidden_only else None
         best: tuple[float, dict[int, int]] | None = None
         for size in sizes:
             tried = best
-            for way in self._search.moves(place, ways, rooms, self._price, size, among):
+            for way in self._search.moves(place, ways, rooms, self._price, size):
                 if best is None or way[0] < best[0]:
                     best = way
                 if hidden_only:
@@ -161,20 +174,25 @@ class Opening:
                 break
         return best[1] if best is not None else None
 
+    def _rooms(self, readers: list[int], hidden_only: bool) -> Rooms:
+        """How far figures may move for these readers."""
+        known = [self._known_to(reader) for reader in readers]
 
-class _Rooms(dict[int, tuple[int, int]]):
-    """How far figures may move for these readers, worked out when asked for."""
+        def rooms(cells: Ints) -> tuple[Ints, Ints]:
+            down, up = self._down[cells], self._up[cells]
+            for least, most in known:
+                down, up = np.minimum(down, least[cells]), np.minimum(up, most[cells])
+            if hidden_only:
+                loose = self._loose[cells]
+                down, up = down * loose, up * loose
+            return down, up
 
-    def __init__(self, opening: Opening, readers: list[int], hidden_only: bool) -> None:
-        super().__init__()
-        self._opening, self._readers, self._hidden_only = opening, readers, hidden_only
+        return rooms
 
-    def __missing__(self, place: int) -> tuple[int, int]:
-        opening = self._opening
-        down, up = opening.rooms[place]
-        if (self._hidden_only and opening.stuck(place)) or (self._readers and opening.named[place] in self._readers):
-            down, up = 0, 0
-        for reader in self._readers if down else ():
-            down = min(down, opening.n[place] - opening.own[place].get(reader, 0))
-        self[place] = down, up
-        return down, up
+    def _known_to(self, reader: int) -> tuple[Ints, Ints]:
+        if reader not in self._known:
+            own = np.array([students.get(reader, 0) for students in self._system.own], np.int64)
+            others = self._system.named != reader
+            down = np.minimum(self._down, self._system.n - own)
+            self._known[reader] = np.where(others, down, 0), np.where(others, self._up, 0)
+        return self._known[reader]

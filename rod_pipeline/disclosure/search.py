@@ -1,27 +1,35 @@
-"""Finding alternative tables: one small linear program each.
+"""Finding moves: small linear programs in the neighbourhood of one figure.
 
-Belongs here: which neighbourhood is searched, and the solver. Does not belong here: what has to be found and what it
-may cost (``opening``).
+Belongs here: which figures may take part, the program, its answer in whole numbers. Does not belong here: what a figure
+costs and who may see what (``opening``).
 
-Minimise the price of what has to be hidden for it: ``sum price (u + w)`` with ``E (u - w) = 0``, ``u - w`` at the
-figure as wanted and no figure beyond what the reader knows: the alternative table of Fischetti and Salazar (2001), for
-one figure. Only figures near by may move. That is always valid; when it has no answer, or a dear one, farther ones may
-move too.
+The program asks: change this figure by so much, keep every sum as it is, at the least price. Its columns are steps up
+and steps down of each figure, bounded by what a reader knows: the attacker's programs of Fischetti and Salazar (2001),
+for one figure. Only figures near by may move. That is always valid; when it has no answer, or a dear one, farther ones
+may move too. Writing a program down would cost more than solving it: so it is done with whole arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import highspy
 import numpy as np
 import numpy.typing as npt
 
-from rod_pipeline.disclosure.equations import Equations
+from rod_pipeline.disclosure.equations import Equations, Ints
 
-Rooms = Mapping[int, tuple[int, int]]
-"""How far each figure may go down and up (both >= 0)."""
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+Rooms = Callable[[Ints], tuple[Ints, Ints]]
+"""How far each of some figures may go down and up (both >= 0)."""
+WHOLE = 10_000_000
+"""As a number of figures: all that there are."""
 _WHOLE = 1e-6
+_ATTEMPTS, _DEARER = 4, 8.0
+_MULTIPLES = (1, 2, 3, 4)
+"""Corners that aren't whole have small denominators in sums of ones."""
 _OPTIONS = (("output_flag", False), ("threads", 1), ("presolve", "off"), ("solver", "simplex"), ("random_seed", 0))
 _CONTINUOUS, _INTEGER = highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger
 
@@ -30,114 +38,173 @@ class Search:
     """A solver that is used again and again. Deterministic: one thread, the same programs give the same answers."""
 
     def __init__(self, system: Equations) -> None:
-        self._members: list[Iterable[int]] = [members for members, _ in system.rows]
-        self._columns: list[list[tuple[int, float]]] = [[] for _ in range(len(system.n))]
-        for row, (members, factors) in enumerate(system.rows):
-            for member, factor in zip(members, factors, strict=True):
-                self._columns[member].append((row, float(factor)))
+        count = len(system.n)
+        sizes = np.array([len(members) for members, _ in system.rows], np.int64)
+        self._row_start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self._row_of = np.array([member for members, _ in system.rows for member in members], np.int64)
+        factors = np.array([factor for _, factors in system.rows for factor in factors], np.float64)
+        rows = np.repeat(np.arange(len(sizes)), sizes)
+        by_column = np.lexsort((rows, self._row_of))
+        self._rows_at, self._factors_at = rows[by_column], factors[by_column]
+        self._col_start = np.searchsorted(self._row_of[by_column], np.arange(count + 1))
+        self._seen = np.zeros(count, np.bool_)
+        self._touched = np.zeros(len(sizes), np.bool_)
+        self._number = np.zeros(max(count, len(sizes)), np.int64)
         # The class beneath ``highspy.Highs``: that one announces itself on standard output, and waits in a thread.
         self._solver = highspy._core._Highs()
         for option, value in _OPTIONS:
             self._solver.setOptionValue(option, value)
 
     def moves(
-        self,
-        place: int,
-        ways: Sequence[int],
-        rooms: Rooms,
-        price: Sequence[float],
-        size: int,
-        among: Sequence[Iterable[int]] | None = None,
+        self, place: int, ways: Sequence[int], rooms: Rooms, price: Floats, size: int
     ) -> Iterator[tuple[float, dict[int, int]]]:
         """For each of ``ways`` that is possible: the cheapest move, among some ``size`` figures, that changes ``place``
-        by that much, and its price. ``among``: per equation the unknowns that may take part (all).
+        by that much, and its price.
         """
-        down, up = rooms[place]
+        down, up = (int(room[0]) for room in rooms(np.array([place])))
         ways = [by for by in ways if -down <= by <= up]
-        members = self._near(place, size, rooms, among or self._members) if ways else []
-        if not members:
+        if not ways:
             return
-        rows: dict[int, int] = {}
-        start, index, value = [0], [], []
-        cost, upper, of = [], [], []
-        for member in members:
-            down, up = rooms[member]
-            for sign, most in ((1, up), (-1, down)):
-                if most or member == place:
-                    for row, factor in self._columns[member]:
-                        index.append(rows.setdefault(row, len(rows)))
-                        value.append(sign * factor)
-                    start.append(len(index))
-                    cost.append(price[member])
-                    upper.append(most)
-                    of.append((member, sign))
-        count, zeros = len(cost), np.zeros(len(rows))
+        members, rows, factors, counts, height = self._columns(self._near(place, size, rooms, price))
+        if not len(members):
+            return
+        starts = np.cumsum(counts) - counts
+        highest = np.concatenate(rooms(members)[::-1]).astype(np.float64)
+        count = len(members)
+        cost = price[members]
+        zeros = np.zeros(height)
         self._solver.passModel(
-            count, len(rows), len(index), 1, 1, 0.0,
-            np.array(cost), np.zeros(count), np.array(upper, float), zeros, zeros,
-            np.array(start, np.int32), np.array(index, np.int32), np.array(value), np.zeros(count, np.int32),
+            2 * count, height, 2 * len(rows), 1, 1, 0.0,
+            np.concatenate([cost, cost]), np.zeros(2 * count), highest, zeros, zeros,
+            np.concatenate([starts, starts + len(rows)]).astype(np.int32),
+            np.concatenate([rows, rows]).astype(np.int32), np.concatenate([factors, -factors]),
+            np.zeros(2 * count, np.int32),
         )  # fmt: skip
-        for by in ways:  # the first two columns are those of ``place``
+        for by in ways:  # ``place`` comes first
             self._solver.changeColBounds(0, max(by, 0), max(by, 0))
-            self._solver.changeColBounds(1, max(-by, 0), max(-by, 0))
-            solved = self._run(count)
+            self._solver.changeColBounds(count, max(-by, 0), max(-by, 0))
+            solved = self._in_whole_numbers(np.concatenate([cost, cost]), highest, size >= WHOLE)
             if solved is None:
                 continue
-            found: dict[int, int] = {}
-            for variable, steps in enumerate(np.rint(solved).astype(int).tolist()):
-                if steps:
-                    member, sign = of[variable]
-                    found[member] = found.get(member, 0) + sign * steps
-            found = {member: step for member, step in found.items() if step}
-            yield sum(price[member] * abs(step) for member, step in found.items()), found
+            steps = solved[:count] - solved[count:]
+            if np.bincount(rows, factors * np.repeat(steps, counts), height).any():
+                continue  # not balanced in whole numbers: no move
+            moved = np.flatnonzero(steps)
+            yield (
+                float(cost[moved] @ np.abs(steps[moved])),
+                dict(zip(members[moved].tolist(), steps[moved].tolist(), strict=True)),
+            )
 
-    def _run(self, count: int) -> npt.NDArray[np.float64] | None:
-        """The solution in whole numbers: of the linear program where it is whole, or else of the integer one."""
+    def _in_whole_numbers(self, cost: Floats, highest: Floats, anyhow: bool) -> Ints | None:
+        """The solution, or a multiple of it that there is room for, in whole numbers.
+
+        Where it isn't whole, what isn't is made dearer; ``anyhow`` takes an integer program at last, which may last a
+        thousand times as long.
+        """
+        every = np.arange(len(cost), dtype=np.int32)
+        raised = cost
         solved = self._solution()
-        if solved is not None and (np.abs(solved - np.rint(solved)) > _WHOLE).any():
-            every = np.arange(count, dtype=np.int32)
-            self._solver.changeColsIntegrality(count, every, np.full(count, _INTEGER))
+        for _ in range(_ATTEMPTS):
+            if solved is None or (whole := _multiple(solved, highest)) is not None:
+                break
+            raised = np.where(np.abs(solved - np.rint(solved)) > _WHOLE, _DEARER * raised + 1.0, raised)
+            self._solver.changeColsCost(len(cost), every, raised)
             solved = self._solution()
-            self._solver.changeColsIntegrality(count, every, np.full(count, _CONTINUOUS))
-        return solved
+        if raised is not cost:
+            self._solver.changeColsCost(len(cost), every, cost)
+        if solved is not None and whole is None and anyhow:
+            self._solver.changeColsIntegrality(len(cost), every, np.full(len(cost), _INTEGER))
+            solved = self._solution()
+            self._solver.changeColsIntegrality(len(cost), every, np.full(len(cost), _CONTINUOUS))
+            whole = None if solved is None else _multiple(solved, highest)
+        return None if solved is None else whole
 
-    def _solution(self) -> npt.NDArray[np.float64] | None:
+    def _solution(self) -> Floats | None:
         self._solver.run()
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
         return np.array(self._solver.getSolution().col_value)
 
-    def _near(self, place: int, size: int, rooms: Rooms, inside: Sequence[Iterable[int]]) -> list[int]:
-        """The figures nearest ``place`` over the sums that can take part in a move, ``place`` first; [] if none."""
-        seen, order, at = {place}, [place], 0
-        spread: set[int] = set()
-        while at < len(order) and len(order) < size:
-            for row, _ in self._columns[order[at]]:
-                if row not in spread:
-                    spread.add(row)
-                    for member in inside[row]:
-                        if member not in seen:
-                            seen.add(member)
-                            if rooms[member] != (0, 0):
-                                order.append(member)
-            at += 1
-        held: dict[int, list[int]] = {}
-        for member in order:
-            for row, _ in self._columns[member]:
-                held.setdefault(row, []).append(member)
-        # What stands alone in an equation can't move; what it leaves alone by that can't either.
-        left = {row: len(inside) for row, inside in held.items()}
-        alone = [row for row, count in left.items() if count == 1]
-        gone: set[int] = set()
-        while alone:
-            row = alone.pop()
-            if left[row] == 1:
-                member = next(member for member in held[row] if member not in gone)
-                if member == place:
-                    return []
-                gone.add(member)
-                for other, _ in self._columns[member]:
-                    left[other] -= 1
-                    if left[other] == 1:
-                        alone.append(other)
-        return [member for member in order if member not in gone]
+    def _near(self, place: int, size: int, rooms: Rooms, price: Floats) -> Ints:
+        """The figures nearest ``place`` that can move, ``place`` first: those in its sums, in theirs, and so on; of the
+        last ring first those most of whose sums are in reach, then the cheapest."""
+        frontier = np.array([place])
+        chosen, total, touched = [frontier], 1, []
+        self._seen[place] = True
+        while True:
+            rows = _gathered(self._col_start, self._rows_at, frontier)
+            rows = self._once(rows[~self._touched[rows]])
+            self._touched[rows] = True
+            touched.append(rows)
+            cells = _gathered(self._row_start, self._row_of, rows)
+            cells = self._once(cells[~self._seen[cells]])
+            down, up = rooms(cells)
+            cells = cells[(down > 0) | (up > 0)]
+            if not len(cells):
+                break
+            if total + len(cells) > size:
+                counts = self._col_start[cells + 1] - self._col_start[cells]
+                inside = self._touched[_gathered(self._col_start, self._rows_at, cells)]
+                share = np.add.reduceat(inside.astype(np.int64), np.cumsum(counts) - counts) / counts
+                chosen.append(cells[np.lexsort((cells, price[cells], -share))[: size - total]])
+                break
+            self._seen[cells] = True
+            chosen.append(cells)
+            total += len(cells)
+            frontier = cells
+        members = np.concatenate(chosen)
+        self._seen[members] = False
+        self._touched[np.concatenate(touched)] = False
+        return members
+
+    def _once(self, items: Ints) -> Ints:
+        """Each item once: faster than sorting."""
+        order = np.arange(len(items))
+        self._number[items] = order
+        first: Ints = items[self._number[items] == order]
+        return first
+
+    def _columns(self, members: Ints) -> tuple[Ints, Ints, Floats, Ints, int]:
+        """The columns of a program over ``members``: those that can move, their rows (numbered from 0), factors there,
+        and number of rows each; and how many rows. Without the first one: none.
+
+        What stands alone in an equation can't move; what it leaves alone by that can't either.
+        """
+        counts = self._col_start[members + 1] - self._col_start[members]
+        at = _positions(self._col_start, members, counts)
+        rows, factors = self._rows_at[at], self._factors_at[at]
+        names = self._once(rows)
+        height = len(names)
+        self._number[names] = np.arange(height)
+        rows = self._number[rows]
+        of = np.repeat(np.arange(len(members)), counts)
+        alive = np.ones(len(members), np.bool_)
+        while len(rows):
+            alone = (np.bincount(rows, minlength=height) == 1)[rows]
+            if not alone.any():
+                break
+            alive[of[alone]] = False
+            if not alive[0]:
+                return members[:0], rows[:0], factors[:0], counts[:0], 0
+            kept = alive[of]
+            rows, factors, of = rows[kept], factors[kept], of[kept]
+        return members[alive], rows, factors, counts[alive], height
+
+
+def _multiple(solved: Floats, highest: Floats) -> Ints | None:
+    """The least multiple that is whole and that there is room for; None without one."""
+    for multiple in _MULTIPLES:
+        whole = np.rint(solved * multiple)
+        if np.abs(solved * multiple - whole).max() <= _WHOLE * multiple and (multiple == 1 or (whole <= highest).all()):
+            return whole.astype(np.int64)
+    return None
+
+
+def _positions(start: Ints, which: Ints, counts: Ints) -> Ints:
+    """Where the items of each of ``which`` stand, one after the other."""
+    offsets = np.repeat(start[which] - (np.cumsum(counts) - counts), counts)
+    return offsets + np.arange(len(offsets))
+
+
+def _gathered(start: Ints, items: Ints, which: Ints) -> Ints:
+    return items[_positions(start, which, start[which + 1] - start[which])]

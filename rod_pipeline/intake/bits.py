@@ -28,6 +28,14 @@ def marks(raw: npt.NDArray[np.uint8], byte: int) -> Words:
     return bits.view("<u8")
 
 
+def found(raw: npt.NDArray[np.uint8], byte: int) -> Positions:
+    """Where ``byte`` stands in ``raw``, in order."""
+    some = [
+        np.flatnonzero(raw[start : start + _BLOCK_BYTES] == byte) + start for start in range(0, len(raw), _BLOCK_BYTES)
+    ]
+    return np.concatenate(some) if some else np.zeros(0, np.int64)
+
+
 def within(quotes: Words) -> Words:
     """A bit from each opening quote up to its closing one, which has none; up to the end when it is not closed."""
     inside = quotes.copy()

@@ -141,11 +141,13 @@ class RawTable:
     def _frames(self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None) -> Iterator[pl.DataFrame]:
         scan = ContentScan(self._contract, on=self._on)
         done = 0
-        for frame in self._records.frames(self._order):
+        # The parser numbers them: a column of another make would have polars copy all others into its chunks.
+        for frame in self._records.frames(self._order, ROW):
             scan.feed(frame)
-            numbers = pl.int_range(done + 1, done + frame.height + 1, dtype=pl.Int64).alias(ROW)
             done += frame.height
-            out = frame.with_columns(numbers).select(columns if columns is not None else self._columns)
+            out = frame.select(columns if columns is not None else self._columns).with_columns(
+                pl.col(pl.UInt32).cast(pl.Int64)
+            )
             if rows is not None:
                 out = out.head(max(rows - (done - frame.height), 0))
             yield out if predicate is None else out.filter(predicate)

@@ -42,6 +42,7 @@ from rod_pipeline.intake.refusals import (
 CHUNK_BYTES = 8 * 2**20
 MAX_RECORD_BYTES = 2**20
 MAX_VALUE_BYTES = 64 * 2**10
+_READ_BYTES = 2**20
 
 _BOM = b"\xef\xbb\xbf"
 _LF, _CR = 10, 13
@@ -100,7 +101,8 @@ class RecordStream:
     final_newline: bool = True
     control_count: int | None = None
     has_bom: bool = False
-    _rest: bytes = b""
+    _buffer: bytearray = field(default_factory=bytearray, repr=False)
+    _filled: int = 0
     _ended: bool = False
     _number: int = 0
     _only_utf8_so_far: bool = True
@@ -108,7 +110,8 @@ class RecordStream:
 
     def __post_init__(self) -> None:
         self._number = 0 if self.dialect.header else 1
-        start = self._fill(max(self.chunk_bytes, len(_BOM) + 1))
+        self._fill(max(self.chunk_bytes, len(_BOM) + 1))
+        start = bytes(self._buffer[: min(self._filled, len(_BOM))])
         if not start:
             raise FileIsEmpty("The file holds 0 bytes; a file that is left out looks different.", ASK_DUO)
         if start.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -119,8 +122,9 @@ class RecordStream:
         if self.has_bom != self.dialect.bom:
             have, says = ("has a", "none") if self.has_bom else ("has no", "one")
             raise WrongByteOrderMark(f"The file {have} byte order mark; its contract says {says}.", ASK_DUO)
-        self._rest = start[len(_BOM) :] if self.has_bom else start
-        if not self._rest:
+        if self.has_bom:
+            self._take(len(_BOM))
+        if not self._filled:
             raise FileIsEmpty("The file holds a byte order mark and nothing else.", ASK_DUO)
 
     def header(self) -> list[str]:
@@ -132,12 +136,15 @@ class RecordStream:
         self._pending = rest if len(rest.ends) else None
         return self._values(first.data)
 
-    def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        """The data records as frames of strings, in order; an empty value is null. Each record has all ``columns``."""
+    def frames(self, columns: Sequence[str], numbers: str | None = None) -> Iterator[pl.DataFrame]:
+        """The data records as frames of strings, in order; an empty value is null. Each record has all ``columns``.
+
+        A column ``numbers`` counts them from 1.
+        """
         while (chunk := self._pending or self._next_chunk()) is not None:
             self._pending = None
             self._check_columns(chunk, len(columns))
-            frame = self._parse(chunk, columns)
+            frame = self._parse(chunk, columns, numbers)
             self.rows += frame.height
             yield frame
         if not self.rows:
@@ -149,42 +156,52 @@ class RecordStream:
 
     def forget(self) -> None:
         """Let go of what was read and not handed out; nothing is read any more."""
-        self.stream, self._rest, self._pending, self._ended = BytesIO(), b"", None, True
+        self.stream, self._buffer, self._filled, self._pending, self._ended = BytesIO(), bytearray(), 0, None, True
 
     # -- cutting -----------------------------------------------------------------------------------------------------
 
-    def _fill(self, wanted: int) -> bytes:
-        parts: list[bytes] = []
-        while wanted > 0 and (part := self.stream.read(wanted)):
-            parts.append(part)
+    def _fill(self, wanted: int) -> None:
+        """Read ``wanted`` bytes more, or all there are, behind what waits in the buffer."""
+        while wanted > 0 and (part := self.stream.read(min(wanted, _READ_BYTES))):
+            end = self._filled + len(part)
+            if end > len(self._buffer):
+                self._buffer.extend(bytes(end - len(self._buffer)))
+            self._buffer[self._filled : end] = part
+            self._filled = end
+            self.size += len(part)
             wanted -= len(part)
         self._ended = wanted > 0
-        data = b"".join(parts)
-        self.size += len(data)
-        return data
+
+    def _take(self, count: int) -> bytes:
+        """The first ``count`` bytes that wait in the buffer, which moves up."""
+        with memoryview(self._buffer) as view:
+            taken = bytes(view[:count])
+            view[: self._filled - count] = view[count : self._filled]
+        self._filled -= count
+        return taken
 
     def _next_chunk(self) -> _Chunk | None:
         """The next whole records, checked; None at the end. With a control record the last one always waits."""
-        buffer = self._rest
         while True:
-            if self._ended and buffer and not buffer.endswith(b"\n"):
+            if self._ended and self._filled and self._buffer[self._filled - 1] != _LF:
                 self.final_newline = False
-                buffer += b"\n"
-            chunk = self._layout(buffer)
-            ready = len(chunk.ends)
+                self._buffer[self._filled :] = b"\n"
+                self._filled += 1
+            ends, quoted = self._layout()
+            ready = len(ends)
             if self.dialect.control_record and not self._ended:
                 ready -= 1
             if ready > 0:
                 break
-            self._refuse_endless(chunk)
+            self._refuse_endless(ends, quoted)
             if self._ended:
                 return None
             # A record longer than a chunk is looked at anew each time: so each time twice as much of it.
-            buffer += self._fill(max(self.chunk_bytes, len(buffer)))
-        taken, left = chunk.split(ready)
-        self._rest = left.data
+            self._fill(max(self.chunk_bytes, self._filled))
         if self._ended and self.dialect.control_record:
-            self._refuse_endless(left)
+            self._refuse_endless(ends, quoted)
+        taken = _Chunk(self._take(int(ends[ready - 1]) + 1), ends[:ready], quoted, self._number)
+        if self._ended and self.dialect.control_record:
             taken, last = taken.split(ready - 1)
             self._read_control_record(last.data)
             if not len(taken.ends):
@@ -193,23 +210,24 @@ class RecordStream:
         self._number += len(taken.ends)
         return taken
 
-    def _layout(self, buffer: bytes) -> _Chunk:
-        raw, quote = np.frombuffer(buffer, np.uint8), self.dialect.quote.encode()
-        if not quote or quote not in buffer:
-            return _Chunk(buffer, np.flatnonzero(raw == _LF), False, self._number)
-        return _Chunk(buffer, bits.positions(bits.marks(raw, _LF) & ~self._inside(raw)), True, self._number)
+    def _layout(self) -> tuple[bits.Positions, bool]:
+        """Where the records in the buffer end, and whether there is a quote in it."""
+        raw, quote = np.frombuffer(self._buffer, np.uint8, self._filled), self.dialect.quote.encode()
+        if not quote or self._buffer.find(quote, 0, self._filled) < 0:
+            return bits.found(raw, _LF), False
+        return bits.positions(bits.marks(raw, _LF) & ~self._inside(raw)), True
 
     def _inside(self, raw: npt.NDArray[np.uint8]) -> bits.Words:
         """The bytes within quotes, of a chunk that begins with a record."""
         return bits.within(bits.marks(raw, ord(self.dialect.quote)))
 
-    def _refuse_endless(self, chunk: _Chunk) -> None:
-        """Refuse when what follows the last record end of ``chunk`` can't become a record any more."""
-        unended = len(chunk.data) - (int(chunk.ends[-1]) + 1 if len(chunk.ends) else 0)
+    def _refuse_endless(self, ends: bits.Positions, quoted: bool) -> None:
+        """Refuse when what follows the last record end in the buffer can't become a record any more."""
+        unended = self._filled - (int(ends[-1]) + 1 if len(ends) else 0)
         if not (self._ended and unended) and unended <= MAX_RECORD_BYTES:
             return
-        where = _name(chunk.number + len(chunk.ends))
-        if chunk.quoted and chunk.data.count(self.dialect.quote.encode()) % 2:
+        where = _name(self._number + len(ends))
+        if quoted and self._buffer.count(self.dialect.quote.encode(), 0, self._filled) % 2:
             raise BadQuoting(f"A quote that stands in {where} is not closed.", ASK_DUO)
         raise TooLong(f"{where.capitalize()} is longer than {MAX_RECORD_BYTES} bytes.", ASK_DUO)
 
@@ -245,7 +263,7 @@ class RecordStream:
             where = _name(chunk.number + int(lengths.argmax())).capitalize()
             raise TooLong(f"{where} is longer than {MAX_RECORD_BYTES} bytes.", ASK_DUO)
         crlf = int(np.count_nonzero(raw[ends - 1] == _CR))
-        if np.count_nonzero(raw == _CR) != crlf:
+        if data.count(b"\r") != crlf:
             self._check_carriage_returns(chunk)
         self.crlf_ends += crlf
         self.lf_ends += len(ends) - crlf
@@ -307,7 +325,7 @@ class RecordStream:
             return
         first = int(wrong.argmax())
         where = _name(chunk.number + first).capitalize()
-        last = self._ended and not self.final_newline and not self._rest and first == len(counts) - 1
+        last = self._ended and not self.final_newline and not self._filled and first == len(counts) - 1
         cause = " It is the last and has no line end: the file looks truncated." if last else ""
         raise WrongColumnCount(
             f"{where} has {int(counts[first])} values where {wanted} columns are declared "
@@ -330,7 +348,7 @@ class RecordStream:
         except csv.Error:
             return [""]
 
-    def _parse(self, chunk: _Chunk, columns: Sequence[str]) -> pl.DataFrame:
+    def _parse(self, chunk: _Chunk, columns: Sequence[str], numbers: str | None) -> pl.DataFrame:
         data, wanted = chunk.data, len(chunk.ends)
         if self.dialect.encoding != "utf-8" and not data.isascii():
             data = data.decode(self.dialect.encoding).encode()
@@ -344,6 +362,8 @@ class RecordStream:
                 schema=dict.fromkeys(columns, pl.String),
                 separator=self.dialect.separator,
                 quote_char=self.dialect.quote or None,
+                row_index_name=numbers,
+                row_index_offset=chunk.number,
             )
         except pl.exceptions.PolarsError:
             raise RowsLost(
@@ -354,10 +374,11 @@ class RecordStream:
                 f"Of {wanted} records from {_name(chunk.number)} on, the parser returned {frame.height}.", ASK_DUO
             )
         if int(chunk.lengths.max()) > MAX_VALUE_BYTES:
-            longest = frame.select(pl.max_horizontal(pl.all().str.len_bytes().fill_null(0))).to_series()
+            longest = frame.select(pl.max_horizontal(pl.col(pl.String).str.len_bytes().fill_null(0))).to_series()
             if int(longest.max() or 0) > MAX_VALUE_BYTES:  # type: ignore[arg-type]
                 where = _name(chunk.number + int(longest.arg_max() or 0)).capitalize()
                 raise TooLong(f"{where} holds a value of more than {MAX_VALUE_BYTES} bytes.", ASK_DUO)
         if chunk.quoted and self.dialect.quote.encode() * 2 in data:
-            frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+            texts = pl.col(pl.String)
+            frame = frame.with_columns(pl.when(texts != "").then(texts))
         return frame

@@ -2,7 +2,8 @@
 
 Belongs here: one frozen model per kind of event on the way of a delivery, with its version; the events of erasure are
 in ``ledger.erasure``, those about findings in ``ledger.quality``, those about what leaves the house in
-``ledger.publication``. Does not belong here: writing them (``ledger.log``) or what they add up to (``ledger.state``).
+``ledger.publication``, those about accounting for ourselves in ``ledger.oversight``. Does not belong here: writing
+them (``ledger.log``) or what they add up to (``ledger.state``).
 
 An event holds ids, codes, counts, instants, places and digests of *ciphertext*: no free text, no file name of DUO's, no
 value from the data, no link, no code, no name of a person. Where a string is allowed it is bound by a pattern, so
@@ -32,6 +33,18 @@ from rod_pipeline.ledger.erasure import (
     SuspensionLifted,
     Tombstoned,
     Withdrawn,
+)
+from rod_pipeline.ledger.moments import MomentAnswered
+from rod_pipeline.ledger.oversight import (
+    CircumstanceClosed,
+    CircumstanceNoted,
+    CircumstanceNotified,
+    DossierMade,
+    IncidentClosed,
+    IncidentDescribed,
+    IncidentNotified,
+    IncidentNotTold,
+    IncidentOpened,
 )
 from rod_pipeline.ledger.publication import (
     AggregatesShared,
@@ -310,7 +323,17 @@ AnyEvent = Annotated[
     | PseudonymKeyed
     | SmallCountsAllowed
     | SmallCountsEnded
-    | AggregatesShared,
+    | AggregatesShared
+    | IncidentOpened
+    | IncidentDescribed
+    | IncidentNotified
+    | IncidentNotTold
+    | IncidentClosed
+    | CircumstanceNoted
+    | CircumstanceNotified
+    | CircumstanceClosed
+    | DossierMade
+    | MomentAnswered,
     Field(discriminator="kind"),
 ]
 ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent, config=ConfigDict(hide_input_in_errors=True))

@@ -24,7 +24,7 @@ from rod_pipeline.errors import BlockedError
 from rod_pipeline.ledger import tree
 from rod_pipeline.ledger.database import TABLE, Database
 from rod_pipeline.ledger.events import ADAPTER, AnyEvent, Entry
-from rod_pipeline.ledger.lease import lease
+from rod_pipeline.ledger.lease import held, lease
 from rod_pipeline.ledger.merkle import (
     Frontier,
     Node,
@@ -153,6 +153,10 @@ class Ledger:
     def shared(self, name: str) -> AbstractContextManager[None]:
         """Hold ``name`` beside others who share it, against ``exclusive``; raises ``Busy`` at once."""
         return lease(self._database.engine, name, shared=True)
+
+    def held(self, name: str) -> bool:
+        """Whether somebody holds ``name`` now; only looks."""
+        return held(self._database.engine, name)
 
     def tree_head(self) -> TreeHead:
         """Size and root of the Merkle tree over all entries. Raises as ``state`` does."""

@@ -12,16 +12,14 @@ ends will do, if the root comes out.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import rfc8785
-from pydantic_core import from_json
 
 from rod_pipeline.errors import BlockedError, TransientError
 from rod_pipeline.ledger.checkpoint import Checkpoint, open_checkpoint
 from rod_pipeline.ledger.merkle import Frontier, leaf_hash
 from rod_pipeline.ledger.note import BadKey, VerifyingKey
-from rod_pipeline.ledger.rows import BEFORE, LedgerCorrupt, Row, decoded, leaf_bytes
+from rod_pipeline.ledger.rows import BEFORE, LedgerCorrupt, Row, decoded, read_leaf
 from rod_pipeline.store import evidence
 from rod_pipeline.store.evidence import EvidenceStore
 
@@ -145,21 +143,13 @@ class PublishedLog:
         rows: list[Row] = []
         for line in lines[newest.seq - first + 1 :]:
             try:
-                row = _row(line)
+                row = read_leaf(line)
                 decoded(row, rows[-1] if rows else newest)
             except (LedgerCorrupt, ValueError, TypeError, KeyError, rfc8785.CanonicalizationError):
                 return None
             rows.append(row)
             frontier, _ = frontier.grown(leaf_hash(line))
         return rows, frontier
-
-
-def _row(line: bytes) -> Row:
-    parts: dict[str, Any] = from_json(line)
-    row = Row(parts["seq"], parts["at"], parts["kind"], rfc8785.dumps(parts["body"]).decode())
-    if leaf_bytes(row) != line:
-        raise ValueError
-    return row
 
 
 def _damaged(size: int, why: str) -> EntriesDamaged:

@@ -76,6 +76,15 @@ def leaf_bytes(entry: Entry | Row) -> bytes:
     return f'{{"at":"{row.at}","body":{row.body},"kind":"{row.kind}","seq":{row.seq}}}'.encode()
 
 
+def read_leaf(leaf: bytes) -> Row:
+    """The row that a leaf commits to. Raises ``ValueError``, ``TypeError`` or ``KeyError`` when it is none."""
+    parts: dict[str, Any] = from_json(leaf)
+    row = Row(parts["seq"], parts["at"], parts["kind"], rfc8785.dumps(parts["body"]).decode())
+    if leaf_bytes(row) != leaf:
+        raise ValueError("the leaf is not written as ours are")
+    return row
+
+
 def decoded(row: Row, previous: Row) -> Entry:
     """The entry in ``row``, which comes after ``previous``. Raises ``LedgerCorrupt`` or ``LedgerTooNew``."""
     if row.seq != previous.seq + 1:

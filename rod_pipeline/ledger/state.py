@@ -44,6 +44,9 @@ from rod_pipeline.ledger.events import (
 from rod_pipeline.ledger.findings import NoticeState, WaiverState, advanced_notice, waiver_for
 from rod_pipeline.ledger.growing import GrowingMap
 from rod_pipeline.ledger.intakes import CopyState, IntakeState, Stage, advanced_intake
+from rod_pipeline.ledger.moments import MomentAnswered
+from rod_pipeline.ledger.overseen import Oversight, advanced_oversight
+from rod_pipeline.ledger.oversight import OversightEvent
 from rod_pipeline.ledger.publication import (
     AggregatesShared,
     PseudonymKeyed,
@@ -97,14 +100,16 @@ class PlaceState:
 class LedgerState:
     """Everything the ledger knows after entry ``seq``.
 
-    ``deliveries`` maps a delivery's key to its current (newest) intake, ``intakes`` an id to any intake, ``scopes`` a
-    scope to the ids of its copies, ``keys`` a scope to the state of its key, ``keyrings`` a scope to where its key was
-    made, ``territory`` a store to its newest approval. ``generation`` is the mart database in force, or None when there
-    is none or its data is gone or going; ``generations`` are all that ever were. ``tombstones`` maps a delivery's key
-    to its tombstone, ``purges``, ``holds`` and ``handovers`` an id to what became of it; ``notices`` maps the
-    reference of a notice, ``waivers`` an id to what became of it. ``releases``, ``permissions`` and ``shared`` map an
-    id to what was published, allowed, and handed over without personal data; ``pseudonyms`` a scope to the recipient
-    whose pseudonyms its key makes. ``standing`` is None while the decree stands.
+    ``deliveries`` maps a delivery's key to its current (newest) intake, ``intakes`` an id to any intake, ``scopes``
+    a scope to the ids of its copies, ``keys`` a scope to the state of its key, ``keyrings`` a scope to where its
+    key was made, ``territory`` a store to its newest approval. ``generation`` is the mart database in force, or
+    None when there is none or its data is gone or going; ``generations`` are all that ever were. ``tombstones``
+    maps a delivery's key to its tombstone, ``purges``, ``holds`` and ``handovers`` an id to what became of it;
+    ``notices`` maps the reference of a notice, ``waivers`` an id to what became of it. ``releases``,
+    ``permissions`` and ``shared`` map an id to what was published, allowed, and handed over without personal data;
+    ``pseudonyms`` a scope to the recipient whose pseudonyms its key makes. ``oversight`` holds incidents, changed
+    circumstances and dossiers; ``moments`` maps a moment of the decree to the newest answer about it. ``standing`` is
+    None while the decree stands.
     """
 
     seq: int = 0
@@ -128,6 +133,8 @@ class LedgerState:
     permissions: GrowingMap[PermissionState] = field(default_factory=GrowingMap)
     shared: GrowingMap[SharedState] = field(default_factory=GrowingMap)
     pseudonyms: GrowingMap[str] = field(default_factory=GrowingMap)
+    oversight: Oversight = field(default_factory=Oversight)
+    moments: GrowingMap[MomentAnswered] = field(default_factory=GrowingMap)
     standing: Standing | None = None
 
     @property
@@ -207,6 +214,8 @@ class _Draft:
         self.waivers = state.waivers
         self.releases, self.permissions = state.releases, state.permissions
         self.shared, self.pseudonyms = state.shared, state.pseudonyms
+        self.oversight = state.oversight
+        self.moments = state.moments
         self.standing = state.standing
 
     def finished(self) -> LedgerState:
@@ -272,6 +281,10 @@ class _Draft:
             case SmallCountsEnded() as event:
                 over = replace(self.permissions[event.permission], ended_at=entry.at)
                 self.permissions = self.permissions.with_(event.permission, over)
+            case OversightEvent() as event:
+                self.oversight = advanced_oversight(self.oversight, event, entry.at)
+            case MomentAnswered() as event:
+                self.moments = self.moments.with_(event.moment, event)
             case AggregatesShared() as event:
                 self.shared = self.shared.with_(event.package_id, SharedState(event, entry.at))
             case event:
@@ -288,10 +301,13 @@ class _Draft:
         if isinstance(event, NoticeDrafted) and event.notice not in self.notices:
             intake = self.intakes[event.delivery_id]
             self.notices = self.notices.with_(event.notice, NoticeState(intake.key, event, at))
-            self._keep(replace(intake, notified_at=intake.notified_at or at))
         else:
             notice = advanced_notice(self.notices[event.notice], event, at)
             self.notices = self.notices.with_(event.notice, notice)
+        # What can't be read is nothing to decide about yet: that begins with the first finding.
+        if isinstance(event, NoticeDrafted) and (event.findings or event.refused is not None):
+            intake = self.intakes[event.delivery_id]
+            self._keep(replace(intake, notified_at=intake.notified_at or at))
 
     def _publication(self, event: Published | PublicationKept | PseudonymKeyed, at: datetime) -> None:
         match event:

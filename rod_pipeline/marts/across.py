@@ -5,10 +5,11 @@ which delivery speaks (``in_force``). A view holds nothing: it is gone when the 
 the tables beside it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rod_pipeline.marts.bedrijfstakgroepen import TABLE as GROUPS
+from rod_pipeline.marts.columns import at_programme
+from rod_pipeline.marts.definition import Described
 
 _GROUP_OF = f"""
 left join {GROUPS} o on o.soort = 'opleiding' and o.code = c.opleidingscode
@@ -23,17 +24,21 @@ _MEASURES = (
     ("gediplomeerden", "behaalde_diplomas", "hoofddiplomas"),
 )
 """Measures that share these dimensions: name, mart, column."""
+_CHANGING = (
+    *_MEASURES,
+    *(
+        (f"{result}_{part}", "studiesucces", f"{result}_{part}")
+        for result in ("jaarresultaat", "diplomaresultaat", "startersresultaat")
+        for part in ("noemer", "teller")
+    ),
+)
+"""Measures of which provisional and final figures are compared: those, and what institutions are judged by."""
 
 
-@dataclass(frozen=True)
-class View:
-    """A view: what it holds, its formula, its columns (name to meaning), and the query."""
+@dataclass(frozen=True, kw_only=True)
+class View(Described):
+    """A view, by its query."""
 
-    name: str
-    about: str
-    formula: str
-    source: str
-    columns: Mapping[str, str]
     query: str
 
 
@@ -58,13 +63,8 @@ def _by_status(name: str, mart: str, column: str) -> str:
     """
 
 
-_ABOUT_CELL = {
-    "instellingscode": "BRIN of the institution",
-    "opleidingscode": "Recognised programme (crebo)",
-    "sectorkamer": "Sector chamber of SBB",
-    "niveau": "Level",
-    "leerweg": "BOL, BBL and others",
-}
+_ABOUT = {column.name: column.description for column in at_programme()}
+_ABOUT_CELL = {name: _ABOUT[name] for name in _CELL}
 STROMEN = View(
     name="stromen",
     about="Steps from one school year to the next: door-, op-, afstroom and switch, per from and to",
@@ -78,9 +78,7 @@ STROMEN = View(
         "status": "V provisional, D final, of that school year",
         "levering": "The delivery that speaks for that school year",
         **_ABOUT_CELL,
-        "code_bc": "Occupation cluster (BC)",
-        "code_sg": "Subgroup (SG)",
-        "code_hg": "Main group (HG)",
+        **{name: _ABOUT[name] for name in ("code_bc", "code_sg", "code_hg")},
         "diploma": "With a diploma of that school year (J/N)",
         "wissel": "The broadest that changed: geen, opleiding, BC, SG, HG, onbekend",
         "instelling_gewisseld": "To another institution (J/N)",
@@ -143,7 +141,7 @@ VOORLOPIG_DEFINITIEF = View(
     formula="verschil = definitief - voorlopig, of school years that have both; a cell that one lacks counts 0.",
     source="besluit 55352791, annex 1, technical data (status of the delivery)",
     columns={
-        "maat": "Measure: " + ", ".join(name for name, _, _ in _MEASURES),
+        "maat": "Measure: " + ", ".join(name for name, _, _ in _CHANGING),
         "schooljaar": "School year",
         **_ABOUT_CELL,
         "levering_voorlopig": "The delivery of the provisional figures",
@@ -159,7 +157,7 @@ with beide as (
     from edities where laatste group by all
     having levering_voorlopig is not null and levering_definitief is not null
 ),
-cellen as ({" union all ".join(_by_status(*measure) for measure in _MEASURES)})
+cellen as ({" union all ".join(_by_status(*measure) for measure in _CHANGING)})
 select maat, schooljaar, {_CELLS}, levering_voorlopig, levering_definitief, sum(voorlopig)::bigint as voorlopig,
        sum(definitief)::bigint as definitief, (sum(definitief) - sum(voorlopig))::bigint as verschil
 from cellen group by all

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import polars as pl
 
+from rod_pipeline.marts.columns import CLUSTERS_LOOKED_UP, STATUS
 from rod_pipeline.marts.definition import Frames, Mart, counted_by, dimension, number, tally
 from rod_pipeline.marts.lookups import AT_INSTITUTION, TOLD, with_main_enrolment, with_programme
 
@@ -17,12 +18,10 @@ _MAIN = pl.col("hoofddiploma")
 _INVALID, _NO_LEVEL = pl.col("soort_diploma_mbo_studiejaar") == "99", pl.col("niveau_diploma").is_null()
 _COLUMNS = (
     dimension("schooljaar", "School year in which the diploma was earned"),
-    dimension("status", "V provisional, D final"),
+    STATUS,
     dimension("instellingscode", "BRIN of the institution that gave it"),
     dimension("opleidingscode", "Recognised programme (crebo) of the diploma"),
-    dimension("code_bc", "Occupation cluster (BC)", "doorstroom.code_bc", "doorstroom.kwalificatiecode_inschrijving"),
-    dimension("code_sg", "Subgroup (SG)", "doorstroom.code_sg", "doorstroom.kwalificatiecode_inschrijving"),
-    dimension("code_hg", "Main group (HG)", "doorstroom.code_hg", "doorstroom.kwalificatiecode_inschrijving"),
+    *CLUSTERS_LOOKED_UP,
     dimension("sectorkamer", "Sector chamber of SBB of the diploma", "sectorkamer_diploma"),
     dimension("niveau", "Level of the diploma", "niveau_diploma"),
     dimension(

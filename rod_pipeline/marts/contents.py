@@ -7,26 +7,33 @@ sealing and opening it (``database``), formulas (a module per mart), which figur
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rod_pipeline.marts import bedrijfstakgroepen, in_force, loopbanen, waived
-from rod_pipeline.marts.across import VIEWS, View
+from rod_pipeline.marts import bedrijfstakgroepen, in_force, loopbanen, studiesucces, waived
+from rod_pipeline.marts.across import VIEWS
+from rod_pipeline.marts.coded import STORED, create, create_coded, show
 from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.lookups import PERSON_YEAR
+from rod_pipeline.marts.oordelen import OORDELEN, oordelen
 from rod_pipeline.marts.reconciliation import lost
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from rod_pipeline.ledger.state import IntakeState, LedgerState
-    from rod_pipeline.marts.definition import Mart
+    from rod_pipeline.marts.definition import Described, Mart
     from rod_pipeline.system import System
 
 EDITIONS, DELIVERIES = "edities", "leveringen"
+_YEAR_ROWS = pl.Schema(
+    (name, pl.String() if name in loopbanen.PERSON else pl.Categorical())
+    for name in ("levering", *loopbanen.YEAR_COLUMNS)
+)
+"""The rows of careers while they are put together: codes as numbers, since there are millions of rows."""
 _ABOUT_EDITIONS = {
     "mart": "The mart",
     "schooljaar": "School year that the figures are of",
@@ -46,12 +53,15 @@ def fill(
     moments = moments_of(deliveries)
     for mart in MARTS:
         table = of_all(system, mart, deliveries)
-        create(connection, mart.name, table)
+        create_coded(connection, mart.name, table)
+        show(connection, mart.name)
         rows[mart.name] = table.height
         editions.append(editions_of(mart.name, table, moments))
-    standing, careers = _careers(system, connection, deliveries, moments)
-    rows[loopbanen.MART.name] = careers
-    create(connection, EDITIONS, pl.concat([in_force.standing(pl.concat(editions)), standing]))
+        if mart is studiesucces.MART:
+            create(connection, OORDELEN.name, oordelen(in_force.speaking(table, editions[-1])))
+    with _understood(system, deliveries) as frames:
+        told, rows[loopbanen.MART.name] = careers(connection, frames, moments)
+    create(connection, EDITIONS, pl.concat([in_force.standing(pl.concat(editions)), told]))
     create(connection, DELIVERIES, _deliveries(system, deliveries))
     create(connection, waived.TABLE, waived.waivers_table(state, deliveries, system.clock.now()))
     create(connection, bedrijfstakgroepen.TABLE, bedrijfstakgroepen.bedrijfstakgroepen())
@@ -84,31 +94,36 @@ def of_all(system: System, mart: Mart, deliveries: Sequence[IntakeState]) -> pl.
         return pl.concat([empty, *tables]).collect()
 
 
-def _careers(
-    system: System, connection: DuckDBPyConnection, deliveries: Sequence[IntakeState], moments: pl.DataFrame
-) -> tuple[pl.DataFrame, int]:
-    """Put ``loopbanen`` in the database: of each school year the rows of the delivery that speaks for it.
-
-    Returns its editions and its number of rows. Only deliveries of which every mart is built take part: of those it is
-    known that their tables are understood.
-    """
-    mart, rows = loopbanen.MART, 0
-    schema = {"levering": pl.String, **dict.fromkeys(loopbanen.YEAR_COLUMNS, pl.String)}
-    create(connection, loopbanen.ROWS, pl.DataFrame(schema=schema))
+@contextmanager
+def _understood(system: System, deliveries: Sequence[IntakeState]) -> Iterator[Mapping[str, pl.LazyFrame]]:
+    """Doorstroom of the deliveries of which every mart is built: of those it is known that tables are understood."""
     with ExitStack() as stack:
-        frames = {
-            d.key: stack.enter_context(system.vault.scan_table(d.tables[mart.file]))
+        yield {
+            d.key: stack.enter_context(system.vault.scan_table(d.tables[loopbanen.MART.file]))
             for d in deliveries
             if all(one.name in d.marts for one in MARTS)
         }
-        standing = in_force.standing(editions_of(mart.name, _years(frames), moments))
-        for key, frame in frames.items():
-            speaks = standing.filter(pl.col("geldt") & (pl.col("levering") == key)).select("schooljaar", "status")
-            if not speaks.is_empty():
-                rows += insert(connection, loopbanen.ROWS, _person_years(key, frame, speaks))
-    connection.execute(loopbanen.STEPS)
-    connection.execute(f"drop table {loopbanen.ROWS}")
-    return standing, rows
+
+
+def careers(
+    connection: DuckDBPyConnection, frames: Mapping[str, pl.LazyFrame], moments: pl.DataFrame
+) -> tuple[pl.DataFrame, int]:
+    """Put ``loopbanen`` in a database: of each school year the rows of the delivery that speaks for it.
+
+    ``frames``: doorstroom of each delivery; ``moments`` as ``moments_of``. Returns the editions and the number of rows.
+    """
+    mart = loopbanen.MART
+    standing = in_force.standing(editions_of(mart.name, _years(frames), moments))
+    years = [pl.DataFrame(schema=_YEAR_ROWS)]
+    for key, frame in frames.items():
+        speaks = standing.filter(pl.col("geldt") & (pl.col("levering") == key)).select("schooljaar", "status")
+        if not speaks.is_empty():
+            years.append(_person_years(key, frame, speaks))
+    create_coded(connection, loopbanen.ROWS, pl.concat(years), text=loopbanen.PERSON)
+    connection.execute(f"create table {STORED}.{mart.name} as {loopbanen.STEPS}")
+    connection.execute(f"drop table {STORED}.{loopbanen.ROWS}")
+    show(connection, mart.name)
+    return standing, sum(one.height for one in years)
 
 
 def _years(frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
@@ -131,7 +146,7 @@ def _person_years(key: str, frame: pl.LazyFrame, speaks: pl.DataFrame) -> pl.Dat
     table, known = pl.collect_all([mart.table({mart.file: told}), students], engine="streaming")
     if table.height != known.item():
         raise lost(f"{known.item()} students and school years of {key} became {table.height} rows of careers.")
-    return table.select(pl.lit(key).alias("levering"), *loopbanen.YEAR_COLUMNS)
+    return table.select(pl.lit(key).alias("levering"), *loopbanen.YEAR_COLUMNS).cast(_YEAR_ROWS)
 
 
 def editions_of(name: str, table: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
@@ -167,11 +182,12 @@ def _comments() -> Iterator[str]:
     """The statements that say in the database what each table, view and column is."""
     for mart in (*MARTS, loopbanen.MART):
         columns = {"levering": "The delivery", **{column.name: column.description for column in mart.columns}}
-        yield from _comment("table", mart.name, _told(mart), columns)
+        yield from _comment("view", mart.name, _told(mart), columns)
         if mart in MARTS:
             yield from _comment("view", f"{mart.name}_actueel", f"In force per school year. {_told(mart)}", columns)
     for view in VIEWS:
         yield from _comment("view", view.name, _told(view), view.columns)
+    yield from _comment("table", OORDELEN.name, _told(OORDELEN), OORDELEN.columns)
     yield from _comment("table", EDITIONS, "Which delivery speaks for which school year, per mart", _ABOUT_EDITIONS)
     waivers = {name: told for name, (_, told) in waived.COLUMNS.items()}
     yield from _comment("table", waived.TABLE, waived.ABOUT, waivers)
@@ -179,8 +195,11 @@ def _comments() -> Iterator[str]:
     yield from _comment("table", bedrijfstakgroepen.TABLE, about, bedrijfstakgroepen.ABOUT)
 
 
-def _told(what: Mart | View) -> str:
-    return f"{what.about}. Formula: {what.formula} Source: {what.source}"
+def _told(what: Mart | Described) -> str:
+    return (
+        f"{what.about}. Formula: {what.formula} Source: {what.source} Purpose (voorschrift 3a): "
+        f"{', '.join(what.purposes)}."
+    )
 
 
 def _comment(kind: str, name: str, about: str, columns: Mapping[str, str]) -> Iterator[str]:
@@ -190,31 +209,6 @@ def _comment(kind: str, name: str, about: str, columns: Mapping[str, str]) -> It
 
 def _quoted(text: str) -> str:
     return text.replace("'", "''")
-
-
-class _Rows:
-    """A frame as DuckDB takes it without pyarrow: a thing that streams Arrow data (a polars frame itself won't do)."""
-
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = frame
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self._frame.__arrow_c_stream__(requested_schema)
-
-
-def create(connection: DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
-    """Make a table of ``frame``, with its rows."""
-    connection.register("incoming", _Rows(frame))
-    connection.execute(f"create table {table} as select * from incoming")
-    connection.unregister("incoming")
-
-
-def insert(connection: DuckDBPyConnection, table: str, frame: pl.DataFrame) -> int:
-    """Add the rows of ``frame`` to a table that is there; returns how many."""
-    connection.register("incoming", _Rows(frame))
-    connection.execute(f"insert into {table} select * from incoming")
-    connection.unregister("incoming")
-    return frame.height
 
 
 def reconciled(
@@ -230,7 +224,7 @@ def reconciled(
     (known,) = connection.execute(f"select count(*) from reread.{DELIVERIES}").fetchone() or (0,)
     if known != len(deliveries):
         raise lost(f"The mart database holds rows of {known} deliveries; {len(deliveries)} were put in.")
-    (found,) = connection.execute(f"select count(*) from reread.{loopbanen.MART.name}").fetchone() or (0,)
+    (found,) = connection.execute(f"select count(*) from reread.{STORED}.{loopbanen.MART.name}").fetchone() or (0,)
     if found != careers:
         raise lost(f"The mart database holds {found} rows of {loopbanen.MART.name}; {careers} were put in.")
     connection.execute("detach reread")
@@ -240,7 +234,7 @@ def reconciled(
 
 def _agrees(connection: DuckDBPyConnection, mart: Mart, deliveries: Sequence[IntakeState]) -> None:
     """Refuse rows or totals of a mart in the saved file that aren't those of the deliveries, or that no view shows."""
-    table = f"reread.{mart.name}"
+    table = f"reread.{STORED}.{mart.name}"
     sums = "".join(f", coalesce(sum({name}), 0)" for name in mart.numbers)
     found = connection.execute(f"select levering, count(*){sums} from {table} group by levering").fetchall()
     there = {key: (rows, dict(zip(mart.numbers, totals, strict=True))) for key, rows, *totals in found}

@@ -72,6 +72,7 @@ LEASE = "mart_database"
 """Whoever builds a generation, or erases those with a certain delivery, holds this."""
 FILE = "restricted.duckdb"
 _TRIES = 5
+_COMPRESSION = "uncompressed"
 
 
 def feeding(state: LedgerState) -> tuple[IntakeState, ...]:
@@ -186,6 +187,9 @@ def _opened(system: System, actor: str, purpose: str, stack: ExitStack) -> DuckD
 
 
 def _save(connection: DuckDBPyConnection, file: Path) -> None:
+    # Where a value is null, compression writes whatever lay in that memory before: of another delivery perhaps, of one
+    # that is erased since. Without it a null is written as one fixed value.
+    connection.execute(f"set force_compression = '{_COMPRESSION}'")
     connection.execute(f"attach '{file}' as generation")
     (current,) = connection.execute("select current_database()").fetchone() or ("memory",)
     connection.execute(f'copy from database "{current}" to generation')

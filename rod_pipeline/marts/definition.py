@@ -30,6 +30,21 @@ BOTH: tuple[Purpose, ...] = ("onderzoek", "verantwoording")
 
 
 @dataclass(frozen=True)
+class Described:
+    """What stands in the mart database over deliveries: what it holds, formula, source, its columns with their meaning.
+
+    It holds what the marts hold: restricted, for the same purposes.
+    """
+
+    name: str
+    about: str
+    formula: str
+    source: str
+    columns: Mapping[str, str]
+    purposes: tuple[Purpose, ...] = BOTH
+
+
+@dataclass(frozen=True)
 class MartColumn:
     """A column of a mart: what it means, and which columns it comes from.
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import polars as pl
 
+from rod_pipeline.marts.columns import CLUSTERS_LOOKED_UP, LEERWEG, STATUS
 from rod_pipeline.marts.definition import Frames, Mart, counted_by, dimension, number, tally
 from rod_pipeline.marts.lookups import with_programme
 
@@ -55,17 +56,14 @@ _NUMBERS: tuple[tuple[str, str, pl.Expr, tuple[str, ...]], ...] = (
         ("hbo_hoogste_diploma_niveau",),
     ),
 )
-_CREBO = "doorstroom.kwalificatiecode_inschrijving"
 _COLUMNS = (
     dimension("schooljaar", "School year of leaving mbo"),
-    dimension("status", "V provisional, D final"),
+    STATUS,
     dimension("instellingscode", "BRIN of the mbo institution"),
     dimension("opleidingscode", "Programme (crebo) of the highest diploma", "mbo_hoogste_diploma_opleiding_code"),
-    dimension("code_bc", "Occupation cluster (BC)", "doorstroom.code_bc", _CREBO),
-    dimension("code_sg", "Subgroup (SG)", "doorstroom.code_sg", _CREBO),
-    dimension("code_hg", "Main group (HG)", "doorstroom.code_hg", _CREBO),
+    *CLUSTERS_LOOKED_UP,
     dimension("sectorkamer", "Sector of the mbo programme", "mbo_opleiding_sector"),
-    dimension("leerweg", "BOL, BBL and others"),
+    LEERWEG,
     dimension("hbo_sector", "Sector in the first year of hbo; empty for who is not in hbo", "hbo_jaar1_sector"),
     *(number(name, about, *sources) for name, about, _, sources in _NUMBERS),
 )

@@ -25,6 +25,9 @@ SCHEMA = pl.Schema(
 )
 
 
+RULE = "of a school year the latest final figures, else the latest provisional ones; latest by moment of provision"
+
+
 def finality() -> pl.Expr:
     """The rank of a row's ``status``: 0 final, 1 provisional, 2 not told; the lowest is in force."""
     status = pl.col("status")
@@ -44,3 +47,9 @@ def standing(editions: pl.DataFrame) -> pl.DataFrame:
     return newest_first.with_columns(
         first.over("mart", "schooljaar").alias("geldt"), first.over("mart", "schooljaar", "status").alias("laatste")
     ).select(SCHEMA.names())
+
+
+def speaking(table: pl.DataFrame, editions: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a mart's ``table`` that are in force; ``editions``: what ``standing`` takes, of that mart."""
+    speaks = standing(editions).filter("geldt").select(EDITION)
+    return table.join(speaks, on=EDITION, how="semi", nulls_equal=True)

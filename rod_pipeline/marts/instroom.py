@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import polars as pl
 
+from rod_pipeline.marts.columns import IN_DOORSTROOM, STATUS
 from rod_pipeline.marts.definition import Frames, Mart, counted_by, dimension, number
 from rod_pipeline.marts.lookups import (
     AT_INSTITUTION,
@@ -27,15 +28,8 @@ _MAIN_ENROLMENT = (
 )
 _COLUMNS = (
     dimension("schooljaar", "School year in which they come in"),
-    dimension("status", "V provisional, D final"),
-    dimension("instellingscode", "BRIN of the institution"),
-    dimension("opleidingscode", "Recognised programme (crebo)", "kwalificatiecode_inschrijving"),
-    dimension("code_bc", "Occupation cluster (BC)"),
-    dimension("code_sg", "Subgroup (SG)"),
-    dimension("code_hg", "Main group (HG)"),
-    dimension("sectorkamer", "Sector chamber of SBB", "sector_inschrijving"),
-    dimension("niveau", "Level of the programme"),
-    dimension("leerweg", "BOL, BBL and others"),
+    STATUS,
+    *IN_DOORSTROOM,
     dimension("vooropleiding", "Category of the highest prior education", "categorie_hoogste_vooropleiding"),
     dimension(
         "vo_instelling",

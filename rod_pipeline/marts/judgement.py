@@ -3,8 +3,9 @@
 Belongs here: applying the norms to numerators and denominators. Does not belong here: the norms (``norms.toml``), the
 counting (``studiesucces``). Source: Inspectie van het Onderwijs, "Definitie indicatoren" (31-05-2024).
 
-A result is judged at levels 2 to 4, of students in bol, bol-dt, bbl or ex. It isn't when its denominator is under
-twelve, nor a jaarresultaat or diplomaresultaat of exactly 0 or 100 %. Two of three at or above the norm make
+A result is judged at levels 2 to 4, of students in bol, bol-dt, bbl or ex (``norms.LEERWEGEN``; whoever adds up leaves
+the others out). It isn't when its denominator is under twelve, nor a jaarresultaat or diplomaresultaat of exactly 0 or
+100 %. Two of three at or above the norm make
 ``voldoende``; with two not judged there is no judgement. Of two judged results both have to reach the norm: "two of
 three" can't be reached otherwise.
 """

@@ -49,15 +49,25 @@ def with_programme(rows: pl.LazyFrame, frames: Frames, code: str) -> pl.LazyFram
 
 
 def with_once(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows of doorstroom with ``ONCE``: true for one row per student and school year, whatever the institutions."""
-    return rows.sort(
-        "niveau",
-        "kwalificatiecode_inschrijving",
-        "instellingscode",
-        descending=[True, False, False],
-        nulls_last=True,
-        maintain_order=True,
-    ).with_columns(pl.struct(PERSON_YEAR).is_first_distinct().alias(ONCE))
+    """Rows of doorstroom with ``ONCE``: true for one row per student and school year, whatever the institutions.
+
+    Few students have more than one row, so only theirs are put in order. The order of the rows is not kept.
+    """
+    several = rows.group_by(PERSON_YEAR).len().filter(pl.col("len") > 1).select(PERSON_YEAR)
+    alone = rows.join(several, on=PERSON_YEAR, how="anti", nulls_equal=True).with_columns(pl.lit(True).alias(ONCE))
+    chosen = (
+        rows.join(several, on=PERSON_YEAR, how="semi", nulls_equal=True)
+        .sort(
+            "niveau",
+            "kwalificatiecode_inschrijving",
+            "instellingscode",
+            descending=[True, False, False],
+            nulls_last=True,
+            maintain_order=True,
+        )
+        .with_columns(pl.struct(PERSON_YEAR).is_first_distinct().alias(ONCE))
+    )
+    return pl.concat([alone, chosen])
 
 
 def tally_once(name: str) -> pl.Expr:

@@ -19,24 +19,21 @@ from types import MappingProxyType
 
 import polars as pl
 
+from rod_pipeline.marts.coded import STORED
+from rod_pipeline.marts.columns import IN_DOORSTROOM, STATUS
 from rod_pipeline.marts.definition import Frames, Mart, dimension, yes_no
 from rod_pipeline.marts.lookups import ONCE, with_once
 
 ROWS = "loopbaanrijen"
 """The rows of the years in force, before the steps are worked out; a table that doesn't stay."""
+PERSON = ("sectornummer",)
+"""What is no code: stored as text."""
 _LEVEL = pl.col("niveau")
 _YEAR = (
     dimension("sectornummer", "Pseudonym of the student"),
     dimension("schooljaar", "School year"),
-    dimension("status", "V provisional, D final"),
-    dimension("instellingscode", "BRIN of the institution; of two, that of the highest level, then the lowest crebo"),
-    dimension("opleidingscode", "Recognised programme (crebo)", "kwalificatiecode_inschrijving"),
-    dimension("code_bc", "Occupation cluster (BC)"),
-    dimension("code_sg", "Subgroup (SG)"),
-    dimension("code_hg", "Main group (HG)"),
-    dimension("sectorkamer", "Sector chamber of SBB", "sector_inschrijving"),
-    dimension("niveau", "Level of the programme"),
-    dimension("leerweg", "BOL, BBL and others"),
+    STATUS,
+    *IN_DOORSTROOM,
     dimension("letter", "I, D, U or T, as DUO says", "in_door_uitstroom"),
     dimension("diploma", "Whether the student has a diploma of that school year (J/N)", "heeft_diploma"),
 )
@@ -73,9 +70,11 @@ def person_years(frames: Frames) -> pl.LazyFrame:
     )
 
 
+_FOLLOWS, _STEPS = "'mbo', 'uit mbo', 'onbekend'", "'opstroom', 'afstroom', 'gelijk'"
+_CHANGES = "'geen', 'opleiding', 'BC', 'SG', 'HG', 'onbekend'"
+_KINDS = "'blijft', 'doorstroom', 'switch', 'uitstroom', 'onbekend'"
 STEPS = f"""
-create table loopbanen as
-with jaren as (select *, try_cast(left(schooljaar, 4) as integer) as jaar from {ROWS}),
+with jaren as (select *, try_cast(left(schooljaar, 4) as integer) as jaar from {STORED}.{ROWS}),
 verteld as (select distinct jaar from jaren where jaar is not null),
 stappen as (
     select a.levering, {", ".join(f"a.{column.name}" for column in _YEAR)},
@@ -99,16 +98,19 @@ stappen as (
     left join jaren b on b.sectornummer = a.sectornummer and b.jaar = a.jaar + 1
     left join verteld v on v.jaar = a.jaar + 1
 )
-select levering, {", ".join(column.name for column in _YEAR)}, vervolg, stap, wissel,
-       case when vervolg = 'uit mbo' then 'uitstroom'
-            when vervolg = 'onbekend' or wissel = 'onbekend' then 'onbekend'
-            when wissel = 'geen' then 'blijft'
-            when diploma = 'J' then 'doorstroom'
-            when diploma = 'N' then 'switch'
-            else 'onbekend' end as soort,
-       instelling_gewisseld, vervolg_instellingscode, vervolg_opleidingscode, vervolg_sectorkamer, vervolg_niveau
+select levering, {", ".join(column.name for column in _YEAR)}, vervolg::enum({_FOLLOWS}) as vervolg,
+       stap::enum({_STEPS}) as stap, wissel::enum({_CHANGES}) as wissel,
+       (case when vervolg = 'uit mbo' then 'uitstroom'
+             when vervolg = 'onbekend' or wissel = 'onbekend' then 'onbekend'
+             when wissel = 'geen' then 'blijft'
+             when diploma = 'J' then 'doorstroom'
+             when diploma = 'N' then 'switch'
+             else 'onbekend' end)::enum({_KINDS}) as soort,
+       instelling_gewisseld::enum('J', 'N') as instelling_gewisseld, vervolg_instellingscode, vervolg_opleidingscode,
+       vervolg_sectorkamer, vervolg_niveau
 from stappen
 """
+"""The careers, from ``ROWS``: a query."""
 
 MART = Mart(
     name="loopbanen",

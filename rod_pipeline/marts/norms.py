@@ -17,6 +17,8 @@ EXPECTED_LEVEL: Mapping[str, int] = MappingProxyType(
 )
 """Expected level per category of vooropleiding; of other categories it can't be established."""
 SMALLEST: int = _NORMS["oordeel"]["minste_noemer"]
+LEERWEGEN: tuple[str, ...] = tuple(_NORMS["oordeel"]["leerwegen"])
+"""Students in these take part in what is judged."""
 NOT_AT_THE_ENDS: tuple[str, ...] = tuple(_NORMS["oordeel"]["niet_bij_0_of_100"])
 NORM: Mapping[str, Mapping[str, Mapping[str, int]]] = MappingProxyType(_NORMS["norm"])
 """Percentages by result, ``voldoende`` or ``hoog``, and level."""

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from rod_pipeline.marts.across import STROMEN
+from rod_pipeline.marts.contents import careers
 from rod_pipeline.synthetic import published
 
 _FLOOR = 50
 _WHOLE_COUNTRY = 300_000
-_LEFT_MBO_2021 = 138_050 + 23_670 + 1_450
-"""CBS 85519NED, 2021/22 to 2022/23: not in education, in hbo, and in other education."""
 _WITHOUT = "without extranei"
 
 
@@ -44,6 +44,7 @@ class Figure:
 def held_against_published(tables: Mapping[str, pl.DataFrame], scale: float | None = None) -> tuple[Figure, ...]:
     """The figures of one delivery (or of those in force) that something published answers to.
 
+    ``tables``: the marts by name; with ``stromen`` (``steps``) what became of students a year later is held too.
     ``scale``: which part of the country the tables are of; without it counts are compared when they look like a whole
     country's, and shares always.
     """
@@ -51,7 +52,18 @@ def held_against_published(tables: Mapping[str, pl.DataFrame], scale: float | No
     largest = students.group_by("schooljaar").agg(pl.col("studenten").sum())["studenten"].max() or 0
     part = scale or (1.0 if isinstance(largest, int) and largest >= _WHOLE_COUNTRY else None)
     found = [*_students(students, part), *_outflow(tables, part), *_results(tables["studiesucces"]), *_hbo(tables)]
+    if STROMEN.name in tables:
+        found += _careers(tables[STROMEN.name], part)
     return tuple(found)
+
+
+def steps(frames: Mapping[str, pl.LazyFrame], moments: pl.DataFrame) -> pl.DataFrame:
+    """The view ``stromen`` over doorstroom of these deliveries; ``moments`` as ``contents.moments_of`` gives them."""
+    import duckdb
+
+    with duckdb.connect(":memory:", config={"temp_directory": ""}) as connection:
+        careers(connection, frames, moments)
+        return pl.DataFrame(connection.sql(STROMEN.query))
 
 
 def as_table(figures: tuple[Figure, ...]) -> str:
@@ -110,7 +122,7 @@ _NEWEST = 2025
 
 def _outflow(tables: Mapping[str, pl.DataFrame], part: float | None) -> Iterator[Figure]:
     left = tables["uitstroom"].filter(pl.col("schooljaar").str.starts_with("2021"))
-    yield from _count("left mbo in 2021-2022", "CBS 85519NED", _sum(left, "uitstroom"), part, _LEFT_MBO_2021, 0.15)
+    yield from _count("left mbo in 2021-2022", "CBS 85519NED", _sum(left, "uitstroom"), part, published.LEFT_2021, 0.15)
     graduates = tables["behaalde_diplomas"]
     for year in _years(graduates):
         if told := published.GRADUATES.get(year):
@@ -122,10 +134,34 @@ def _results(results: pl.DataFrame) -> Iterator[Figure]:
     for name, source, told, tolerance in (
         ("jaarresultaat", "onderwijsincijfers.nl, 2012-13 up to 2016-17", published.JAARRESULTAAT, 0.03),
         ("diplomaresultaat", "id., 2015 and 2016 (six-year window)", published.DIPLOMARESULTAAT, 0.07),
+        ("kwalificatiewinst", "onderwijsincijfers.nl, 2015", published.KWALIFICATIEWINST, 0.07),
         ("starters", "norms of the Inspectie, no figure found", published.STARTERSRESULTAAT, 0.07),
     ):
         good, of = _sum(results, f"{name}_teller"), _sum(results, f"{name}_noemer")
         yield from _share(name, source, good, of, told, tolerance)
+
+
+def _careers(steps: pl.DataFrame, part: float | None) -> Iterator[Figure]:
+    of_2020 = steps.filter(pl.col("schooljaar").str.starts_with("2020"))
+    for leerweg, size in published.PARTICIPANTS_2020.items():
+        # Bol in deeltijd is bol there.
+        here = of_2020.filter(pl.col("leerweg").str.starts_with(leerweg))
+        students, having = _sum(here), _sum(here.filter(diploma="J"))
+        yield from _count(f"students 2020 in {leerweg.lower()}", "CBS 84553NED", students, part, size, 0.06)
+        share = published.WITH_DIPLOMA_2020[leerweg] / size
+        yield from _share(
+            f"with a diploma of 2020-2021, {leerweg.lower()}", "CBS 84553NED", having, students, share, 0.05
+        )
+    for year in _years(steps):
+        of_year = steps.filter(pl.col("schooljaar").str.starts_with(str(year)))
+        if told := published.STUDENTS.get(year):
+            yield from _count(f"students {year}, in doorstroom", "NJI", _sum(of_year), part, told, 0.06)
+        if told := published.GRADUATES.get(year):
+            having = _sum(of_year.filter(diploma="J"))
+            yield from _count(f"with a diploma of {year}-{year + 1}", "NJI", having, part, told, 0.15)
+    of_2021 = steps.filter(pl.col("schooljaar").str.starts_with("2021"))
+    stayed = _sum(of_2021.filter(pl.col("vervolg_niveau").is_not_null()))
+    yield from _count("of 2021-2022 in mbo a year later", "CBS 85519NED", stayed, part, published.STAYED_2021, 0.06)
 
 
 def _hbo(tables: Mapping[str, pl.DataFrame]) -> Iterator[Figure]:

@@ -9,20 +9,14 @@ from types import MappingProxyType
 
 import polars as pl
 
+from rod_pipeline.marts.columns import STATUS, at_programme
 from rod_pipeline.marts.definition import Frames, Mart, counted_by, dimension, number, tally
 
 _FLAGS = ("peildatum", "sectornummer")
 _COLUMNS = (
     dimension("schooljaar", "School year, as 2025-2026"),
-    dimension("status", "V provisional, D final"),
-    dimension("instellingscode", "BRIN of the institution"),
-    dimension("opleidingscode", "Recognised programme (crebo)"),
-    dimension("code_bc", "Occupation cluster (BC)"),
-    dimension("code_sg", "Subgroup (SG)"),
-    dimension("code_hg", "Main group (HG)"),
-    dimension("sectorkamer", "Sector chamber of SBB"),
-    dimension("niveau", "Level of the programme"),
-    dimension("leerweg", "BOL, BBL and others"),
+    STATUS,
+    *at_programme(),
     dimension("leeftijdsgroep", "Age group on 1 October", "leeftijdsgroep_1okt"),
     number("studenten", "Students, each counted once in the country", "hoofdinschrijving_mbo", *_FLAGS),
     number(

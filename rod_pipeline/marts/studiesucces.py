@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import polars as pl
 
+from rod_pipeline.marts.columns import IN_DOORSTROOM, STATUS
 from rod_pipeline.marts.definition import Frames, Mart, dimension, number, tally
 from rod_pipeline.marts.in_force import finality
 from rod_pipeline.marts.norms import EXPECTED_LEVEL
@@ -75,17 +76,10 @@ _PAIRS: tuple[tuple[str, str, pl.Expr, pl.Expr, tuple[str, ...]], ...] = (
 _COHORTS = 3
 _DIMENSIONS = (
     dimension("schooljaar", "School year of the 1 October at which the opbrengstjaar begins"),
-    dimension("status", "V provisional, D final"),
+    STATUS,
     dimension("opbrengstjaar", "From 1 October of the year before up to 30 September of this year", "schooljaar"),
     dimension("cohorten", "How many of the three cohorts of the startersresultaat the delivery has", "schooljaar"),
-    dimension("instellingscode", "BRIN of the institution"),
-    dimension("opleidingscode", "Recognised programme (crebo)", "kwalificatiecode_inschrijving"),
-    dimension("code_bc", "Occupation cluster (BC)"),
-    dimension("code_sg", "Subgroup (SG)"),
-    dimension("code_hg", "Main group (HG)"),
-    dimension("sectorkamer", "Sector chamber of SBB", "sector_inschrijving"),
-    dimension("niveau", "Level of the programme"),
-    dimension("leerweg", "BOL, BBL and others"),
+    *IN_DOORSTROOM,
 )
 _COLUMNS = (
     *_DIMENSIONS,
@@ -100,16 +94,16 @@ _COLUMNS = (
 RESULTS = (*(name for name, *_ in _PAIRS if name != "starters"), "startersresultaat")
 """The results of which the mart has ``<result>_noemer`` and ``<result>_teller``."""
 _OWN = [f"{name}_{part}" for name, *_ in _PAIRS for part in ("noemer", "teller")]
-_SUMS = [*_OWN, "startersresultaat_noemer", "startersresultaat_teller"]
 _GROUP = [c.name for c in _DIMENSIONS if c.name not in (*_YEARS, "opbrengstjaar", "cohorten")]
 
 
 def studiesucces(frames: Frames) -> pl.LazyFrame:
     """Add up populations and results per opbrengstjaar, institution, programme, level and leerweg."""
+    students = frames["doorstroom"].filter(_LEVEL.is_not_null())
     own = (
-        frames["doorstroom"]
-        .filter(_LEVEL.is_not_null())
-        .group_by(*_YEARS, *(pl.col(c.by).cast(pl.String).alias(c.name) for c in _DIMENSIONS if c.name in _GROUP))
+        students.group_by(
+            *_YEARS, *(pl.col(c.by).cast(pl.String).alias(c.name) for c in _DIMENSIONS if c.name in _GROUP)
+        )
         .agg(
             part
             for name, _, of, good, _ in _PAIRS
@@ -117,47 +111,55 @@ def studiesucces(frames: Frames) -> pl.LazyFrame:
         )
         .filter(pl.sum_horizontal(f"{name}_noemer" for name, *_ in _PAIRS) > 0)
     )
-    cohorts = own.filter(pl.col("starters_noemer") > 0)
-    windows = _windows(cohorts.select(_YEARS).unique())
-    started = cohorts.join(windows, on=_YEARS, how="inner", nulls_equal=True).select(
-        pl.col("to_schooljaar").alias("schooljaar"),
-        pl.col("to_status").alias("status"),
-        *_GROUP,
-        pl.col("starters_noemer").alias("startersresultaat_noemer"),
-        pl.col("starters_teller").alias("startersresultaat_teller"),
-    )
-    known = windows.group_by(pl.col("to_schooljaar").alias("schooljaar"), pl.col("to_status").alias("status")).agg(
-        pl.len().cast(pl.String).alias("cohorten")
-    )
+    windows = _windows(students.group_by(_YEARS).agg(tally(pl.col("populatie_starter"), "starters")))
+    counts = pl.col("own") | (pl.col("starters_noemer") > 0)
     return (
-        pl.concat([own, started], how="diagonal")
-        .group_by(*_YEARS, *_GROUP)
-        .agg(pl.col(name).sum() for name in _SUMS)
-        .join(known, on=_YEARS, how="left", nulls_equal=True)
-        .with_columns(pl.col("cohorten").fill_null("0"), (_first_year() + 1).cast(pl.String).alias("opbrengstjaar"))
+        own.join(windows, on=_YEARS, how="inner", nulls_equal=True)
+        .filter(counts)
+        .group_by(pl.col("to_schooljaar").alias("schooljaar"), pl.col("to_status").alias("status"), "cohorten", *_GROUP)
+        .agg(
+            *(pl.col(name).filter("own").sum() for name in _OWN),
+            *(
+                pl.col(f"starters_{part}").filter("cohort").sum().alias(f"startersresultaat_{part}")
+                for part in ("noemer", "teller")
+            ),
+        )
+        .with_columns((_first_year() + 1).cast(pl.String).alias("opbrengstjaar"))
         .select(c.name for c in _COLUMNS)
         .sort([c.name for c in _DIMENSIONS], nulls_last=True)
     )
 
 
-def _windows(cohorts: pl.LazyFrame) -> pl.LazyFrame:
-    """For each opbrengstjaar (``to_…``) the cohorts that its startersresultaat is over: its own, and the two before.
+def _windows(editions: pl.LazyFrame) -> pl.LazyFrame:
+    """Which rows count in an opbrengstjaar (``to_…``): its ``own``, and as ``cohort`` its own and of the two before it.
 
-    ``cohorts``: the school years and statuses that have starters. Of an earlier cohort that stands in the file with two
-    statuses, the final one counts.
+    ``editions``: each school year and status, with the number of its ``starters``; one without any is no cohort. Of an
+    earlier cohort that stands in the file with two statuses, the final one counts. ``cohorten``: how many there are.
     """
-    numbered = cohorts.with_columns(_first_year().alias("year"), finality().alias("rank")).with_columns(
-        (pl.col("rank") == pl.col("rank").min().over("schooljaar")).alias("best")
+    numbered = editions.with_columns(_first_year().alias("year"), (pl.col("starters") > 0).alias("cohort"))
+    itself = numbered.select(
+        *_YEARS,
+        pl.col("schooljaar").alias("to_schooljaar"),
+        pl.col("status").alias("to_status"),
+        pl.lit(True).alias("own"),
+        (pl.col("cohort") & pl.col("year").is_not_null()).alias("cohort"),
     )
-    to = numbered.select(
+    cohorts = numbered.filter("cohort").with_columns(finality().alias("rank"))
+    best = cohorts.filter(pl.col("rank") == pl.col("rank").min().over("schooljaar"))
+    to = cohorts.select(
         pl.col("schooljaar").alias("to_schooljaar"),
         pl.col("status").alias("to_status"),
         pl.col("year").alias("to_year"),
     )
-    age = pl.col("to_year") - pl.col("year")
-    itself = (age == 0) & pl.col("status").eq_missing(pl.col("to_status"))
-    earlier = (age >= 1) & (age < _COHORTS) & pl.col("best")
-    return numbered.join(to, how="cross").filter(itself | earlier).select(*_YEARS, "to_schooljaar", "to_status")
+    earlier = (
+        best.join(to, how="cross")
+        .filter((pl.col("to_year") - pl.col("year")).is_between(1, _COHORTS - 1))
+        .select(*_YEARS, "to_schooljaar", "to_status", pl.lit(False).alias("own"), pl.lit(True).alias("cohort"))
+    )
+    windows = pl.concat([itself, earlier])
+    return windows.with_columns(
+        pl.col("cohort").sum().over("to_schooljaar", "to_status").cast(pl.String).alias("cohorten")
+    )
 
 
 def _first_year() -> pl.Expr:

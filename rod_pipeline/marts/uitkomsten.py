@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import polars as pl
 
+from rod_pipeline.marts.columns import IN_DOORSTROOM, STATUS
 from rod_pipeline.marts.definition import Frames, Mart, counted_by, dimension, number, yes_no
 from rod_pipeline.marts.norms import EXPECTED_LEVEL
 
@@ -22,15 +23,8 @@ _KNOWN, _CATEGORY = "__known", "categorie_hoogste_vooropleiding"
 _FLAGS = ("populatie_jaarresultaat", "populatie_diplomaresultaat", "heeft_diploma", "passend_diploma")
 _COLUMNS = (
     dimension("schooljaar", "School year of the 1 October at which the opbrengstjaar begins"),
-    dimension("status", "V provisional, D final"),
-    dimension("instellingscode", "BRIN of the institution"),
-    dimension("opleidingscode", "Recognised programme (crebo)", "kwalificatiecode_inschrijving"),
-    dimension("code_bc", "Occupation cluster (BC)"),
-    dimension("code_sg", "Subgroup (SG)"),
-    dimension("code_hg", "Main group (HG)"),
-    dimension("sectorkamer", "Sector chamber of SBB", "sector_inschrijving"),
-    dimension("niveau", "Level of the programme"),
-    dimension("leerweg", "BOL, BBL and others"),
+    STATUS,
+    *IN_DOORSTROOM,
     dimension("jaarresultaat", "In the population of jaarresultaat (J/N)", _FLAGS[0]),
     dimension("verlater", "In the population of diplomaresultaat: leaves the institution (J/N)", _FLAGS[1]),
     dimension("diploma", "Has a diploma (J/N)", _FLAGS[2]),

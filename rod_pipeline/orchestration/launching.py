@@ -4,6 +4,9 @@ Belongs here: asking the Dagster that runs to do it, so that queue and limits ho
 own requests (``sensors``).
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import sleep
 
 import dagster as dg
@@ -20,6 +23,13 @@ from rod_pipeline.system import System
 _OVER = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
+@contextmanager
+def opened(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster's storage for this installation: where DAGSTER_HOME says that a deployment has it, else in its folder."""
+    with dg.DagsterInstance.from_config(os.environ.get("DAGSTER_HOME") or str(dagster_home(settings))) as instance:
+        yield instance
+
+
 def run_delivery(settings: Settings, key: DeliveryKey) -> list[str]:
     """Queue a run of one delivery, wait for its end, and return what went wrong: empty when all went well.
 
@@ -31,7 +41,7 @@ def run_delivery(settings: Settings, key: DeliveryKey) -> list[str]:
     with System.open(settings) as system:
         # Before its partition is there again.
         refuse_purged(system.ledger.state().tombstones.get(str(key)))
-    with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
+    with opened(settings) as instance:
         if not instance.has_dynamic_partition(DELIVERY, str(key)):
             instance.add_dynamic_partitions(DELIVERY, [str(key)])
         client = DagsterGraphQLClient("127.0.0.1", port_number=at.port)

@@ -11,16 +11,19 @@ import dagster as dg
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import RodError
-from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.failures import about, retry_transient, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.packages.making import make
 
+# Not started again by the daemon when its process died: that something leaves is a person's decision each time.
+_BY_A_PERSON = {"dagster/max_retries": "0"}
 PUBLISHED = dg.AssetKey(["publishing", "published"])
 
 publish_tables = dg.define_asset_job(
     "publish_tables",
     selection=dg.AssetSelection.assets(PUBLISHED),
     executor_def=dg.in_process_executor,
+    tags=_BY_A_PERSON,
     description=(
         "Protects and audits all published tables and makes a release of them. Without a clean audit there is none."
     ),
@@ -58,12 +61,18 @@ def packages_for_recipients(context: dg.OpExecutionContext, config: Packages, ro
                 context.log.info(f"Package {made.package_id} ({made.description}) for {name} lies in {made.file}.")
         if failed:
             # Not retried: those that were made would be made, and handed over, once more.
-            raise dg.Failure(f"{len(failed)} packages could not be made. {failed[0]}", allow_retries=False)
+            raise dg.Failure(
+                f"{len(failed)} packages could not be made. {failed[0]}",
+                metadata=about(failed[0].code, failed[0].kind),
+                allow_retries=False,
+            )
 
 
 @dg.job(
     name="make_packages",
     executor_def=dg.in_process_executor,
+    hooks={stop_run_retries},
+    tags=_BY_A_PERSON,
     description=(
         "Packages for institutions and sector chambers, encrypted, in the folder outbox of the installation. Counts "
         "under five are never in them: such a package is made by `rod package make --small-counts` alone."

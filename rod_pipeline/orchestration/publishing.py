@@ -11,7 +11,7 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from rod_pipeline.ledger.standing import standing
-from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.failures import retry_transient, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.system import System
 
@@ -34,6 +34,7 @@ def publish(context: dg.OpExecutionContext, rod: Rod) -> None:
 @dg.job(
     name="publish_ledger",
     executor_def=dg.in_process_executor,
+    hooks={stop_run_retries},
     description="The notary's work: publishes what was added to the ledger, signed, to the bucket with Object Lock.",
 )
 def publish_ledger() -> None:

@@ -16,18 +16,15 @@ from rod_pipeline.ledger.state import LedgerState
 from rod_pipeline.orchestration import describe_erasure
 from rod_pipeline.orchestration.describe_erasure import CERTIFIED, PURGE, certificate_id
 from rod_pipeline.orchestration.erasing import cancel_work
-from rod_pipeline.orchestration.jobs import CERTIFICATE, ERASED
+from rod_pipeline.orchestration.jobs import CERTIFICATE, ERASED, MART_DATABASE
 from rod_pipeline.orchestration.register import copy_register
 from rod_pipeline.retention.due import agenda
 from rod_pipeline.retention.engine import NothingToPurge, StopWork, begin, carry_out, plan
-from rod_pipeline.retention.evidence.bundle import bundle_of
+from rod_pipeline.retention.evidence.bundle import BUNDLE, bundle_of
 from rod_pipeline.retention.places import revived
 from rod_pipeline.retention.rounds import certify, start
 from rod_pipeline.store.evidence import EvidenceConflict, evidence_key
 from rod_pipeline.system import System
-
-_BUNDLE = "bundel.zip"
-_MART_DATABASE = dg.AssetKey(["marts", "database"])
 
 
 def erase(system: System, key: str, stop_work: StopWork) -> PurgeState:
@@ -108,7 +105,7 @@ def hand_over(system: System, purge: PurgeState) -> str:
     try:
         notary = system.notary()
         notary.publish()
-        notary.store_evidence(purge.purge_id, serial, _BUNDLE, bundle_of(system, purge.purge_id, serial))
+        notary.store_evidence(purge.purge_id, serial, BUNDLE, bundle_of(system, purge.purge_id, serial))
     except EvidenceConflict:
         # One that was made before a timestamp came in: both are good.
         pass
@@ -116,7 +113,7 @@ def hand_over(system: System, purge: PurgeState) -> str:
         raise
     except RodError as error:
         return f"not yet: {error}"
-    return f"{system.settings.evidence.bucket}/{evidence_key(purge.purge_id, serial, _BUNDLE)}"
+    return f"{system.settings.evidence.bucket}/{evidence_key(purge.purge_id, serial, BUNDLE)}"
 
 
 def stopping(system: System, log: dg.DagsterLogManager) -> StopWork:
@@ -133,9 +130,9 @@ def stopping(system: System, log: dg.DagsterLogManager) -> StopWork:
 
 def show_mart_database(context: dg.AssetExecutionContext | dg.OpExecutionContext, state: LedgerState) -> None:
     """Show the mart database as it is now: what Dagster showed of it may name a delivery that is gone."""
-    latest = context.instance.get_latest_materialization_event(_MART_DATABASE)
+    latest = context.instance.get_latest_materialization_event(MART_DATABASE)
     shown = None if latest is None or latest.asset_materialization is None else latest.asset_materialization.metadata
     now = "none" if state.generation is None else state.generation.generation
     if (shown is None and state.generation is None) or (shown and str(shown["generation"].value) == now):
         return
-    context.log_event(dg.AssetMaterialization(_MART_DATABASE, metadata=describe_erasure.generation(state)))
+    context.log_event(dg.AssetMaterialization(MART_DATABASE, metadata=describe_erasure.generation(state)))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from rod_pipeline.orchestration.failures import about
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
 
@@ -28,11 +29,13 @@ class NothingPersonal(dg.IOManager):
         if obj is not None:
             raise dg.Failure(
                 "[ROD-INTERNAL-02] An asset handed a value to Dagster. What to do: report it to the developers.",
+                metadata=about("ROD-INTERNAL-02", "permanent"),
                 allow_retries=False,
             )
 
     def load_input(self, context: dg.InputContext) -> object:
         raise dg.Failure(
             "[ROD-INTERNAL-03] An asset asked Dagster for a value. What to do: report it to the developers.",
+            metadata=about("ROD-INTERNAL-03", "permanent"),
             allow_retries=False,
         )

@@ -9,7 +9,7 @@ red run each quarter of an hour is one that nobody looks at any more.
 
 import dagster as dg
 
-from rod_pipeline.orchestration.failures import told_plainly
+from rod_pipeline.orchestration.failures import stop_run_retries, told_plainly
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.quality.notifying import clock, overdue_now, refuse_overdue
 
@@ -27,6 +27,7 @@ def _notices_are_sent(context: dg.OpExecutionContext, rod: Rod) -> None:
 @dg.job(
     name="overdue_notices",
     executor_def=dg.in_process_executor,
+    hooks={stop_run_retries},
     description=(
         "Red while a notice to DUO and the minister is overdue. It mends nothing: a person sends the notice and "
         "records that (`rod notice send`); then it is green."

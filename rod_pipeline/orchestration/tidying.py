@@ -8,7 +8,7 @@ import dagster as dg
 
 from rod_pipeline.intake.refusing import refuse_undecided
 from rod_pipeline.intake.tidying import tidy
-from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.failures import retry_transient, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.resources import Rod
 
 
@@ -32,6 +32,7 @@ def _tidy(context: dg.OpExecutionContext, rod: Rod) -> None:
 @dg.job(
     name="tidy_up",
     executor_def=dg.in_process_executor,
+    hooks={stop_run_retries},
     description="Removes what must not stay: rests of intakes, expired codes, failures that nobody decides on.",
 )
 def tidy_up() -> None:

@@ -10,7 +10,7 @@ import dagster as dg
 
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.orchestration import describe_erasure
-from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.failures import retry_transient, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.jobs import ERASED, FIRST
 from rod_pipeline.orchestration.partitions import PURGED
 from rod_pipeline.orchestration.purging import show_mart_database, stopping
@@ -65,6 +65,7 @@ def erase_everything(context: dg.OpExecutionContext, config: Withdrawal, rod: Ro
 @dg.job(
     name="withdraw",
     executor_def=dg.in_process_executor,
+    hooks={stop_run_retries},
     tags=FIRST,
     description=(
         "The decree was withdrawn (section 5): erase everything at once. Asks for the reference of the minister's "

@@ -58,6 +58,18 @@ def column_of(contract: Contract, name: str) -> Column:
         raise impossible(contract, f"names the column {name!r}, which its contract does not declare") from None
 
 
+def stands_for(text: pl.Expr, texts: pl.Series, meanings: pl.Series) -> pl.Expr:
+    """What each text stands for; null for what is none of ``texts``.
+
+    Polars holds a column whole to replace its values, gigabytes of it; piece by piece it takes no more than a piece.
+    """
+    return text.map_batches(
+        lambda piece: piece.replace_strict(texts, meanings, default=None, return_dtype=meanings.dtype),
+        return_dtype=meanings.dtype,
+        is_elementwise=True,
+    )
+
+
 class Reading:
     """Checks and conditions as expressions over ``prepared`` of a table of text."""
 
@@ -101,10 +113,7 @@ class Reading:
                 return self._pair_not_in(left, right, pairs)
             case NotValidInYear(name, year_column, valid):
                 texts, first, last = (pl.Series(part) for part in zip(*valid, strict=True))
-                since, until = (
-                    self.text(name).replace_strict(texts, bounds, default=None, return_dtype=pl.Int32)
-                    for bounds in (first, last)
-                )
+                since, until = (stands_for(self.text(name), texts, bounds.cast(pl.Int32)) for bounds in (first, last))
                 return (self.year(year_column) < since) | (self.year(year_column) > until)
             case Apart(name, others, minimum, maximum):
                 rest = reduce(lambda one, other: one - other, map(self.amount, (name, *others)))

@@ -26,7 +26,7 @@ import numpy.typing as npt
 import polars as pl
 
 from rod_pipeline.contracts.model import Column, ColumnType, Contract
-from rod_pipeline.quality.breaking import Reading, column_of, impossible
+from rod_pipeline.quality.breaking import Reading, column_of, impossible, stands_for
 from rod_pipeline.quality.checks import (
     Apart,
     Check,
@@ -57,6 +57,7 @@ _ROWS = "__rows"
 _NOT_THERE = "names a column that the table does not have"
 _AT_ONCE = 8
 _PLACE_BITS = 16
+_BATCH = 1 << 18
 
 
 def count(frame: pl.LazyFrame, contract: Contract, checks: Iterable[Check]) -> Mapping[Check, int]:
@@ -123,6 +124,7 @@ class Table:
         self.frame = frame
         self.contract = contract
         self._distinct: dict[tuple[str, ...], pl.DataFrame] = {}
+        self._empty: dict[str, bool] = {}
 
     def repeats(self, name: str) -> bool:
         """Whether distinct values are few beside rows; pseudonyms hardly repeat, so grouping them saves nothing."""
@@ -150,6 +152,12 @@ class Table:
         if len(wanted) == 1 or found.height <= _KEPT:
             self._distinct[wanted] = found
         return found
+
+    def has_empty(self, name: str) -> bool:
+        """Whether a column holds empty text somewhere."""
+        if name not in self._empty:
+            self._empty[name] = "" in self.distinct(name)[name]
+        return self._empty[name]
 
     def over_distinct(self, names: tuple[str, ...], checks: list[Check]) -> dict[Check, int]:
         """Checks about the same columns, asked of their distinct values."""
@@ -194,7 +202,7 @@ class Table:
         keys = [read.text(name) for name in check.columns]
         considered = read.holds(check.where) & pl.any_horizontal(key.is_not_null() for key in keys)
         rows = read.prepared(self.frame, *keep).filter(considered).with_columns(_hash(keys).alias("__hash"))
-        twice = _twice(np.sort(rows.select("__hash").collect(engine="streaming")["__hash"].to_numpy()))
+        twice = _beside(self._ordered(rows.select("__hash")), lambda apart: apart == 0)
         return rows.filter(pl.col("__hash").is_in(twice.implode())) if len(twice) else None
 
     def beside_most(self, checks: list[Deviating]) -> dict[Check, int]:
@@ -242,16 +250,24 @@ class Table:
         for check in checks:
             values = self.distinct(check.column)[check.column].drop_nulls()
             places = pl.Series(range(1, len(values) + 1), dtype=pl.UInt64)
-            at = pl.col(check.column).replace_strict(values, places, default=0, return_dtype=pl.UInt64)
+            at = stands_for(pl.col(check.column), values, places).fill_null(0)
             place, combinations = place + at * combinations, combinations * (len(values) + 1)
         if combinations > 1 << _PLACE_BITS:
             return rows
         hashed = _hash([pl.col(name) for name in checks[0].within]) & pl.lit((1 << 64 - _PLACE_BITS) - 1, pl.UInt64)
-        paired = (hashed * pl.lit(1 << _PLACE_BITS, pl.UInt64) + place).alias("pair")
-        pairs = np.sort(rows.select(paired).collect(engine="streaming")["pair"].to_numpy())
-        pairs = np.concatenate((pairs[:1], pairs[1:][pairs[1:] != pairs[:-1]]))
-        pairs >>= np.uint64(_PLACE_BITS)
-        return rows.filter(hashed.is_in(_twice(pairs).implode()))
+        paired = (hashed * pl.lit(1 << _PLACE_BITS, pl.UInt64) + place).alias("__pair")
+        differing = _beside(self._ordered(rows.select(paired)), lambda apart: (apart > 0) & (apart >> _PLACE_BITS == 0))
+        return rows.filter(hashed.is_in((differing // (1 << _PLACE_BITS)).implode()))
+
+    def _ordered(self, numbers: pl.LazyFrame) -> npt.NDArray[np.uint64]:
+        """A column of numbers of 64 bits in order. It is held once: at ten million rows every copy is 80 MB."""
+        found, filled = np.empty(self.rows(), np.uint64), 0
+        for batch in numbers.collect_batches(chunk_size=_BATCH, maintain_order=False, engine="streaming"):
+            found[filled : filled + batch.height] = batch.to_series().to_numpy()
+            filled += batch.height
+        found = found[:filled]
+        found.sort()
+        return found
 
     def _within(self, checks: list[Deviating], frame: pl.LazyFrame, *keep: pl.Expr) -> pl.LazyFrame:
         """The rows of ``frame`` that checks with the same ``within`` and condition look at."""
@@ -289,7 +305,7 @@ class LookingUp(Reading):
 
     def text(self, name: str) -> pl.Expr:
         column = self._column(name)
-        if self._table.repeats(name) and "" not in self._table.distinct(name)[name]:
+        if self._table.repeats(name) and not self._table.has_empty(name):
             return self._share(0, name, pl.col(column.name))
         return super().text(name)
 
@@ -303,17 +319,22 @@ class LookingUp(Reading):
         if not self._table.repeats(column.name):
             return read
         known = self._table.distinct(column.name).select(pl.col(column.name), read.alias("__read")).drop_nulls()
-        values, found = known[column.name], known["__read"]
-        return pl.col(column.name).replace_strict(values, found, default=None, return_dtype=found.dtype)
+        return stands_for(pl.col(column.name), known[column.name], known["__read"])
 
 
 def _hash(keys: Sequence[pl.Expr]) -> pl.Expr:
     return reduce(xor, (key.hash(seed) for seed, key in enumerate(keys)))
 
 
-def _twice(ordered: npt.NDArray[np.uint64]) -> pl.Series:
-    """What occurs more than once in an array that is in order."""
-    return pl.Series(ordered[1:][ordered[1:] == ordered[:-1]])
+def _beside(
+    ordered: npt.NDArray[np.uint64], wanted: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.bool_]]
+) -> pl.Series:
+    """The numbers that differ from the one before them as ``wanted`` says of the xor of the two."""
+    found = [np.zeros(0, np.uint64)]
+    for start in range(1, len(ordered), _BATCH):
+        these = ordered[start : start + _BATCH]
+        found.append(these[wanted(these ^ ordered[start - 1 : start - 1 + len(these)])])
+    return pl.Series(np.concatenate(found))
 
 
 def by_columns(checks: Iterable[Check]) -> Iterator[list[Check]]:

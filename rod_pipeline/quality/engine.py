@@ -5,16 +5,18 @@ Does not belong here: what a check means (``checks``), what a result means to us
 
 Great Expectations hands its engine a suite's metrics in a few rounds (``ExecutionEngine.resolve_metrics``, in its own
 words the main entry point), all counts of broken rows in one of them. This engine counts that whole round at once.
-It uses public names only: ``resolve_metrics``, ``Datasource.execution_engine_override``, the decorator that registers a
-metric. None of it is a promised interface, so the version it was proved on is named here and held by a test.
-A metric that this module does not know raises: a rule never passes because nobody counted it.
+It uses public names only: ``resolve_metrics``, ``Datasource.execution_engine_override``, ``Expectation.configuration``,
+the decorator that registers a metric. None of it is a promised interface, so the version it was proved on is named here
+and held by a test. A metric that this module does not know raises: a rule never passes because nobody counted it.
 
 Results hold counts. No value of a row is ever fetched, so none can be in a result, whatever the result format.
 Importing this module imports Great Expectations (seconds, hundreds of MB): import it where it is used.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, Literal
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -27,6 +29,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation, ColumnPairMapExpectation
+from great_expectations.expectations.expectation import Expectation as GxExpectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.metadata_types import FailureSeverity
 from great_expectations.expectations.metrics.map_metric_provider import (  # type: ignore[attr-defined]
@@ -215,15 +218,16 @@ def run_suite(frame: pl.LazyFrame, contract: Contract, suite: Suite) -> Expectat
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     datasource = TextDatasource(name="lossless_text")
     context.add_datasource(datasource=datasource)
-    batch = datasource.add_dataframe_asset(contract.file).add_batch_definition_whole_dataframe(f"v{contract.version}")
+    asset = datasource.add_dataframe_asset(contract.file)
+    batch = asset.add_batch_definition_whole_dataframe(f"v{contract.version}").get_batch({"dataframe": pd.DataFrame()})
     engine: TextEngine = datasource.get_execution_engine()
     lists: dict[str, Any] = {}
     engine.about(frame, contract, lists)
     short = [_short(expectation, lists) for expectation in suite.expectations]
-    gx_suite = context.suites.add(gx.ExpectationSuite(name=suite.name, expectations=short))
-    definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=gx_suite)
-    context.validation_definitions.add(definition)
-    result = definition.run(batch_parameters={"dataframe": pd.DataFrame()}, result_format=_COUNTS_ONLY)
+    with _configurations_kept():
+        # A validation definition would serialise suite and result once more, into a store in memory that nobody reads.
+        gx_suite = gx.ExpectationSuite(name=suite.name, expectations=short)
+        result = batch.validate(gx_suite, result_format=_COUNTS_ONLY)
     if engine.failure is not None:
         raise engine.failure from None
     if len(result.results) != len(suite.expectations) or any(_raised(one.exception_info) for one in result.results):
@@ -235,6 +239,37 @@ def run_suite(frame: pl.LazyFrame, contract: Contract, suite: Suite) -> Expectat
     for one in result.results:
         one.expectation_config = _in_full(one.expectation_config, declared)
     return result
+
+
+_configuration: Callable[[GxExpectation], ExpectationConfiguration] = vars(GxExpectation)["configuration"].fget
+_kept: ContextVar[dict[int, tuple[GxExpectation, ExpectationConfiguration]] | None] = ContextVar("kept", default=None)
+
+
+def _known_configuration(expectation: GxExpectation) -> ExpectationConfiguration:
+    kept = _kept.get()
+    if kept is None:
+        return _configuration(expectation)
+    if id(expectation) not in kept:
+        # With the expectation itself, so that no other one gets its id meanwhile.
+        kept[id(expectation)] = (expectation, _configuration(expectation))
+    return kept[id(expectation)][1]
+
+
+GxExpectation.configuration = property(_known_configuration)  # type: ignore[method-assign, assignment]
+
+
+@contextmanager
+def _configurations_kept() -> Iterator[None]:
+    """Work the configuration of each expectation out once for all that the block does.
+
+    Great Expectations makes it anew at each look, some ninety times per expectation, which was a third of a run.
+    Nothing changes an expectation while a suite runs.
+    """
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
 
 
 def check_of(expectation: Expectation) -> Check | None:

@@ -44,10 +44,10 @@ details>summary{list-style:none}details::details-content{content-visibility:visi
 """
 
 
-def page(title: str, body: str) -> bytes:
-    """A whole page: UTF-8 HTML with ``body`` (HTML) under its title (text)."""
+def page(title: str, body: str, lang: str = "en") -> bytes:
+    """A whole page: UTF-8 HTML with ``body`` (HTML) under its title (text), in the language ``lang``."""
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>
 <h1>{escape(title)}</h1>

@@ -34,9 +34,19 @@ class AstrayRequest(PermanentError):
     code = "ROD-TERRITORY-09"
 
 
+class Account(BaseModel):
+    """Who a store knows us as."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    access_key: SecretStr
+    secret_key: SecretStr
+
+
 class StoreSettings(BaseModel):
     """One bucket at one exact endpoint.
 
+    ``eraser`` is the account that deletes, where that is another one than the one that reads and writes.
     ``checksums`` is how eagerly boto3 adds and expects CRC checksums; some S3-like providers need ``when_required``.
     """
 
@@ -48,6 +58,7 @@ class StoreSettings(BaseModel):
     bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
     access_key: SecretStr
     secret_key: SecretStr
+    eraser: Account | None = None
     ca_bundle: Path | None = None
     addressing: Literal["path", "virtual"] = "path"
     checksums: Literal["when_supported", "when_required"] = "when_supported"

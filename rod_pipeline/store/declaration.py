@@ -99,6 +99,25 @@ def read_declaration(path: Path, kek: bytes, today: date) -> Declaration:
     return declaration
 
 
+def resign(path: Path, old: bytes, new: bytes) -> bool:
+    """Sign the declaration in ``path`` with the environment's new key, if it was signed with its old one.
+
+    Tells whether it is signed with the new one now. What nobody here signed stays as it is: void.
+    """
+    try:
+        declaration = Declaration.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError):
+        return False
+    if hmac.compare_digest(declaration._mac(new), declaration.signature):
+        return True
+    if not hmac.compare_digest(declaration._mac(old), declaration.signature):
+        return False
+    draft = path.with_name(f".{path.name}.next")
+    declaration.signed(new).write(draft)
+    draft.replace(path)
+    return True
+
+
 def plain_host(host: str) -> str:
     """A host as it is compared and recorded: lower case, IP addresses in their full form."""
     try:

@@ -26,10 +26,11 @@ from rod_pipeline.errors import PermanentError, RodError, TransientError
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,60}")
 _BUSY = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSlow", "OperationAborted"}
-_REFUSED = {
-    "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "AccountProblem",
-    "AllAccessDisabled", "RequestTimeTooSkewed",
-}  # fmt: skip
+KNOWS_US_NOT = frozenset(
+    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "RequestTimeTooSkewed"}
+)
+"""What a store answers when the access key, or the clock that it is used by, isn't right: nothing about rights."""
+_REFUSED = KNOWS_US_NOT | {"AccessDenied", "AccountProblem", "AllAccessDisabled"}
 _BROKEN = (ConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError, FlexibleChecksumError)
 _EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 

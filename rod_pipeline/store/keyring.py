@@ -1,7 +1,7 @@
 """Where the keys of scopes rest, and how they die.
 
-Belongs here: the keyring port and the local keyring. Does not belong here: what a key does (``sealing``), when a key
-has to die (``retention``), that it died (``ledger``).
+Belongs here: the keyring port and the local keyring. Does not belong here: the one in OpenBao (``openbao``), what a key
+does (``sealing``), when a key has to die (``retention``), that it died (``ledger``).
 
 Every scope has one key; destroying it makes everything under it unreadable, also what lies in backups, replicas and
 blocks that were never overwritten. So the keyring lies outside every bucket and every backup set of the data, and a
@@ -33,6 +33,7 @@ from rod_pipeline.store.sealing import ScopeKey
 
 _MAGIC = b"ROD-KEY1"
 _NONCE_BYTES = 12
+_MARK = "kek.mark"
 # A key file, or a draft of one that a killed process left.
 _TRACE = re.compile(r"(?P<scope>[0-9a-f]{16})\.key")
 
@@ -85,7 +86,7 @@ class Keyring(Protocol):
         ...
 
     def traces(self) -> Mapping[str, int]:
-        """For each scope how many files hold, or may hold, key material of it; drafts of a killed creation count."""
+        """For each scope how many things hold, or may hold, key material of it; drafts count as well."""
         ...
 
     def destroy(self, scope: str) -> None:
@@ -106,30 +107,34 @@ class LocalKeyring:
             )
         self._folder = folder
         self._aead = AESGCM(kek)
+        self._mark = _mark_of(kek)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         with self._locked():
-            self._recognise(kek)
+            self._recognise()
 
     def __repr__(self) -> str:
         return "<LocalKeyring>"
 
+    @staticmethod
+    def opens(folder: Path, kek: bytes) -> bool:
+        """Whether the keyring in ``folder`` is known to be under this KEK."""
+        mark = folder / _MARK
+        return mark.exists() and hmac.compare_digest(mark.read_text().strip(), _mark_of(kek))
+
     def create(self, scope: str) -> ScopeKey:
-        """The key of ``scope``, made if it has none. Raises ``KeyGone``."""
+        """The key of ``scope``, made if it has none. Raises ``KeyGone``; ``WrongKek`` when the KEK was replaced."""
         with self._locked():
+            # Whoever was running while the KEK was replaced would make a key that nobody can open.
+            self._recognise()
             if not self._gone(scope).exists() and not self._file(scope).exists():
-                nonce = secrets.token_bytes(_NONCE_BYTES)
-                wrapped = self._aead.encrypt(nonce, ScopeKey.generate().to_bytes(), _aad(scope))
-                self._put(self._file(scope), _MAGIC + nonce + wrapped)
+                self._put(self._file(scope), _wrapped(self._aead, scope, ScopeKey.generate().to_bytes()))
         return self.get(scope)
 
     def get(self, scope: str) -> ScopeKey:
         """The key of ``scope``. Raises ``KeyGone``, ``KeyMissing`` or ``KeyUnreadable``."""
         if self._gone(scope).exists():
-            raise KeyGone(
-                "The key was destroyed: what it sealed can't be read any more, and nothing new is sealed for it.",
-                "There is nothing to do. What you look for was erased, with evidence in the ledger.",
-            )
+            raise gone()
         try:
             raw = self._file(scope).read_bytes()
         except FileNotFoundError:
@@ -137,12 +142,10 @@ class LocalKeyring:
                 "The keyring has no key for a scope that should have one.",
                 "Put the keyring's own backup back, or check that this is the keyring of this environment.",
             ) from None
-        magic, nonce, wrapped = raw[:8], raw[8 : 8 + _NONCE_BYTES], raw[8 + _NONCE_BYTES :]
         try:
-            if magic != _MAGIC:
-                raise InvalidTag
-            return ScopeKey.from_bytes(self._aead.decrypt(nonce, wrapped, _aad(scope)))
+            return ScopeKey.from_bytes(_unwrapped(self._aead, scope, raw))
         except (InvalidTag, ValueError):
+            self._recognise()
             raise KeyUnreadable(
                 "A key file was damaged or exchanged.",
                 "Put the keyring's own backup back. Without this key its delivery is lost, as if erased.",
@@ -184,25 +187,52 @@ class LocalKeyring:
         found = ((_TRACE.search(file.name), file) for file in self._folder.iterdir())
         return [file for match, file in found if match and match["scope"] == scope]
 
-    def _recognise(self, kek: bytes) -> None:
+    def files(self) -> dict[str, bytes]:
+        """What a backup of the keyring consists of, at one instant: wrapped keys and marks, by file name."""
+        with self._locked():
+            names = sorted(file.name for file in self._folder.iterdir() if not file.name.startswith("."))
+            return {name: (self._folder / name).read_bytes() for name in names}
+
+    def rewrap(self, kek: bytes) -> int:
+        """Wrap every key under another KEK; returns how many there are. This object then opens nothing any more.
+
+        Can be killed and run again, with the same two KEKs. Raises ``KeyUnreadable`` for a key that neither opens: then
+        the mark is still that of the old one. What a killed creation left is removed: it never sealed anything.
+        """
+        new = LocalKeyring.__new__(LocalKeyring)
+        new._folder, new._aead, new._mark = self._folder, AESGCM(kek), _mark_of(kek)
+        with self._locked():
+            for draft in [file for file in self._folder.iterdir() if file.name.startswith(".") and ".key" in file.name]:
+                draft.unlink()
+            scopes = sorted(file.stem for file in self._folder.glob("*.key"))
+            for scope in scopes:
+                raw = self._file(scope).read_bytes()
+                try:
+                    _unwrapped(new._aead, scope, raw)
+                except InvalidTag:
+                    material = self.get(scope).to_bytes()
+                    self._put(self._file(scope), _wrapped(new._aead, scope, material))
+            self._put(self._folder / _MARK, new._mark.encode())
+        return len(scopes)
+
+    def _recognise(self) -> None:
         """Refuse a KEK that would make a keyring of two halves."""
-        mark = self._folder / "kek.mark"
-        expected = hmac.digest(kek, b"rod keyring mark v1", "sha256")[:8].hex()
+        mark = self._folder / _MARK
         if not mark.exists():
             if any(self._folder.glob("*.key")):
                 raise WrongKek("The keyring has lost its mark of the key-encryption key.", "Put its backup back.")
-            self._put(mark, expected.encode())
-        if not hmac.compare_digest(mark.read_text().strip(), expected):
+            self._put(mark, self._mark.encode())
+        if not hmac.compare_digest(mark.read_text().strip(), self._mark):
             raise WrongKek(
                 "The keyring was made under another key-encryption key.",
                 "Hand over the key that this keyring was made with; with another one its deliveries can't be read.",
             )
 
     def _file(self, scope: str) -> Path:
-        return self._folder / f"{_checked(scope)}.key"
+        return self._folder / f"{checked(scope)}.key"
 
     def _gone(self, scope: str) -> Path:
-        return self._folder / f"{_checked(scope)}.gone"
+        return self._folder / f"{checked(scope)}.gone"
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -229,10 +259,36 @@ class LocalKeyring:
             os.close(handle)
 
 
-def _checked(scope: str) -> str:
+def gone() -> KeyGone:
+    """What a keyring raises for a destroyed key."""
+    return KeyGone(
+        "The key was destroyed: what it sealed can't be read any more, and nothing new is sealed for it.",
+        "There is nothing to do. What you look for was erased, with evidence in the ledger.",
+    )
+
+
+def checked(scope: str) -> str:
+    """``scope``, if it is an opaque id. Raises ``KeyMissing``."""
     if not is_id(scope):
         raise KeyMissing("A scope is an opaque id of 16 hexadecimal digits.", "Ask the ledger for the id.")
     return scope
+
+
+def _mark_of(kek: bytes) -> str:
+    """What tells one KEK from another, and nothing about either."""
+    return hmac.digest(kek, b"rod keyring mark v1", "sha256")[:8].hex()
+
+
+def _wrapped(aead: AESGCM, scope: str, material: bytes) -> bytes:
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return _MAGIC + nonce + aead.encrypt(nonce, material, _aad(scope))
+
+
+def _unwrapped(aead: AESGCM, scope: str, raw: bytes) -> bytes:
+    """The key material in a file. Raises ``InvalidTag``."""
+    if raw[:8] != _MAGIC or len(raw) < 8 + _NONCE_BYTES + 16:
+        raise InvalidTag
+    return aead.decrypt(raw[8 : 8 + _NONCE_BYTES], raw[8 + _NONCE_BYTES :], _aad(scope))
 
 
 def _aad(scope: str) -> bytes:

@@ -11,7 +11,6 @@ everything is erased again. A promise that does not hold stops the run, by name.
 import base64
 import secrets
 from collections.abc import Callable
-from hashlib import md5
 
 from botocore.exceptions import ClientError
 
@@ -86,9 +85,12 @@ def _once_in_parts(store: ObjectStore, key: str) -> bool:
 
 
 def _checksum(store: ObjectStore, key: str) -> bool:
-    wrong = base64.b64encode(md5(secrets.token_bytes(8), usedforsecurity=False).digest()).decode()
+    # Of other bytes, and of the kind that goes along with every body.
+    wrong = store.checksum(secrets.token_bytes(8)) or {
+        "ChecksumCRC32": base64.b64encode(secrets.token_bytes(4)).decode()
+    }
     try:
-        store.client.put_object(Bucket=store.settings.bucket, Key=key, Body=secrets.token_bytes(32), ContentMD5=wrong)
+        store.client.put_object(Bucket=store.settings.bucket, Key=key, Body=secrets.token_bytes(32), **wrong)
     except ClientError as error:
         return int(error.response["ResponseMetadata"]["HTTPStatusCode"]) == 400
     return False

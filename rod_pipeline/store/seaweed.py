@@ -33,7 +33,7 @@ from pydantic import SecretStr
 
 from rod_pipeline.errors import RodError, TransientError
 from rod_pipeline.store import layout, seaweed_identities
-from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.store.client import Account, StoreSettings
 from rod_pipeline.store.objects import ObjectStore
 
 _ROLES = ("master", "volume", "filer", "s3", "admin")
@@ -230,15 +230,13 @@ class LocalStore:
         """Made at the first start, kept in a file for the owner only, shown to nobody."""
         file = self._folder / "credentials.json"
         credentials: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-        made = {
-            "access_key": secrets.token_hex(10),
-            "secret_key": secrets.token_hex(24),
+        made: dict[str, Any] = {
             "jwt": [secrets.token_hex(24) for _ in range(4)],
-            "notary_access_key": secrets.token_hex(10),
-            "notary_secret_key": secrets.token_hex(24),
         }
+        for prefix in seaweed_identities.PREFIXES.values():
+            made |= {f"{prefix}access_key": secrets.token_hex(10), f"{prefix}secret_key": secrets.token_hex(24)}
         if made.keys() - credentials.keys():
-            # An older installation has no notary yet.
+            # An older installation has not all roles yet.
             credentials = made | credentials
             _write_private(file, json.dumps(credentials))
         return credentials
@@ -252,6 +250,12 @@ class LocalStore:
             bucket=bucket,
             access_key=SecretStr(credentials[f"{identity}access_key"]),
             secret_key=SecretStr(credentials[f"{identity}secret_key"]),
+            eraser=None
+            if identity
+            else Account(
+                access_key=SecretStr(credentials["eraser_access_key"]),
+                secret_key=SecretStr(credentials["eraser_secret_key"]),
+            ),
         )
 
     def _await_ready(self, settings: StoreSettings, instance: dict[str, Any], *, launched: bool) -> None:

@@ -174,6 +174,25 @@ class SecretStore:
                 gone.append((match["scope"], match["name"]))
         return tuple(sorted(gone))
 
+    def rewrap(self, kek: bytes) -> int:
+        """Seal every secret under another key-encryption key, expiry as it was; returns how many there are.
+
+        Can be killed and run again, with the same two keys. Raises ``SecretUnreadable`` for one that neither opens.
+        """
+        new, count = SecretStore(self._folder, kek), 0
+        for file in list(self._files()):
+            match = _SEALED.fullmatch(file.name)
+            if match is None:
+                continue
+            scope, name, expiry = match["scope"], match["name"], _expiry(file)
+            try:
+                new.get(scope, name)
+            except SecretUnreadable:
+                expires = datetime.fromtimestamp(expiry, UTC) if expiry else None
+                new.put(scope, name, self.get(scope, name), expires)
+            count += 1
+        return count
+
     def _file(self, scope: str, name: str) -> Path:
         if not _NAME.fullmatch(scope) or not _NAME.fullmatch(name):
             raise BadSecret(

@@ -34,7 +34,7 @@ from rod_pipeline.clock import Clock
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.declaration import plain_host, read_declaration
-from rod_pipeline.store.faults import answer_code, translated
+from rod_pipeline.store.faults import KNOWS_US_NOT, answer_code, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -382,7 +382,9 @@ def _bucket_state(client: "S3Client", settings: StoreSettings, *, evidence: bool
                 state[name] = answer_code(error)
                 if _says_none(error):
                     continue
-                if int(error.response["ResponseMetadata"]["HTTPStatusCode"]) in {401, 403}:
+                refused = int(error.response["ResponseMetadata"]["HTTPStatusCode"]) in {401, 403}
+                # A key that the store doesn't know is another thing than one that may not ask this.
+                if refused and answer_code(error) not in KNOWS_US_NOT:
                     raise BucketForbidden(
                         f"Store {settings.name} does not say whether bucket {bucket} {trouble.partition(',')[0]}.",
                         "Give the access key the right to read the configuration of its bucket: unknown is refused.",

@@ -40,6 +40,14 @@ GRADUATES: Final = {
 }
 """Graduates per year (NJI)."""
 
+PARTICIPANTS_2020: Final = {"BOL": 380_970, "BBL": 127_795}
+WITH_DIPLOMA_2020: Final = {"BOL": 99_976, "BBL": 47_200}
+"""Students of 2020/21, and those of them with a diploma a year later (CBS 84553NED, 2020/21 to 2021/22)."""
+
+STAYED_2021: Final = 364_220 - 23_670 - 1_450
+LEFT_2021: Final = 138_050 + 23_670 + 1_450
+"""Of students of 2021/22, in mbo a year later (in education but for hbo and other) and not (CBS 85519NED)."""
+
 LEVEL_SHARES: Final = {1: 18.5 / 468.9, 2: 76.9 / 468.9, 3: 96.0 / 468.9, 4: 277.5 / 468.9}
 """Share of each level in 2025-26 (OCW in cijfers)."""
 
@@ -69,6 +77,9 @@ DIPLOMARESULTAAT: Final = 0.745
 
 STARTERSRESULTAAT: Final = 0.81
 """No national figure was found; the Inspectie's norms for voldoende are 79 (level 2) and 82 (levels 3 and 4)."""
+
+KWALIFICATIEWINST: Final = 0.85
+"""Leavers with a diploma whose diploma is at or above the expected level: 82.2 % (2012) up to 85 % (2015)."""
 
 MBO_HBO_DIRECT: Final = 0.387
 """Share of level-4 graduates that leave for hbo on the next 1 October, 2015 and 2016 (OCW in cijfers)."""

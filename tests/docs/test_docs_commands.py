@@ -12,11 +12,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from docs.generator.markdown import ROOT
+from rod_pipeline.settings import Settings
+from rod_pipeline.system import System
 from tests.support.released import make_released
 
 _BLOCK = re.compile(r"<!-- run(?: after publishing)?(?:: exits (\d))? -->\n```console\n(.*?)```", re.DOTALL)
@@ -35,13 +39,23 @@ def test_there_are_commands_to_run() -> None:
     assert len(PAGES) >= 3
 
 
+@pytest.fixture
+def running() -> Iterator[ExitStack]:
+    """What runs until the page has ended."""
+    with ExitStack() as stack:
+        yield stack
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_commands_do_what_the_page_shows(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_commands_do_what_the_page_shows(
+    page: Path, tmp_path: Path, running: ExitStack, request: pytest.FixtureRequest
+) -> None:
     text = page.read_text("utf-8")
     if _PUBLISHED in text:
         sockets = shutil.ignore_patterns("*.sock")
         shutil.copytree(request.getfixturevalue("released"), tmp_path, ignore=sockets, dirs_exist_ok=True)
-    environment = environment_in(tmp_path)
+    environment, home = environment_in(tmp_path), tmp_path / "home"
+    opened: System | None = None
     for exits, block in _BLOCK.findall(text):
         for command, shown in commands(block):
             done = subprocess.run(
@@ -52,6 +66,10 @@ def test_commands_do_what_the_page_shows(page: Path, tmp_path: Path, request: py
             for line in shown:
                 pattern = ".*".join(re.escape(part) for part in re.sub(r"\s+", " ", line).strip().split("…"))
                 assert any(re.fullmatch(pattern, each) for each in came), f"{command} doesn't show: {line}\n{came}"
+            if opened is None and (home / "declaration.toml").exists():
+                # As while `rod up` runs: else each command would start the store and stop it again.
+                opened = running.enter_context(System.open(Settings.load(home)))
+                assert opened.objects
 
 
 def environment_in(folder: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs.generator.markdown import ROOT
+from tests.performance.bench import APART, BENCHMARKS
 
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"]
 PROMISES = (ROOT / "docs" / "explanation" / "promises.md").read_text("utf-8")
@@ -57,10 +58,19 @@ def test_every_promise_is_answered_for_by_tests_that_exist() -> None:
 
 
 def names_of_tests(path: Path, group: str) -> set[str]:
-    body = ast.parse(path.read_text("utf-8")).body
+    """The tests of a file that are in every run: a promise that a soak alone guards is unguarded most of the time."""
+    text = path.read_text("utf-8")
+    assert "pytestmark" not in text, f"{path.name}: say it of each test"
+    body = ast.parse(text).body
     if group:
         (body,) = [node.body for node in body if isinstance(node, ast.ClassDef) and node.name == group]
-    return {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    tests = [node for node in body if isinstance(node, ast.FunctionDef)]
+    return {test.name for test in tests if "pytest.mark.soak" not in map(ast.unparse, test.decorator_list)}
+
+
+def test_every_benchmark_is_run_by_make_bench() -> None:
+    modules = {path.stem for path in (ROOT / "tests" / "performance").glob("*.py")}
+    assert modules == {*BENCHMARKS, *APART}, "add it to tests/performance/bench.py"
 
 
 def test_decisions_are_numbered_without_gaps() -> None:

@@ -11,31 +11,40 @@ from rod_pipeline.ledger.published import read_keys
 from rod_pipeline.ledger.standing import standing, verify
 from rod_pipeline.store import evidence
 from tests.support.notary import Office
+from tests.support.soak import in_soak
 from tests.support.tsa import running_authority
 from tests.support.witness import WitnessServer, running_witness
 
 # What a publication does: the place (which may read the bucket's state), the last checkpoint on disk, the entries with
 # their proof that the lock was taken (a second write), the checkpoint, the timestamp, the cosigned checkpoint.
 INSTANTS = [
-    ("GetObjectLockConfiguration", 1, "after"),
     ("ListObjectVersions", 1, "after"),
     ("keep", 1, "before"),
     ("keep", 1, "after"),
-    ("PutObject", 1, "before"),
     ("PutObject", 1, "after"),
     ("PutObject", 2, "after"),
-    ("PutObject", 3, "before"),
     ("PutObject", 3, "after"),
     ("PutObject", 4, "before"),
-    ("PutObject", 4, "after"),
     ("PutObject", 5, "before"),
+]
+ALL = [
+    ("GetObjectLockConfiguration", 1, "after"),
+    ("PutObject", 1, "before"),
+    ("PutObject", 3, "before"),
+    ("PutObject", 4, "after"),
     ("PutObject", 5, "after"),
 ]
+"""In a soak, beside those."""
 
 
 @pytest.mark.parametrize(
     ("instant", "goes_on"),
-    [(instant, True) for instant in INSTANTS] + [(instant, False) for instant in INSTANTS[3::4]],
+    [
+        *((instant, True) for instant in INSTANTS),
+        *((instant, False) for instant in INSTANTS[2::3]),
+        *in_soak((instant, True) for instant in ALL),
+        *in_soak((instant, False) for instant in ALL[::2]),
+    ],
     ids=str,
 )
 def test_a_killed_publication_is_finished_by_the_next(

@@ -40,6 +40,7 @@ from rod_pipeline.system import System
 from tests.support.canned import answer, error
 from tests.support.pipeline import PLACED, Bench
 from tests.support.purging import Shifted, Simulated, cheaply, installation, on_clock, remains
+from tests.support.soak import in_soak
 
 KEPT = "2026-08"
 _numbers = count(2)
@@ -175,16 +176,25 @@ def in_part(client: Any, request: AWSPreparedRequest) -> AWSResponse:
     )
 
 
-@pytest.mark.parametrize("fault", [refused, lost], ids=["5xx", "lost answer"])
 @pytest.mark.parametrize(
-    ("operation", "after"),
+    ("operation", "after", "fault"),
     [
-        ("DeleteObjects", 0),
-        ("DeleteObjects", 3),
-        ("AbortMultipartUpload", 0),
-        ("ListObjectVersions", 1),
-        ("ListObjectVersions", 40),
-        ("ListMultipartUploads", 1),
+        ("DeleteObjects", 0, lost),
+        ("DeleteObjects", 3, refused),
+        ("AbortMultipartUpload", 0, refused),
+        ("ListObjectVersions", 40, refused),
+        *in_soak(
+            [
+                ("DeleteObjects", 0, refused),
+                ("DeleteObjects", 3, lost),
+                ("AbortMultipartUpload", 0, lost),
+                ("ListObjectVersions", 1, refused),
+                ("ListObjectVersions", 1, lost),
+                ("ListObjectVersions", 40, lost),
+                ("ListMultipartUploads", 1, refused),
+                ("ListMultipartUploads", 1, lost),
+            ]
+        ),
     ],
 )
 def test_a_store_that_fails_once_is_asked_again(
@@ -313,8 +323,31 @@ def years(seaweed: StoreSettings, tmp_path: Path, bench: Bench) -> Simulated:
     return made
 
 
-@pytest.mark.parametrize("jump", [timedelta(days=2), timedelta(days=-2), timedelta(hours=-1)], ids=str)
-@pytest.mark.parametrize("step", ["begin", "carry_out", "conclude", "attest"])
+FORWARD, BACK, BACK_A_BIT = timedelta(days=2), timedelta(days=-2), timedelta(hours=-1)
+
+
+@pytest.mark.parametrize(
+    ("step", "jump"),
+    [
+        ("begin", BACK),
+        ("carry_out", BACK),
+        ("conclude", FORWARD),
+        ("conclude", BACK_A_BIT),
+        ("attest", BACK),
+        *in_soak(
+            [
+                ("begin", FORWARD),
+                ("begin", BACK_A_BIT),
+                ("carry_out", FORWARD),
+                ("carry_out", BACK_A_BIT),
+                ("conclude", BACK),
+                ("attest", FORWARD),
+                ("attest", BACK_A_BIT),
+            ]
+        ),
+    ],
+    ids=str,
+)
 def test_a_clock_that_jumps_keeps_nothing_from_being_erased_and_certifies_nothing(
     years: Simulated, jump: timedelta, step: str
 ) -> None:
@@ -504,8 +537,20 @@ def _written(path: Path) -> Path:
 PLANTS = [plant_version, plant_upload, plant_draft, plant_key, plant_wal, plant_spill, plant_secret, plant_report]
 
 
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
-@pytest.mark.parametrize("when", ["before the second inventory", "before the late sweep"])
+SECOND, LATE = "before the second inventory", "before the late sweep"
+
+
+@pytest.mark.parametrize(
+    ("when", "plant"),
+    [
+        *((SECOND, plant) for plant in PLANTS),
+        (LATE, plant_version),
+        (LATE, plant_key),
+        (LATE, plant_report),
+        *in_soak((LATE, plant) for plant in PLANTS if plant not in (plant_version, plant_key, plant_report)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
 def test_one_thing_left_is_found_by_either_inventory(
     system: System, bench: Bench, key: str, intake: str, monkeypatch: pytest.MonkeyPatch, plant: Any, when: str
 ) -> None:
@@ -518,7 +563,7 @@ def test_one_thing_left_is_found_by_either_inventory(
                 cls, "erase", lambda self, *what, erase=erase: () if idle[0] else erase(self, *what), raising=True
             )
         left: Path | None = None
-        if when == "before the second inventory":
+        if when == SECOND:
             first = Keys.verify_absent
 
             def looked(self: Keys, subject: Subject) -> PlaceLeft:

@@ -19,43 +19,49 @@ from rod_pipeline.retention.rounds import make_round
 from tests.support.killing import kill_in, purge
 from tests.support.pipeline import PLACED, Bench, discrepancies
 from tests.support.purging import cheaply, on_clock, remains
+from tests.support.soak import in_soak
 
 KEPT = "2026-08"
 _numbers = count(2)
-# Call, which of them, before or after it; in the order in which a purge comes to them.
+# Call, which of them, before or after it; in the order in which a purge comes to them. Of each kind of instant one is
+# in every run, all of them in a soak.
 INSTANTS = [
-    ("append:purge_planned", 1, "before"),
     ("append:purge_planned", 1, "after"),
-    ("append:tombstoned", 1, "before"),
     ("append:tombstoned", 1, "after"),
     ("append:drained", 1, "before"),
-    ("append:drained", 1, "after"),
-    ("destroy", 1, "before"),
     ("destroy", 1, "after"),
-    ("append:key_destroyed", 1, "after"),
     ("append:place_erased", 1, "before"),
-    ("append:place_erased", 1, "after"),
-    ("AbortMultipartUpload", 1, "before"),
     ("AbortMultipartUpload", 1, "after"),
-    ("ListObjectVersions", 2, "after"),
-    ("DeleteObjects", 1, "before"),
     ("DeleteObjects", 2, "after"),
     ("append:copy_erased", 1, "before"),
-    ("append:copy_erased", 1, "after"),
-    ("append:place_erased", 3, "before"),
-    ("destroy", 2, "after"),
     ("save", 1, "after"),
     ("append:database_built", 1, "before"),
-    ("append:database_built", 1, "after"),
-    ("append:erasure_asked", 1, "before"),
-    ("append:erasure_asked", 1, "after"),
-    ("append:place_erased", 10, "after"),
-    ("append:inventoried", 1, "before"),
     ("append:inventoried", 1, "after"),
-    ("append:inventoried", 2, "before"),
-    ("append:inventoried", 2, "after"),
     ("append:attested", 1, "before"),
     ("append:attested", 1, "after"),
+    *in_soak(
+        [
+            ("append:purge_planned", 1, "before"),
+            ("append:tombstoned", 1, "before"),
+            ("append:drained", 1, "after"),
+            ("destroy", 1, "before"),
+            ("append:key_destroyed", 1, "after"),
+            ("append:place_erased", 1, "after"),
+            ("AbortMultipartUpload", 1, "before"),
+            ("ListObjectVersions", 2, "after"),
+            ("DeleteObjects", 1, "before"),
+            ("append:copy_erased", 1, "after"),
+            ("append:place_erased", 3, "before"),
+            ("destroy", 2, "after"),
+            ("append:database_built", 1, "after"),
+            ("append:erasure_asked", 1, "before"),
+            ("append:erasure_asked", 1, "after"),
+            ("append:place_erased", 10, "after"),
+            ("append:inventoried", 1, "before"),
+            ("append:inventoried", 2, "before"),
+            ("append:inventoried", 2, "after"),
+        ]
+    ),
 ]
 
 

@@ -37,8 +37,8 @@ def reader(patch: pytest.MonkeyPatch) -> None:
     """The last record of a block of the enrolments doesn't come out of the reader."""
     real = RecordStream.frames
 
-    def frames(self: RecordStream, names: Any) -> Iterator[pl.DataFrame]:
-        for frame in real(self, names):
+    def frames(self: RecordStream, names: Any, *numbers: str) -> Iterator[pl.DataFrame]:
+        for frame in real(self, names, *numbers):
             yield frame.head(-1) if "hoofdinschrijving_mbo" in names else frame
 
     patch.setattr(RecordStream, "frames", frames)
@@ -97,13 +97,13 @@ def scanned(patch: pytest.MonkeyPatch) -> None:
 
 def inserted(patch: pytest.MonkeyPatch) -> None:
     """A row doesn't come to stand in the mart database."""
-    real = contents.create
+    real = contents.create_coded
     name = studentaantallen.MART.name
 
-    def create(connection: Any, table: str, frame: pl.DataFrame) -> None:
-        real(connection, table, frame.head(-1) if table == name else frame)
+    def create(connection: Any, table: str, frame: pl.DataFrame, **more: Any) -> None:
+        real(connection, table, frame.head(-1) if table == name else frame, **more)
 
-    patch.setattr(contents, "create", create)
+    patch.setattr(contents, "create_coded", create)
 
 
 def saved(sql: str) -> Break:
@@ -135,10 +135,13 @@ def saved(sql: str) -> Break:
         pytest.param(writer("marts", "studentaantallen"), "ROD-MART-06", "were built but", id="mart's table"),
         pytest.param(inserted, "ROD-MART-06", "the mart database holds other rows", id="database"),
         pytest.param(
-            saved("delete from g.studentaantallen where rowid = 0"), "ROD-MART-06", "the mart database", id="saved rows"
+            saved("delete from g.opslag.studentaantallen where rowid = 0"),
+            "ROD-MART-06",
+            "the mart database",
+            id="saved rows",
         ),
         pytest.param(
-            saved("update g.studentaantallen set studenten = studenten - 1 where rowid = 0"),
+            saved("update g.opslag.studentaantallen set studenten = studenten - 1 where rowid = 0"),
             "ROD-MART-06",
             "the mart database",
             id="saved figures",

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import cast
 from zipfile import ZipFile
 
-import cryptography
 import pytest
 from typer.testing import CliRunner
 
@@ -25,45 +24,16 @@ from rod_pipeline.ledger.note import VerifyingKey
 from rod_pipeline.ledger.published import NotPublished
 from rod_pipeline.retention.evidence import attest, verifieer
 from rod_pipeline.retention.evidence.bundle import bundle_of
+from tests.support.auditor import Machine, machine_in
 from tests.support.evidence import MOMENT, Installation, delivered, erased
 from tests.support.notary import Office
 from tests.support.tsa import Authority, running_authority
 from tests.support.witness import WitnessServer, running_witness
 
 
-@dataclass(frozen=True)
-class Machine:
-    """A folder of an auditor, and a Python that knows of ``cryptography`` and nothing else."""
-
-    folder: Path
-    libraries: Path
-
-    def run(self, *arguments: str, libraries: bool = True) -> subprocess.CompletedProcess[str]:
-        # -S: no site-packages; an environment of its own, without any of ours.
-        return subprocess.run(
-            [sys.executable, "-S", "-s", *arguments],
-            cwd=self.folder,
-            env={"PYTHONPATH": str(self.libraries)} if libraries else {},
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-
-    def verify(self, bundle: str, *more: str) -> tuple[int, str]:
-        done = self.run("verifieer.py", bundle, *more)
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout + done.stderr
-
-
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    folder, libraries = tmp_path / "auditor", tmp_path / "libraries"
-    folder.mkdir()
-    libraries.mkdir()
-    installed = Path(cryptography.__file__).parents[1]
-    for name in (installed / "cryptography", *installed.glob("_cffi_backend*")):
-        (libraries / name.name).symlink_to(name)
-    return Machine(folder, libraries)
+    return machine_in(tmp_path)
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,8 @@ def purged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             patch.setenv(name, value)
         patch.delenv("DAGSTER_HOME", raising=False)
         with System.open(Settings.load()) as system:
+            # The store runs from here on: else each step of the job would start it and stop it again.
+            assert system.objects
             if clear:
                 with in_clear():
                     live_and_die(system, pleio, good, memory, folder / "noted", clear)

@@ -1,5 +1,8 @@
 """A delivery moment from link to mart, on the real components."""
 
+from collections.abc import Mapping
+
+import dagster as dg
 import polars as pl
 import pytest
 
@@ -8,6 +11,7 @@ from rod_pipeline.intake.announcing import drop
 from rod_pipeline.marts.database import open_database
 from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.published import figures_in_force
+from rod_pipeline.orchestration.describe_marts import SPEAKS
 from tests.support.pipeline import Bench, delivery, stored_tables
 
 TABLES = {"inschrijvingen", "diplomas", "doorstroom", "mbo_hbo", "technisch", *(mart.name for mart in MARTS)}
@@ -39,7 +43,23 @@ def test_a_delivery_goes_all_the_way(bench: Bench) -> None:
     students = tables["doorstroom"].filter(pl.col("niveau").is_not_null()).select("sectornummer", "schooljaar")
     assert careers == (students.unique().height, students["sectornummer"].n_unique())
     assert bench.materialized("marts/studiesucces") == {"2025-12"}
+    for mart in MARTS:
+        shown = latest(bench, ["marts", mart.name])
+        assert bench.instance is not None
+        assert "| 2024-2025 | D |" in str(shown["school years"].value), mart.name
+        (seen,) = bench.instance.fetch_observations(dg.AssetKey(["marts", mart.name]), limit=1).records
+        assert seen.asset_observation is not None
+        assert "| 2024-2025 | 2025-12 | D |" in str(seen.asset_observation.metadata[SPEAKS].value), mart.name
+        assert f"{SPEAKS}: {mart.name}" in latest(bench, ["marts", "database"])
     assert set(bench.objects()) == held, "the store holds what the ledger says, and nothing else"
+
+
+def latest(bench: Bench, asset: list[str]) -> Mapping[str, dg.MetadataValue]:
+    """The metadata of an asset's latest materialization."""
+    assert bench.instance is not None
+    (record,) = bench.instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
+    assert record.asset_materialization is not None
+    return record.asset_materialization.metadata
 
 
 def test_a_manual_drop_goes_the_same_way_to_the_same_tables(bench: Bench, tmp_path: object) -> None:

@@ -89,9 +89,12 @@ def test_listings_are_whole_and_in_order_over_many_pages(store: EvidenceStore) -
     assert store.keys(evidence.CHECKPOINTS) == [KEY]
 
 
-def test_who_may_erase_the_data_can_do_nothing_to_the_evidence(store: EvidenceStore, objects: ObjectStore) -> None:
+@pytest.mark.parametrize("who", ["client", "eraser"])
+def test_who_writes_or_erases_the_data_can_do_nothing_to_the_evidence(
+    store: EvidenceStore, objects: ObjectStore, who: str
+) -> None:
     store.put(KEY, b"proof")
-    rod, bucket = objects.client, store.settings.bucket
+    rod, bucket = getattr(objects, who), store.settings.bucket
     (version,) = [v["VersionId"] for v in store.client.list_object_versions(Bucket=bucket)["Versions"]]
     one = {"Key": KEY, "VersionId": version}
     everyone = json.dumps(

@@ -136,6 +136,22 @@ def test_person_level_tables_open_for_a_purpose_and_on_record(post_room: PostRoo
     assert len(events) == len(tables)
 
 
+def test_the_command_opens_the_tables_of_a_delivery_on_record(
+    post_room: PostRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROD_HOME", str(post_room.bench.home))
+    before = post_room.system.ledger.state().seq
+    words = ("open", "select count(*) as n from inschrijvingen", "--delivery", UNDISTURBED, "--purpose", "onderzoek")
+    done = CliRunner().invoke(application(), words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert str(stored(post_room, "inschrijvingen").height) in done.output
+    for elsewhere in ("from read_csv('/etc/hostname')", "from \"READ_PARQUET\"('https://example.org/x')"):
+        refused = ("open", f"select * {elsewhere}", "--delivery", UNDISTURBED, "--purpose", "onderzoek")
+        assert CliRunner().invoke(application(), refused).exit_code == 2
+    events = [entry.event for entry in post_room.system.ledger.entries() if entry.seq > before]
+    assert {(event.kind, event.purpose) for event in events} == {("accessed", "onderzoek")}  # type: ignore[union-attr]
+
+
 def test_restricted_marts_open_in_a_notebook_by_the_same_one_way(
     post_room: PostRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,9 +133,9 @@ def marker(purged: Purged) -> None:
     bucket = store.settings.bucket
     store.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     put(purged, key)
-    store.client.delete_object(Bucket=bucket, Key=key)
+    store.eraser.delete_object(Bucket=bucket, Key=key)
     (number,) = [one for found, one in store.inventory(key).versions if found == key]
-    store.client.delete_object(Bucket=bucket, Key=key, VersionId=number)
+    store.eraser.delete_object(Bucket=bucket, Key=key, VersionId=number)
     store.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
     assert (len(store.inventory(key).versions), len(store.inventory(key).markers)) == (0, 1)
 
@@ -242,7 +242,7 @@ def test_what_the_store_keeps_is_not_gone(purged: Purged) -> None:
     put(purged, key)
     refused = answer(200, f"<DeleteResult><Error><Key>{key}</Key><Code>AccessDenied</Code></Error></DeleteResult>")
     with System.open(purged.bench.settings) as locked:
-        intercept(locked.objects.client, lambda method, path, query: refused if "delete" in query else None)
+        intercept(locked.objects.eraser, lambda method, path, query: refused if "delete" in query else None)
         (objects,) = [place for place in places(locked) if place.place == "objects"]
         with pytest.raises(EraseIncomplete, match="AccessDenied"):
             objects.erase(purged.subject, purged.purge_id)

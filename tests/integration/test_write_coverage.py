@@ -69,6 +69,8 @@ from rod_pipeline.system import System
 link, code = sys.argv[1:]
 with System.open(Settings.load()) as system:
     announce(system, DeliveryKey.parse("2025-12"), [link], code)
+    # The store runs from here on: else each step of the job would start it and stop it again.
+    assert system.objects
     with dg.DagsterInstance.get() as instance:
         instance.add_dynamic_partitions(DELIVERY, ["2025-12"])
         job = build_defs(Settings.load()).resolve_job_def("deliver")

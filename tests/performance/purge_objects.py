@@ -127,17 +127,17 @@ def run(home: Path, how: str, scope: str) -> dict[str, float]:
 def work(home: str, how: str, scope: str) -> dict[str, float]:
     """Erase ``scope`` one way or the other; returns what it took."""
     with System.open(Settings.load(Path(home))) as system:
-        client = system.objects.client
         state = system.ledger.state()
         requests, seq = [0], state.seq
         Path("/proc/self/clear_refs").write_text("5")
         started = _memory("VmHWM")
-        client.meta.events.register("before-call.s3", lambda **_: requests.__setitem__(0, requests[0] + 1))
+        for client in (system.objects.client, system.objects.eraser):
+            client.meta.events.register("before-call.s3", lambda **_: requests.__setitem__(0, requests[0] + 1))
         began = time.monotonic()
         if how == "ours":
             purge(system, scope)
         else:
-            loop(client, system.objects.settings.bucket, f"parsed/{scope}/")
+            loop(system.objects.eraser, system.objects.settings.bucket, f"parsed/{scope}/")
         seconds = time.monotonic() - began
         entries = system.ledger.state().seq - seq
         peak = _memory("VmHWM")

@@ -7,6 +7,9 @@ CPU seconds (user and system) are compared, since the wall says more about the n
 room for the table (55 MB for a million rows); best on /dev/shm. Not a test: cost is told, never judged. A count that
 differs from the oracle's ends it with an error.
 
+``--way prepare`` writes the table and no more, ``--way gx`` then goes that way alone and tells what it cost: for sizes
+at which there is no room for the oracle (20 GB at ten million rows).
+
 ``oracle`` is one hand-written lazy pass (``validation_oracle``). ``core`` is our counting without Great Expectations.
 ``gx`` is ``validate_file``: suite, engine, results, and where the worst rules are broken. ``pandas`` is Great
 Expectations as its documentation has it, on a frame in memory whose numbers and dates were cast before, and without
@@ -28,6 +31,7 @@ from typing import Any
 from rod_pipeline.contracts.model import Contract
 from rod_pipeline.quality.checks import Check
 from rod_pipeline.quality.suite import Suite
+from tests.support.memory import peak_mib
 
 Job = tuple[Path, Contract, Suite, Mapping[str, Check]]
 Counts = dict[str, int]
@@ -125,17 +129,19 @@ def run(folder: Path, way: str) -> None:
     for job in jobs:
         counts |= WAYS[way](job)
     (folder / f"{way}.json").write_text(json.dumps(counts))
+    print(f"{way}: {time.process_time():.1f} CPU s, {peak_mib() * 1.048576:.0f} MB")  # noqa: T201
 
 
 def measured(arguments: list[str]) -> tuple[float, float, float]:
     """CPU seconds, wall seconds and peak resident MB of one process."""
     started = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "tests.performance.validation", *arguments])
+    command = [sys.executable, "-m", "tests.performance.validation", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(arguments)} failed with {process.returncode}")
-    return usage.ru_utime + usage.ru_stime, time.monotonic() - started, usage.ru_maxrss / 1024
+    return usage.ru_utime + usage.ru_stime, time.monotonic() - started, usage.ru_maxrss * 1.024e-3
 
 
 def main() -> None:

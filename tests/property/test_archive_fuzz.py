@@ -1,10 +1,11 @@
 """Whatever happens to the bytes of an archive: an error of ours, or the files as they were."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rod_pipeline.errors import RodError
 from rod_pipeline.intake.archive import members
+from tests.support.soak import examples
 from tests.unit.test_archive_refusals import aes_zip, plain_zip, sequential, zipcrypto_zip
 
 _FILES = {"a.csv": b"Aa;Bb\r\n1;2\r\n" * 30, "b.csv": b"Cc\n3\n"}
@@ -16,7 +17,7 @@ _ARCHIVES = (
 )
 
 
-@settings(max_examples=600, deadline=None)
+@examples(150, soak=20000)
 @given(
     st.sampled_from(_ARCHIVES),
     st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), min_size=1, max_size=4),

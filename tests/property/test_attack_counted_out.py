@@ -4,11 +4,12 @@ from itertools import product
 
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rod_pipeline.disclosure.attack import DoesNotAddUp, Rules, attack, audit
 from tests.support.attacking import Leaf, List, cross, fits, ranges
+from tests.support.soak import examples
 
 MOST = 60
 
@@ -53,7 +54,7 @@ def per_reader(found: pl.DataFrame, reader: str | None) -> dict[str, tuple[int, 
     }
 
 
-@settings(max_examples=60)
+@examples(20, soak=600)
 @given(publications())
 def test_intervals_are_those_of_all_tables_that_fit(publication: tuple[List, set[str]]) -> None:
     made, hidden = publication
@@ -63,7 +64,7 @@ def test_intervals_are_those_of_all_tables_that_fit(publication: tuple[List, set
         assert per_reader(found, reader) == ranges(fits(made, hidden, reader, most=MOST)), reader
 
 
-@settings(max_examples=50)
+@examples(15, soak=500)
 @given(publications(sides=True))
 def test_outcomes_may_be_nobody(publication: tuple[List, set[str]]) -> None:
     made, hidden = publication
@@ -72,7 +73,7 @@ def test_outcomes_may_be_nobody(publication: tuple[List, set[str]]) -> None:
         assert per_reader(found, reader) == ranges(fits(made, hidden, reader, "diploma", most=MOST)), reader
 
 
-@settings(max_examples=60)
+@examples(20, soak=600)
 @given(publications())
 def test_the_audit_finds_each_small_count_that_can_be_told(publication: tuple[List, set[str]]) -> None:
     made, hidden = publication
@@ -90,7 +91,7 @@ def test_the_audit_finds_each_small_count_that_can_be_told(publication: tuple[Li
         assert not seen.unresolved
 
 
-@settings(max_examples=50)
+@examples(15, soak=500)
 @given(lists())
 def test_masking_what_is_small_and_nothing_else_is_caught(made: List) -> None:
     hidden = {cell for cell, n in made.truth.items() if n < 5}
@@ -100,7 +101,7 @@ def test_masking_what_is_small_and_nothing_else_is_caught(made: List) -> None:
     assert outcome.clean == all(high - low >= 3 for low, high in possible.values())
 
 
-@settings(max_examples=50)
+@examples(15, soak=500)
 @given(publications(), st.data())
 def test_printing_one_that_was_hidden_is_caught_unless_it_was_superfluous(
     publication: tuple[List, set[str]], data: st.DataObject
@@ -125,7 +126,7 @@ def deliveries(draw: st.DrawFn) -> tuple[List, set[str], List, set[str]]:
     return made[0], hidden[0], made[1], hidden[1]
 
 
-@settings(max_examples=60)
+@examples(20, soak=600)
 @given(deliveries(), st.integers(0, 3))
 def test_two_deliveries_tell_what_all_pairs_of_tables_tell(
     both: tuple[List, set[str], List, set[str]], drift: int

@@ -3,7 +3,7 @@
 import io
 import tomllib
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rod_pipeline.contracts import ContractBook
@@ -14,6 +14,7 @@ from rod_pipeline.contracts.observe import Observation, observe
 from rod_pipeline.decree import load_decree
 from rod_pipeline.errors import RodError
 from tests.support.reader import column, contract, read, write_csv
+from tests.support.soak import examples
 
 _BOOK = ContractBook.load()
 _DECREE = load_decree()
@@ -44,7 +45,7 @@ def _observed(data: bytes) -> Observation | None:
         return None
 
 
-@settings(max_examples=300, deadline=None)
+@examples(80, soak=5000)
 @given(
     st.sampled_from(_FILES),
     st.lists(
@@ -77,7 +78,7 @@ def test_a_damaged_file_is_told_about_without_a_value(data: bytes, changes: list
         assert {one.name for one in contract.columns} <= {one.name for one in _BY.columns}
 
 
-@settings(max_examples=40, deadline=None)
+@examples(15, soak=400)
 @given(st.sampled_from(_FILES))
 def test_by_its_draft_the_reader_takes_a_whole_file(data: bytes) -> None:
     seen = _observed(data)

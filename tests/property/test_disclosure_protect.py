@@ -2,7 +2,7 @@
 
 import numpy as np
 import polars as pl
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
@@ -12,9 +12,10 @@ from rod_pipeline.disclosure.policy import load
 from rod_pipeline.disclosure.protect import printed, protect
 from rod_pipeline.disclosure.published import Published
 from rod_pipeline.disclosure.tables import Table
+from tests.support.soak import examples
 
 POLICY = load().model_copy(update={"most_hidden": 1.0})
-SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = examples(6, soak=200)
 WAYS = (
     (("instellingscode", "opleidingscode"), ("instellingscode", "code_bc"), ("regio", "opleidingscode"), ("regio",)),
     (("instellingscode", "code_bc"), ("opleidingscode",), ("regio", "code_bc"), ("sectorkamer",)),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import cast, get_args
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rod_pipeline.ledger.erasure import Place, PlaceLeft
@@ -17,6 +17,7 @@ from rod_pipeline.retention.evidence.verifieer import NEEDED, Examination, Key, 
 from rod_pipeline.system import System
 from tests.support.evidence import MOMENT, Installation, at_the_end_of_the_term, counted, erased, signing_key
 from tests.support.ledger import SetClock
+from tests.support.soak import examples
 
 KEY = Key(str(signing_key("bewijs.rod.example/grootboek").verifier))
 
@@ -28,7 +29,7 @@ def holds(bundle: bytes, key: Key) -> bool:
     return not examination.failed
 
 
-@settings(max_examples=150)
+@examples(40, soak=1500)
 @given(st.data())
 def test_no_bit_of_a_bundle_can_change(evidence_bundle: tuple[bytes, str], data: st.DataObject) -> None:
     bundle, vkey = evidence_bundle
@@ -37,7 +38,7 @@ def test_no_bit_of_a_bundle_can_change(evidence_bundle: tuple[bytes, str], data:
     assert not holds(bytes(changed), Key(vkey))
 
 
-@settings(max_examples=60)
+@examples(20, soak=600)
 @given(st.data())
 def test_nothing_can_be_taken_out_of_a_bundle_or_put_into_it(
     evidence_bundle: tuple[bytes, str], data: st.DataObject
@@ -79,7 +80,7 @@ def test_whatever_is_given_as_note_or_timestamp_is_refused(junk: bytes) -> None:
 LEFT = st.dictionaries(st.sampled_from(get_args(Place)), st.integers(1, 9), max_size=3)
 
 
-@settings(max_examples=25)
+@examples(10, soak=250)
 @given(left=LEFT, hours=st.integers(-100, 100))
 def test_no_record_is_better_than_what_was_found(left: dict[Place, int], hours: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import rfc8785
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -40,6 +40,7 @@ from rod_pipeline.ledger.log import Ledger, LedgerClock
 from rod_pipeline.ledger.rules import IllegalEvent
 from rod_pipeline.ledger.state import LedgerState, fold
 from tests.support import ledger as make
+from tests.support.soak import examples
 
 # Few ids, so that events are about each other. A generation is a scope that is no delivery.
 DELIVERIES = [f"{number:016x}" for number in range(1, 4)]
@@ -263,6 +264,4 @@ def obeys_the_laws(event: AnyEvent, earlier: list[Entry]) -> None:
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestHistories.settings = settings(examples(12, soak=1000), stateful_step_count=30)

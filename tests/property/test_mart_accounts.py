@@ -4,13 +4,14 @@ from datetime import UTC, date, datetime
 
 import duckdb
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import ColumnType
-from rod_pipeline.marts import contents, in_force
+from rod_pipeline.marts import coded, contents, in_force
 from rod_pipeline.marts import studentaantallen as counts
+from tests.support.soak import examples
 
 _MART = counts.MART
 _BY = ContractBook.load().get(_MART.file)
@@ -34,7 +35,7 @@ def table(rows: list[dict[str, object]]) -> pl.DataFrame:
     return pl.DataFrame([{name: row.get(name) for name in _USED} for row in rows], schema=_TYPES)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(50, soak=2000)
 @given(_ROWS)
 def test_every_row_is_accounted_for(rows: list[dict[str, object]]) -> None:
     frame = table(rows)
@@ -67,7 +68,7 @@ def flags(row: dict[str, object]) -> tuple[object, object]:
     return row["hoofdinschrijving_mbo"], row["hoofdinschrijving_instelling"]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(15, soak=500)
 @given(_ROWS, _ROWS)
 def test_no_school_year_gets_lost_on_the_way_to_the_figures_in_force(
     first: list[dict[str, object]], second: list[dict[str, object]]
@@ -79,12 +80,12 @@ def test_no_school_year_gets_lost_on_the_way_to_the_figures_in_force(
             _MART.table({_MART.file: table(rows).lazy()}).collect().select(pl.lit(key).alias("levering"), pl.all())
             for key, rows in zip(moments, (first, second), strict=True)
         ]
-        contents.create(connection, _MART.name, pl.concat(tables))
+        coded.create(connection, _MART.name, pl.concat(tables))
         provided = pl.DataFrame(
             list(moments.items()), schema={"levering": pl.String, "moment": pl.Datetime("us", "UTC")}, orient="row"
         )
         editions = contents.editions_of(_MART.name, pl.concat(tables), provided)
-        contents.create(connection, contents.EDITIONS, in_force.standing(editions))
+        coded.create(connection, contents.EDITIONS, in_force.standing(editions))
         connection.execute(contents.actueel(_MART.name))
         assert connection.execute(contents.not_in_force(_MART.name)).fetchone() == (0,)
         found = connection.execute("select distinct schooljaar, levering, status from studentaantallen_actueel")

@@ -4,13 +4,16 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from rod_pipeline.marts import oordelen
 from rod_pipeline.marts.declared import MARTS
 from tests.support import naive_marts
 from tests.support.marts import Files, asked, database, frames, mart, programme, table
+from tests.support.soak import examples
 
+_LEAST = 2
 _STUDENTS, _PLACES, _YEARS = ("s1", "s2", "s3"), ("01AA", "02BB"), (2022, 2023, 2024, 2025)
 _PROGRAMMES = (("25001", "MBO-2"), ("25002", "MBO-3"), ("25101", "MBO-3"), ("26001", "MBO-4"))
 _flag = st.sampled_from([None, True, False])
@@ -112,7 +115,7 @@ _files = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("name", naive_marts.MARTS)
-@settings(max_examples=60, deadline=None)
+@examples(15, soak=600)
 @given(files=_files)
 def test_a_mart_agrees_with_a_reading_row_by_row(name: str, files: Files) -> None:
     one, reference = mart(name), naive_marts.MARTS[name](files)
@@ -131,7 +134,7 @@ def test_every_mart_of_a_delivery_has_a_reference() -> None:
     assert set(naive_marts.MARTS) == {one.name for one in MARTS}
 
 
-@settings(max_examples=25, deadline=None)
+@examples(8, soak=250)
 @given(files=_files, shuffled=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(files: Files, shuffled: Any) -> None:
     other = {file: shuffled.sample(list(rows), len(rows)) for file, rows in files.items()}
@@ -139,13 +142,13 @@ def test_the_order_of_the_rows_changes_nothing(files: Files, shuffled: Any) -> N
         assert one.table(frames(files)).collect().equals(one.table(frames(other)).collect())
 
 
-@settings(max_examples=30, deadline=None)
+@examples(10, soak=300)
 @given(first=_files, second=_files, third=_files)
 def test_what_is_made_over_deliveries_agrees_with_a_reading_row_by_row(
     first: Files, second: Files, third: Files
 ) -> None:
     deliveries = {"2025-12": first, "2026-08": second, "2026-12": third}
-    with database(deliveries) as connection:
+    with pytest.MonkeyPatch.context() as patch, database_of(deliveries, patch) as connection:
         rows = asked(
             connection,
             "select sectornummer, schooljaar, levering, opleidingscode, vervolg, stap, wissel, soort from loopbanen",
@@ -155,8 +158,30 @@ def test_what_is_made_over_deliveries_agrees_with_a_reading_row_by_row(
         kinds = "sum(blijft + doorstroom + switch + uitstroom + onbekend)"
         in_flows = f"select coalesce(sum(studenten), 0), coalesce({kinds}, 0) from stromen"
         assert asked(connection, in_flows) == [(len(rows), len(rows))]
+        _judgements_agree(connection, deliveries)
         _trend_agrees(connection, deliveries)
         _changes_agree(connection, deliveries)
+
+
+def database_of(deliveries: dict[str, Files], patch: pytest.MonkeyPatch) -> Any:
+    """The database, with institutions ranked from two students on: random careers have no dozens."""
+    patch.setattr(oordelen, "SMALLEST", _LEAST)
+    return database(deliveries)
+
+
+def _judgements_agree(connection: Any, deliveries: dict[str, Files]) -> None:
+    rows = asked(
+        connection,
+        "select schooljaar, instellingscode, niveau, resultaat, levering, teller, noemer, landelijk, gemiddelde, rang, "
+        "instellingen from oordelen",
+    )
+    expected = naive_marts.oordelen(deliveries, _LEAST)
+    assert {row[:4]: row[4:7] for row in rows} == {at: told[:3] for at, told in expected.items()}
+    for row in rows:
+        _, _, _, country, mean, rank, ranked = expected[row[:4]]
+        assert row[7] == pytest.approx(country, abs=0.051)
+        assert row[8] == (None if mean is None else pytest.approx(mean, abs=0.051))
+        assert row[9:] == (rank, ranked)
 
 
 def _trend_agrees(connection: Any, deliveries: dict[str, Files]) -> None:
@@ -177,7 +202,7 @@ def _trend_agrees(connection: Any, deliveries: dict[str, Files]) -> None:
 
 
 def _changes_agree(connection: Any, deliveries: dict[str, Files]) -> None:
-    for measure, name, number in _MEASURES:
+    for measure, name, number in (*_MEASURES, *_RESULTS):
         tables = {key: naive_marts.MARTS[name](files) for key, files in deliveries.items()}
         expected = {}
         for year in {group[0] for cells in tables.values() for group in cells}:
@@ -202,4 +227,9 @@ _MEASURES: tuple[tuple[str, str, str], ...] = (
     ("instroom", "instroom", "instroom"),
     ("uitstroom", "uitstroom", "uitstroom"),
     ("gediplomeerden", "behaalde_diplomas", "hoofddiplomas"),
+)
+_RESULTS = tuple(
+    (f"{name}_{part}", "studiesucces", f"{name}_{part}")
+    for name in ("jaarresultaat", "diplomaresultaat", "startersresultaat")
+    for part in ("noemer", "teller")
 )

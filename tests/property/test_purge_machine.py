@@ -44,11 +44,11 @@ from rod_pipeline.store.keyring import KeyGone
 from tests.support.pipeline import store_environment
 from tests.support.purging import Simulated, cheaply, installation
 from tests.support.seaweed import content_of
+from tests.support.soak import examples
 
 KEYS = ("2025-12", "2025-12-r2", "2026-08")
 NEIGHBOUR = "2026-12"
 keys = st.sampled_from(KEYS)
-EXAMPLES = 6
 
 
 class Stopped(Exception):
@@ -387,7 +387,7 @@ def test_no_history_breaks_a_promise(seaweed: StoreSettings, monkeypatch: pytest
     run_state_machine_as_test(
         Purging,
         settings=settings(
-            max_examples=EXAMPLES,
+            examples(4, soak=100),
             stateful_step_count=12,
             deadline=None,
             derandomize=True,

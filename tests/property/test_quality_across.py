@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, combinations
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rod_pipeline.decree import load_decree
@@ -15,6 +15,7 @@ from rod_pipeline.quality.history import Earlier
 from rod_pipeline.quality.rekenregels import recomputed
 from rod_pipeline.quality.tables import Tables, school_year
 from tests.support.deliveries import CONTRACTS
+from tests.support.soak import examples
 
 YEARS = range(2020, 2024)
 Row = Mapping[str, str | None]
@@ -121,7 +122,7 @@ def naive(of: Sequence[Row]) -> dict[str, tuple[int, int]]:
     return {f"rekenregels.{rule}": (looked_at, wrong) for rule, (looked_at, wrong) in counts.items()}
 
 
-@settings(max_examples=150)
+@examples(40, soak=1500)
 @given(rows())
 def test_masks_count_what_a_walk_over_students_and_years_counts(of: list[dict[str, str | None]]) -> None:
     results = {result.id: result for result in recomputed(doorstroom(of), frozenset(YEARS))}
@@ -129,7 +130,7 @@ def test_masks_count_what_a_walk_over_students_and_years_counts(of: list[dict[st
         assert (results[rule].rows, results[rule].failed) == (looked_at, wrong), rule
 
 
-@settings(max_examples=60)
+@examples(20, soak=600)
 @given(rows())
 def test_the_stock_identity_holds_in_numbers_wherever_no_student_breaks_it(of: list[dict[str, str | None]]) -> None:
     """stock(J) - U(J) + I(J+1) = stock(J+1), of students with one row a year."""
@@ -149,7 +150,7 @@ def test_the_stock_identity_holds_in_numbers_wherever_no_student_breaks_it(of: l
 pseudonyms = st.sets(st.sampled_from("abcdefghij"))
 
 
-@settings(max_examples=60)
+@examples(20, soak=600)
 @given(pseudonyms, pseudonyms)
 def test_students_are_found_again_as_sets_are_intersected(then: set[str], now: set[str]) -> None:
     def side(who: set[str]) -> dict[str, pl.LazyFrame]:
@@ -187,7 +188,7 @@ content = st.dictionaries(
 COLUMNS = ("hoofddiploma", "techniek_diploma", "bekostigbaar")
 
 
-@settings(max_examples=80)
+@examples(25, soak=800)
 @given(content, content)
 def test_changes_are_those_of_dictionaries(
     then: Mapping[tuple[str, int], Row], now: Mapping[tuple[str, int], Row]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rod_pipeline.contracts.model import Contract, DateNotation
@@ -11,6 +11,7 @@ from rod_pipeline.quality import checks as ask
 from rod_pipeline.quality import counting
 from rod_pipeline.quality.suite import Suite
 from tests.support.quality import NAMES, Row, contract, expectation, frame, naive
+from tests.support.soak import examples
 
 DIALECTS = st.fixed_dictionaries(
     {
@@ -95,7 +96,7 @@ def _checks(*conditions: ask.Condition | None) -> list[ask.Check]:
     return asked
 
 
-@settings(max_examples=60)
+@examples(25, soak=1000)
 @given(
     rows=TABLES,
     dialect=DIALECTS,
@@ -242,7 +243,7 @@ IN_OUR_TERMS: dict[str, ask.Check] = {
 }
 
 
-@settings(max_examples=12)
+@examples(5, soak=200)
 @given(rows=TABLES, dialect=DIALECTS)
 def test_great_expectations_reports_what_a_naive_reading_counts(rows: list[Row], dialect: dict[str, object]) -> None:
     from rod_pipeline.quality import validate_file

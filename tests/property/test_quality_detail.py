@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rod_pipeline.contracts.codes import under_the_floor
@@ -13,6 +13,7 @@ from rod_pipeline.quality.counting import count
 from rod_pipeline.quality.detail import details
 from rod_pipeline.quality.report import Detail
 from tests.support.quality import NAMES, Row, contract, frame, naive
+from tests.support.soak import examples
 
 PLACE = "instellingscode"
 PLACES = ("01AA", "02BB", "03CC", "04DD", "Jan", "", None)
@@ -51,7 +52,7 @@ ROWS: st.SearchStrategy[list[Row]] = st.lists(
 )
 
 
-@settings(max_examples=150)
+@examples(40, soak=1500)
 @given(counts=st.dictionaries(st.text(max_size=3), st.integers(0, 12), max_size=8), hidden=st.integers(0, 12))
 def test_no_count_under_five_is_told_or_left_over(counts: dict[str, int], hidden: int) -> None:
     total = sum(counts.values()) + hidden
@@ -65,7 +66,7 @@ def test_no_count_under_five_is_told_or_left_over(counts: dict[str, int], hidden
         assert 0 < rest - largest < 5
 
 
-@settings(max_examples=80)
+@examples(25, soak=800)
 @given(rows=ROWS)
 def test_details_agree_with_a_naive_reading(rows: list[Row]) -> None:
     of = about()

@@ -9,7 +9,7 @@ from tests.support.mutating import READ, broken, outcome
 FILES, SHARES = 3000, 4
 
 
-@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize("share", [0, *(pytest.param(share, marks=pytest.mark.soak) for share in range(1, SHARES))])
 def test_a_broken_file_is_read_whole_or_refused_with_a_code(share: int) -> None:
     outcomes = Counter(outcome(broken(number)) for number in range(share, FILES, SHARES))
     # That the files are broken in many ways, and not beyond reading.

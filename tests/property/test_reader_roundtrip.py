@@ -2,13 +2,14 @@
 
 import random
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rod_pipeline.contracts.model import Dialect
 from rod_pipeline.errors import RodError
 from tests.support.mutating import naive
 from tests.support.reader import contract, read, write_csv
+from tests.support.soak import examples
 
 _CP1252 = bytes(byte for byte in range(32, 256) if byte not in (0x7F, 0x81, 0x8D, 0x8F, 0x90, 0x9D)).decode("cp1252")
 
@@ -51,7 +52,7 @@ def _looks_like_utf8(data: bytes) -> bool:
         return False
 
 
-@settings(max_examples=400, deadline=None)
+@examples(80, soak=4000)
 @given(tables(), st.integers(1, 64), st.booleans(), st.booleans(), st.randoms(use_true_random=False))
 def test_any_table_comes_back(
     table: tuple[Dialect, list[str], list[list[str | None]]],
@@ -88,7 +89,7 @@ def test_any_table_comes_back(
     assert report.control_count == (len(rows) if dialect.control_record else None)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(80, soak=3000)
 @given(
     dialects,
     st.lists(
@@ -123,7 +124,7 @@ def test_a_damaged_file_is_refused_or_read_whole(
     assert frame.drop("_row").rows() == records
 
 
-@settings(max_examples=60, deadline=None)
+@examples(20, soak=600)
 @given(tables(), st.integers(1, 64), st.integers(1, 64))
 def test_the_cut_of_the_chunks_changes_nothing(
     table: tuple[Dialect, list[str], list[list[str | None]]], one: int, other: int

@@ -3,11 +3,12 @@
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rod_pipeline.errors import TransientError
 from rod_pipeline.store.sealing import ScopeKey, SealBroken
+from tests.support.soak import examples
 
 KEY = ScopeKey.generate()
 SIZES = st.one_of(st.integers(0, 100), st.integers(2**20 - 200, 2**20 + 200), st.integers(0, 3 * 2**20))
@@ -31,14 +32,14 @@ def unseal(sealed: bytes, piece: int = 2**20, aad: bytes = b"a", key: ScopeKey =
         return b"".join(iter(lambda: stream.read(piece), b""))
 
 
-@settings(max_examples=40)
+@examples(15, soak=1000)
 @given(SIZES, st.integers(1000, 2**21), st.integers(1000, 2**21))
 def test_there_and_back_in_any_pieces(size: int, written: int, read: int) -> None:
     content = bytes(range(251)) * (size // 251 + 1)
     assert unseal(seal(content[:size], written), read) == content[:size]
 
 
-@settings(max_examples=40)
+@examples(15, soak=1000)
 @given(st.data(), SIZES)
 def test_one_changed_bit_is_found(data: st.DataObject, size: int) -> None:
     sealed = bytearray(seal(bytes(size)))
@@ -48,7 +49,7 @@ def test_one_changed_bit_is_found(data: st.DataObject, size: int) -> None:
         unseal(bytes(sealed))
 
 
-@settings(max_examples=40)
+@examples(15, soak=1000)
 @given(st.data(), SIZES)
 def test_a_missing_or_an_added_end_is_found(data: st.DataObject, size: int) -> None:
     sealed = seal(bytes(size))
@@ -57,6 +58,18 @@ def test_a_missing_or_an_added_end_is_found(data: st.DataObject, size: int) -> N
         unseal(sealed[:keep])
     with pytest.raises(SealBroken):
         unseal(sealed + b"\0")
+
+
+@pytest.mark.parametrize("segments", [1, 2, 3])
+def test_an_end_added_to_whole_segments_is_found(segments: int) -> None:
+    """Found by a soak: the bytes of the header and of a tag per segment taken off, the last segment is full."""
+    size = segments * (2**20 - 16) - 40
+    sealed = seal(bytes(size))
+    assert len(sealed) == segments * 2**20
+    assert unseal(sealed) == bytes(size)
+    for added in (b"\0", bytes(1000), sealed):
+        with pytest.raises(SealBroken):
+            unseal(sealed + added)
 
 
 def test_another_place_or_key_opens_nothing() -> None:

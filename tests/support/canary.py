@@ -23,6 +23,7 @@ from rod_pipeline.store import probe, scratch
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.sealing import ScopeKey, Sink
 from tests.support import killing
+from tests.support.forked import ended
 from tests.support.leaks import MARKER, Table, edited
 
 _GZIP = b"\x1f\x8b\x08"
@@ -108,14 +109,11 @@ def killed(
 ) -> int:
     """Do a stage in a process of its own that kills itself; returns how it ended. ``memory`` learns what it wrote."""
     this = (store.endpoint, store.bucket)
-    worker = killing._STARTER.Process(target=die, args=(dict(environment), this, file, clear, what))
-    worker.start()
-    worker.join()
+    how = ended(die, dict(environment), this, file, clear, what)
     for line in file.read_text().splitlines() if file.exists() else ():
         key, windows = json.loads(line)
         memory.sealed.setdefault(key, []).extend(map(bytes.fromhex, windows))
-    assert worker.exitcode is not None
-    return worker.exitcode
+    return how
 
 
 def traces(memory: Canary, folders: Iterable[Path], more: Mapping[str, bytes] = {}) -> dict[str, set[str]]:

@@ -5,7 +5,6 @@ event of the ledger or the destruction of a key (see ``vault_worker.die_at``), o
 ``kill_in`` starts it; ``advance`` does the stages before.
 """
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -35,11 +34,10 @@ from rod_pipeline.store.keyring import LocalKeyring
 from rod_pipeline.store.secrets import SecretStore
 from rod_pipeline.store.vault import RawWriter
 from rod_pipeline.system import System
+from tests.support.forked import ended
+from tests.support.remembering import remember_always
 from tests.support.vault_worker import die_at
 
-# Forked from a process that has imported everything and done nothing: importing costs more than most stages.
-_STARTER = multiprocessing.get_context("forkserver")
-_STARTER.set_forkserver_preload([__name__])
 Stage = Callable[[System, DeliveryKey], object]
 
 
@@ -98,11 +96,7 @@ def advance(system: System, key: DeliveryKey, before: str) -> None:
 
 def kill_in(environment: Mapping[str, str], **what: object) -> int:
     """Do a stage in a process of its own that kills itself; returns how it ended (``-SIGKILL`` when it was killed)."""
-    worker = _STARTER.Process(target=main, args=(dict(environment), what))
-    worker.start()
-    worker.join()
-    assert worker.exitcode is not None
-    return worker.exitcode
+    return ended(main, dict(environment), what)
 
 
 def _arm(system: System, call: str, nth: int, moment: str) -> None:
@@ -134,6 +128,7 @@ def main(environment: Mapping[str, str], what: Mapping[str, Any]) -> None:
     """What the process does: the stage, up to the instant at which it dies."""
     os.environ.clear()
     os.environ.update(environment)
+    remember_always()
     key = DeliveryKey.parse(what["key"])
     with System.open(Settings.load()) as system:
         # Its promises were proved when the installation was first used; the calls to count are those of the delivery.

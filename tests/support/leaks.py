@@ -24,6 +24,7 @@ import polars as pl
 from rod_pipeline.definitions import build_defs
 from rod_pipeline.orchestration.partitions import DELIVERY
 from rod_pipeline.settings import Settings
+from tests.support.remembering import remember_always
 
 MARKER = "MERKTEKENx51c0"
 CONTROL = "ONTSNAPTx93b7"
@@ -153,6 +154,7 @@ def main() -> None:
     # By its own name, so that Dagster can find the jobs in it.
     from tests.support import leaks
 
+    remember_always()
     with dg.DagsterInstance.get() as instance:
         for run in json.load(sys.stdin):
             key = str(run["key"])

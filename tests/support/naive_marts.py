@@ -278,3 +278,49 @@ def loopbanen(deliveries: Mapping[str, Files]) -> dict[tuple[str, str], tuple[An
             kind = "blijft" if change == "geen" else "doorstroom" if row["heeft_diploma"] else "switch"
         found[student, row["schooljaar"]] = (key, row[code], follows, step, change, kind)
     return found
+
+
+RESULTS = (
+    "jaarresultaat",
+    "diplomaresultaat",
+    "passende_plaatsing",
+    "passend_diploma",
+    "kwalificatiewinst",
+    "opstroom",
+)
+
+
+def oordelen(deliveries: Mapping[str, Files], least: int) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Per school year, institution, level and result: delivery, teller, noemer, percentage of the country, mean, rank.
+
+    ``least``: the denominator from which an institution is ranked.
+    """
+    speaks = in_force({key: _with_results(files) for key, files in deliveries.items()}, "doorstroom")
+    sums: dict[tuple[Any, ...], list[Any]] = {}
+    for year, (key, status) in speaks.items():
+        for group, counted in studiesucces(deliveries[key]).items():
+            place, level, leerweg = group[4], group[10], group[11]
+            if group[:2] != (year, status) or leerweg not in ("BOL", "BOL_DT", "BBL", "EX"):
+                continue
+            for name in (*RESULTS, "startersresultaat"):
+                cell = sums.setdefault((year, place, level, name), [key, 0, 0])
+                cell[1] += counted[f"{name}_teller"]
+                cell[2] += counted[f"{name}_noemer"]
+    found = {}
+    for (year, place, level, name), (key, good, of) in sums.items():
+        same = [cell[1:] for at, cell in sums.items() if (at[0], at[2], at[3]) == (year, level, name) and cell[2]]
+        if not of:
+            continue
+        ranked = [g / n for g, n in same if n >= least]
+        country = 100 * sum(g for g, _ in same) / sum(n for _, n in same)
+        mean = 100 * sum(ranked) / len(ranked) if ranked else None
+        rank = 1 + sum(share > good / of for share in ranked) if of >= least else None
+        found[year, place, level, name] = (key, good, of, country, mean, rank, len(ranked))
+    return found
+
+
+def _with_results(files: Files) -> Files:
+    """The rows that studiesucces tells of: an edition without any isn't there."""
+    rows = [row for row in files["doorstroom"] if row.get("niveau") is not None]
+    told = {group[:2] for group in studiesucces(files)}
+    return {"doorstroom": [row for row in rows if _pick(row, "schooljaar", "status") in told]}

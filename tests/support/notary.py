@@ -1,6 +1,5 @@
 """An installation with a notary, in real buckets: ``Office``. A process of it can be killed while it publishes."""
 
-import multiprocessing
 import os
 import secrets
 import signal
@@ -16,11 +15,8 @@ from rod_pipeline.settings import EvidenceSection, Settings, StoreSection
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.evidence import EvidenceStore
 from rod_pipeline.system import System
+from tests.support.forked import ended
 from tests.support.ledger import SetClock, announced
-
-# Forked from a process that has imported everything and done nothing: importing costs more than publishing.
-_STARTER = multiprocessing.get_context("forkserver")
-_STARTER.set_forkserver_preload([__name__])
 
 
 def fresh_bucket(notary: StoreSettings) -> StoreSettings:
@@ -76,11 +72,7 @@ class Office:
 
         A call is an S3 operation, or ``keep``, the writing of the last checkpoint to disk. Returns how it ended.
         """
-        worker = _STARTER.Process(target=_publish, args=(self.settings, self.clock, call, nth, moment))
-        worker.start()
-        worker.join()
-        assert worker.exitcode is not None
-        return worker.exitcode
+        return ended(_publish, self.settings, self.clock, call, nth, moment)
 
 
 def _publish(settings: Settings, clock: SetClock, call: str, nth: int, moment: str) -> None:

@@ -6,7 +6,6 @@ in which the job does. ``stored_tables`` reads what came out of it; ``discrepanc
 the secrets and the ledger tell different stories.
 """
 
-import hashlib
 import io
 import os
 from collections import Counter
@@ -19,12 +18,11 @@ from typing import Self
 import dagster as dg
 import duckdb
 import polars as pl
-import pytest
 
 from expectations.loader import suite_for
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.contracts import ContractBook
-from rod_pipeline.contracts.model import FILE_KINDS, Contract, FileKind
+from rod_pipeline.contracts.model import FILE_KINDS, FileKind
 from rod_pipeline.definitions import build_defs
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import RodError
@@ -40,16 +38,16 @@ from rod_pipeline.marts.database import build_database
 from rod_pipeline.orchestration.launching import failures
 from rod_pipeline.orchestration.partitions import DELIVERY
 from rod_pipeline.quality import verdict
-from rod_pipeline.quality.report import CheckReport
-from rod_pipeline.quality.suite import Suite
 from rod_pipeline.settings import Settings
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.objects import ObjectStore
-from rod_pipeline.synthetic import delivery as synthetic
 from rod_pipeline.synthetic.delivery import write_delivery
 from rod_pipeline.synthetic.pleio_server import StandIn
-from rod_pipeline.synthetic.population import Population, Totals
+from rod_pipeline.synthetic.population import Population
 from rod_pipeline.system import System
+from tests.support.backend import settings_of
+from tests.support.remembering import known
+from tests.support.remembering import remember as remember
 
 UNDISTURBED = "2025-12"
 CODE = "code-of-the-stand-in"
@@ -71,7 +69,7 @@ class Bench:
         ObjectStore(self.store).ensure_bucket()
         make_installation(home, SystemClock(), country="NL", site="test bench", declared_by="tester")
         (home / "rod.toml").write_text(
-            f'[store]\nendpoint = "{self.store.endpoint}"\nbucket = "{self.store.bucket}"\n'
+            settings_of(home) + f'[store]\nendpoint = "{self.store.endpoint}"\nbucket = "{self.store.bucket}"\n'
             '[pleio]\nhosts = ["127.0.0.1"]\nallow_loopback_http = true\n'
         )
 
@@ -181,9 +179,12 @@ class Workshops:
 
 def store_environment(store: StoreSettings) -> dict[str, str]:
     """The secrets of a store as a process gets them."""
+    assert store.eraser is not None
     return {
         "ROD_STORE__ACCESS_KEY": store.access_key.get_secret_value(),
         "ROD_STORE__SECRET_KEY": store.secret_key.get_secret_value(),
+        "ROD_STORE__ERASER_ACCESS_KEY": store.eraser.access_key.get_secret_value(),
+        "ROD_STORE__ERASER_SECRET_KEY": store.eraser.secret_key.get_secret_value(),
     }
 
 
@@ -228,43 +229,15 @@ def walk(system: System, key: DeliveryKey) -> list[str]:
     return told
 
 
-def remember(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make equal synthetic rows once in this process, and judge equal tables by equal rules once.
-
-    Both are functions of what goes in, and by far the slowest steps of a small delivery. A test that sends the same
-    good delivery time and again learns nothing from making and judging it anew.
-    """
-    made: dict[tuple[object, ...], list[pl.DataFrame]] = {}
-    make = synthetic.iter_file
-
-    def rows(
-        kind: FileKind, key: DeliveryKey, population: Population, book: ContractBook, totals: Totals | None
-    ) -> Iterator[pl.DataFrame]:
-        if totals is not None:
-            return make(kind, key, population, book, totals)
-        if (kind, key, population) not in made:
-            made[kind, key, population] = list(make(kind, key, population, book, None))
-        return iter(made[kind, key, population])
-
-    monkeypatch.setattr(synthetic, "iter_file", rows)
-    real, known = verdict.validate_file, dict[str, CheckReport]()
-
-    def validate(frame: pl.LazyFrame, contract: Contract, suite: Suite) -> CheckReport:
-        rows = io.BytesIO()
-        frame.collect().write_ipc(rows)
-        digest = hashlib.sha256(rows.getvalue())
-        digest.update(contract.model_dump_json().encode() + suite.model_dump_json().encode())
-        if digest.hexdigest() not in known:
-            known[digest.hexdigest()] = real(frame, contract, suite)
-        return known[digest.hexdigest()]
-
-    monkeypatch.setattr(verdict, "validate_file", validate)
-
-
 def delivery(
     key: str, fault: str | None = None, population: Population = POPULATION, password: str | None = None
 ) -> bytes:
-    """A synthetic delivery as one zip, encrypted (AES) when there is a password."""
+    """A synthetic delivery as one zip, encrypted (AES) when there is a password; made once in a run of the tests."""
+    asked = repr((key, fault, population, password)).encode()
+    return bytes(known("delivery", asked, lambda: _made(key, fault, population, password)))
+
+
+def _made(key: str, fault: str | None, population: Population, password: str | None) -> bytes:
     archive = io.BytesIO()
     write_delivery(
         archive,
@@ -299,6 +272,7 @@ def discrepancies(bench: Bench) -> list[str]:
     """
     with bench.system() as system:
         state = system.ledger.state()
+        keys = set(system.keyring.traces())
         kept = {(scope, "") for scope in system.secrets.scopes()}
         for scope, _ in tuple(kept):
             kept |= {(scope, name) for name in (secret.LINKS, secret.CODE) if system.secrets.exists(scope, name)}
@@ -309,7 +283,7 @@ def discrepancies(bench: Bench) -> list[str]:
         part |= {*intake.raw, *intake.tables.values()}
         part |= {made.copy_id for made in (*intake.parsed.values(), *intake.marts.values())}
     part |= {copy_id for release in state.releases.values() for copy_id in release.event.copies}
-    objects, keys = set(bench.objects()), {file.stem for file in (bench.home / "keys").glob("*.key")}
+    objects = set(bench.objects())
     owners = {i.delivery_id for i in living if i.delivery_id in state.keys}
     owners |= {state.generation.generation} if state.generation else set()
     owners |= {scope for scope in state.lasting if state.keys[scope] == "live"}

@@ -3,7 +3,6 @@
 ``kill_purge`` does that in a process of its own, which kills itself at a named instant (see ``vault_worker.die_at``).
 """
 
-import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
 
@@ -14,10 +13,8 @@ from rod_pipeline.retention.register import CopyPlace
 from rod_pipeline.settings import Settings
 from rod_pipeline.store import probe
 from rod_pipeline.system import System
+from tests.support.forked import ended
 from tests.support.vault_worker import die_at
-
-_STARTER = multiprocessing.get_context("forkserver")
-_STARTER.set_forkserver_preload([__name__])
 
 
 def subject_of(system: System, key: str) -> Subject:
@@ -57,11 +54,7 @@ def left(register: Sequence[CopyPlace], subject: Subject) -> dict[str, dict[str,
 
 def kill_purge(environment: Mapping[str, str], key: str, purge_id: str, call: str, nth: int, moment: str) -> int:
     """Empty the places in a process that kills itself; returns how it ended (``-SIGKILL`` when it was killed)."""
-    worker = _STARTER.Process(target=_die, args=(dict(environment), key, purge_id, call, nth, moment))
-    worker.start()
-    worker.join()
-    assert worker.exitcode is not None
-    return worker.exitcode
+    return ended(_die, dict(environment), key, purge_id, call, nth, moment)
 
 
 def _die(environment: Mapping[str, str], key: str, purge_id: str, call: str, nth: int, moment: str) -> None:

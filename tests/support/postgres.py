@@ -35,6 +35,11 @@ class PostgresServer:
         connection.close()
         return f"postgresql+psycopg2://rod:{self._password}@127.0.0.1:{self.port}/{name}"
 
+    def new_database_by_environment(self) -> str:
+        """The address of a fresh database without its password, which this process and its children now have."""
+        os.environ["PGPASSWORD"] = self._password
+        return self.new_database().replace(f":{self._password}@", "@").replace("rod@", "") + "?user=rod"
+
     def connect(self) -> "psycopg2.extensions.connection":
         return psycopg2.connect(
             host="127.0.0.1", port=self.port, user="rod", password=self._password, dbname="postgres", connect_timeout=5

@@ -52,6 +52,7 @@ from rod_pipeline.settings import Settings
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.objects import ObjectStore
 from rod_pipeline.system import System
+from tests.support.backend import settings_of
 from tests.support.ledger import DIGEST, NOON, SetClock
 from tests.support.pipeline import CODE, Bench
 from tests.support.seaweed import declared
@@ -242,6 +243,9 @@ def remains(bench: Bench, *scopes: str) -> list[str]:
         about = path.suffix == ".gone" or path.parent.name in ("ledger.db.leases", "letters", "notices")
         if not about and any(scope in path.name for scope in scopes):
             found.append(f"file {path.name}")
+    with bench.system() as system:
+        if system.keyring.name != "local":
+            found += [f"in the key server: {scope}.key" for scope in system.keyring.traces() if scope in scopes]
     return found
 
 
@@ -324,7 +328,8 @@ def installation(home: Path, store: StoreSettings) -> Simulated:
     make_installation(home, SetClock(), country="NL", site="test bench", declared_by="tester")
     declaration = declared(home, kek=bytes.fromhex((home / "secrets" / "kek").read_text("ascii")))
     (home / "rod.toml").write_text(
-        f'[store]\nendpoint = "{store.endpoint}"\nbucket = "{bucket}"\ndeclaration = "{declaration}"\n'
+        settings_of(home)
+        + f'[store]\nendpoint = "{store.endpoint}"\nbucket = "{bucket}"\ndeclaration = "{declaration}"\n'
         "[retention]\ndrain_minutes = 0\n"
     )
     return Simulated(Settings.load(home), SetClock())

@@ -7,16 +7,20 @@ what they say is told as the command tells it. Everything else is ``rod`` itself
 import sys
 
 from rod_pipeline.cli import main as rod
-from rod_pipeline.deliveries import DeliveryKey
-from rod_pipeline.settings import Settings
-from rod_pipeline.system import System
-from tests.support.pipeline import walk
 
 
 def main() -> None:
     """Run the command in ``sys.argv``."""
     if sys.argv[1:2] != ["rerun"]:
         return rod()
+    # Only now: a command that needs none of it shouldn't wait for it.
+    from rod_pipeline.deliveries import DeliveryKey
+    from rod_pipeline.settings import Settings
+    from rod_pipeline.system import System
+    from tests.support.pipeline import walk
+    from tests.support.remembering import remember_always
+
+    remember_always()
     key = DeliveryKey.parse(sys.argv[2])
     with System.open(Settings.load()) as system:
         told = walk(system, key)

@@ -4,9 +4,11 @@
 vault's back.
 """
 
+import json
 import os
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from rod_pipeline.clock import Clock
 from rod_pipeline.ledger.log import Ledger
@@ -52,6 +54,18 @@ def new_scope(vault: Vault, ledger: Ledger, key: str = "2025-12") -> str:
     ledger.append(event)
     vault.create_key(event.delivery_id)
     return event.delivery_id
+
+
+def with_secrets(settings: StoreSettings) -> dict[str, Any]:
+    """Settings as JSON for another process of this test, secrets in clear."""
+    shown: dict[str, Any] = json.loads(settings.model_dump_json(exclude={"eraser"}))
+    accounts = [(shown, settings)]
+    if settings.eraser is not None:
+        shown["eraser"] = {}
+        accounts.append((shown["eraser"], settings.eraser))
+    for place, account in accounts:
+        place |= {name: getattr(account, name).get_secret_value() for name in ("access_key", "secret_key")}
+    return shown
 
 
 def replace_object(objects: ObjectStore, key: str, content: bytes) -> None:

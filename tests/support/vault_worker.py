@@ -1,13 +1,12 @@
 """A process that works with the vault and kills itself at a named instant.
 
-Called with one JSON argument on its standard input: settings of the store, folders, scope, what to do, and where to die
-(``moment`` of the ``nth`` ``call``: an S3 operation, or ``append:<kind>`` for an event of the ledger).
+It gets an order: settings of the store, folders, scope, what to do, and where to die (``moment`` of the ``nth``
+``call``: an S3 operation, or ``append:<kind>`` for an event of the ledger). ``ended_by`` starts it.
 """
 
-import json
 import os
 import signal
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import polars as pl
 from rod_pipeline.ledger.log import Ledger
 from rod_pipeline.store import probe
 from rod_pipeline.store.client import StoreSettings
+from tests.support.forked import ended
 from tests.support.ledger import SetClock
 from tests.support.seaweed import noisy, vault_of
 
@@ -55,14 +55,17 @@ def die_at(vault: Any, ledger: Any, call: str, nth: int, moment: str) -> None:
 
         vault._keyring.destroy = destroyed
     else:
-        events = vault._objects.client.meta.events
-        events.register(f"before-call.s3.{call}", lambda **_: step("before"))
-        events.register(f"after-call.s3.{call}", lambda **_: step("after"))
+        for client in (vault._objects.client, vault._objects.eraser):
+            client.meta.events.register(f"before-call.s3.{call}", lambda **_: step("before"))
+            client.meta.events.register(f"after-call.s3.{call}", lambda **_: step("after"))
 
 
-def main() -> None:
-    """Do what the order on standard input says."""
-    order = json.loads(sys.stdin.read())
+def ended_by(order: Mapping[str, Any]) -> int:
+    """Carry an order out in a process of its own; returns how it ended (``-SIGKILL`` when it was killed)."""
+    return ended(_carry_out, dict(order))
+
+
+def _carry_out(order: Mapping[str, Any]) -> None:
     settings = StoreSettings.model_validate(order["settings"])
     probe._proved.add((settings.endpoint, settings.bucket))
     folder, clock = Path(order["folder"]), SetClock()
@@ -78,7 +81,3 @@ def main() -> None:
         vault.write_table(order["scope"], "parsed", "diplomas", frame)
     else:
         vault.erase_scope(order["scope"], "purged")
-
-
-if __name__ == "__main__":
-    main()

@@ -131,8 +131,10 @@ def test_dagster_on_one_machine_keeps_runs_of_one_delivery_apart(instance: dg.Da
 def test_dagster_on_one_machine_frees_what_a_killed_run_held(instance: dg.DagsterInstance) -> None:
     assert instance.run_monitoring_enabled
     assert instance.get_settings("run_monitoring")["free_slots_after_run_end_seconds"] > 0
-    # A run is retried by the steps themselves, for transient errors only, or by a person.
-    assert not instance.run_retries_enabled
+    # It goes on by itself; a run that failed in a step is retried by that step, for transient errors only.
+    assert instance.run_retries_enabled
+    assert instance.run_retries_max_retries == 2
+    assert not instance.run_retries_retry_on_asset_or_op_failure
 
 
 def _assets(defs: dg.Definitions) -> Mapping[str, Any]:
@@ -158,13 +160,9 @@ def _assets(defs: dg.Definitions) -> Mapping[str, Any]:
 def _checks(defs: dg.Definitions) -> Mapping[str, Any]:
     graph = defs.resolve_asset_graph()
     found = {}
-    for key in graph.get_all_asset_keys():
-        for spec in graph.get(key).assets_def.check_specs:
-            found[spec.key.to_user_string()] = {
-                "blocking": spec.blocking,
-                "partitions": _partitions(spec.partitions_def),
-            }
-    assert set(found) == {key.to_user_string() for key in graph.asset_check_keys}
+    for key in graph.asset_check_keys:
+        spec = graph.get_check_spec(key)
+        found[key.to_user_string()] = {"blocking": spec.blocking, "partitions": _partitions(spec.partitions_def)}
     return dict(sorted(found.items()))
 
 

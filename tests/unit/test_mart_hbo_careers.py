@@ -153,6 +153,17 @@ def test_what_changed_between_provisional_and_final_shows_per_cell() -> None:
         assert asked(connection, query) == [("BBL", 1, 0, -1), ("BOL", 1, 2, 1)]
 
 
+def test_results_change_too_between_provisional_and_final() -> None:
+    leaves = {"populatie_diplomaresultaat": True}
+    deliveries = {
+        "2025-12": {"doorstroom": [year_of("a", 2024, status="V", **leaves)]},
+        "2026-08": {"doorstroom": [year_of("a", 2024, **leaves, heeft_diploma=True), year_of("b", 2024, **leaves)]},
+    }
+    with database(deliveries) as connection:
+        query = "select maat, voorlopig, definitief from voorlopig_definitief order by 1"
+        assert asked(connection, query) == [("diplomaresultaat_noemer", 1, 2), ("diplomaresultaat_teller", 0, 1)]
+
+
 def test_the_trend_adds_the_figures_in_force_per_group() -> None:
     files = {
         "inschrijvingen": [main("a", 2024), main("b", 2024, status="D")],
@@ -184,7 +195,7 @@ def test_every_table_and_column_says_what_it_means() -> None:
         untold = asked(
             connection,
             "select table_name, column_name from duckdb_columns() where not internal and comment is null "
-            "and table_name <> 'leveringen' order by all",
+            "and schema_name = 'main' and table_name <> 'leveringen' order by all",
         )
         assert untold == []
         assert asked(connection, "select view_name from duckdb_views() where not internal and comment is null") == []

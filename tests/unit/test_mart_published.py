@@ -1,19 +1,23 @@
 """What is offered for publication adds up to the marts, and is held against what others published."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import duckdb
 import polars as pl
 import pytest
 
 from rod_pipeline.contracts.model import FileKind
-from rod_pipeline.marts import contents, loopbanen
 from rod_pipeline.marts.across import STROMEN
+from rod_pipeline.marts.contents import careers
 from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.plausible import as_table, held_against_published
+from rod_pipeline.marts.plausible import steps as all_steps
 from rod_pipeline.marts.published import OFFERED, editions, leaves, steps
 from tests.support.marts import leaver, mart, table, total, year_of
 from tests.support.synthetic import whole
+
+MOMENTS = pl.DataFrame({"levering": ["2025-12"], "moment": [datetime(2025, 12, 1, tzinfo=UTC)]})
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +30,7 @@ def made() -> dict[str, pl.DataFrame]:
 def steps_of(files: Mapping[FileKind, pl.LazyFrame]) -> pl.DataFrame:
     """The steps from year to year, as publishing asks the restricted database for them."""
     with duckdb.connect(":memory:") as connection:
-        rows = loopbanen.MART.table(files).select(pl.lit("2025-12").alias("levering"), *loopbanen.YEAR_COLUMNS)
-        contents.create(connection, loopbanen.ROWS, rows.collect())
-        connection.execute(loopbanen.STEPS)
+        careers(connection, {"2025-12": files["doorstroom"]}, MOMENTS)
         connection.execute(f"create view stromen as {STROMEN.query}")
         return steps(connection)
 
@@ -102,18 +104,28 @@ def test_leavers_without_a_diploma_are_one_cell_in_two_results() -> None:
     assert (leaf["jaarresultaat"], leaf["verlater"], leaf["diploma"], leaf["n"]) == ("J", "J", "N", 1)
 
 
-def test_a_synthetic_country_agrees_with_the_published_figures(made: dict[str, pl.DataFrame]) -> None:
-    figures = held_against_published(made, scale=0.02)
+@pytest.fixture(scope="module")
+def with_steps(made: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    return {**made, "stromen": all_steps({"2025-12": whole("2025-12", 0.02)["doorstroom"].lazy()}, MOMENTS)}
+
+
+def test_a_synthetic_country_agrees_with_the_published_figures(with_steps: dict[str, pl.DataFrame]) -> None:
+    figures = held_against_published(with_steps, scale=0.02)
     assert {one.name: (one.measured, one.published) for one in figures if not one.agrees} == {}
-    assert {"students 2024, without extranei", "level 4, 2025", "jaarresultaat", "left mbo in 2021-2022"} <= {
-        one.name for one in figures
-    }
+    assert {
+        "students 2024, without extranei",
+        "level 4, 2025",
+        "jaarresultaat",
+        "left mbo in 2021-2022",
+        "with a diploma of 2020-2021, bbl",
+        "of 2021-2022 in mbo a year later",
+    } <= {one.name for one in figures}
     text = as_table(figures)
     assert text.count("\n") == len(figures) + 1 and "**differs**" not in text
 
 
-def test_a_figure_that_is_far_off_says_so(made: dict[str, pl.DataFrame]) -> None:
-    fewer = {**made, "studentaantallen": made["studentaantallen"].filter(pl.col("niveau") != "MBO-2")}
+def test_a_figure_that_is_far_off_says_so(with_steps: dict[str, pl.DataFrame]) -> None:
+    fewer = {**with_steps, "studentaantallen": with_steps["studentaantallen"].filter(pl.col("niveau") != "MBO-2")}
     assert "**differs**" in as_table(held_against_published(fewer, scale=0.02))
 
 

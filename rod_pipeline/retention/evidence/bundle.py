@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from rod_pipeline.ledger.notary import Proof
     from rod_pipeline.system import System
 
+BUNDLE = "bundel.zip"
+"""What a bundle is called where it is locked away."""
+
 _HERE = Path(__file__).parent
 _OUTSTANDING = (
     "Er is nog geen tijdstempel van een onafhankelijke dienst over dit controlepunt.\nDat maakt het bewijs niet "

@@ -1,0 +1,100 @@
+"""Whether Dagster is fit to run: its configuration, its daemon, its pools.
+
+Belongs here: the checks of ``rod doctor`` that need Dagster. Does not belong here: what is red (``red``). It reads
+DAGSTER_HOME as it lies there, and writes nothing to it.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+
+from rod_pipeline.doctor import Check, Unproved
+from rod_pipeline.errors import PermanentError
+from rod_pipeline.system import System
+
+
+class Misconfigured(PermanentError):
+    """Dagster runs with another configuration than deployments need."""
+
+    code = "ROD-DOCTOR-03"
+
+
+class DaemonDead(PermanentError):
+    """The daemon, which runs sensors, schedules and the queue, gives no sign of life."""
+
+    code = "ROD-DOCTOR-07"
+
+
+class SlotsLeaked(PermanentError):
+    """A run that is over still holds a place in a pool, so that others wait for it."""
+
+    code = "ROD-DOCTOR-08"
+
+
+def _configuration(system: System) -> str:
+    with _instance(system) as instance:
+        pools, monitoring = instance.get_concurrency_config().pool_config, instance.get_settings("run_monitoring")
+        must = {
+            "telemetry off (nothing is sent out of the EEA)": not instance.telemetry_enabled,
+            "run_monitoring on (a run whose process died doesn't stay STARTED)": instance.run_monitoring_enabled,
+            "free_slots_after_run_end_seconds (a killed run gives its place in a pool back)": bool(
+                monitoring.get("free_slots_after_run_end_seconds")
+            ),
+            "retry_on_asset_or_op_failure off (what comes back isn't retried)": (
+                not instance.run_retries_enabled or not instance.run_retries_retry_on_asset_or_op_failure
+            ),
+            "pools of 1 (one at a time fetches, builds and erases)": pools.default_pool_limit == 1,
+        }
+        logs = type(instance.compute_log_manager).__name__
+    if wrong := [what for what, holds in must.items() if not holds]:
+        raise Misconfigured(
+            f"dagster.yaml in DAGSTER_HOME lacks: {'; '.join(wrong)}.",
+            "Put that of your deployment (deployments/) back, and start the daemon and the webserver again.",
+        )
+    kept = "is kept nowhere" if logs == "NoOpComputeLogManager" else f"goes to {logs}: see that it stays in the EEA"
+    return f"Telemetry off, runs watched, pools freed, no retry of what comes back; what steps print {kept}."
+
+
+def _daemon(system: System) -> str:
+    with _instance(system) as instance:
+        statuses = instance.get_daemon_statuses()
+    dead = sorted(name.lower().replace("_", " ") for name, status in statuses.items() if not status.healthy)
+    if dead:
+        raise DaemonDead(
+            f"No sign of life of: {', '.join(dead)}. Nothing is fetched, erased or queued by itself.",
+            "Start it: `rod up` on one machine, else the service of your deployment.",
+        )
+    return f"All {len(statuses)} parts of the daemon gave a sign of life."
+
+
+def _pools(system: System) -> str:
+    with _instance(system) as instance:
+        storage = instance.event_log_storage
+        pools = sorted(storage.get_concurrency_keys())
+        held = {run_id for pool in pools for run_id in storage.get_concurrency_info(pool).active_run_ids}
+        over = [run_id for run_id in sorted(held) if (run := instance.get_run_by_id(run_id)) is None or run.is_finished]
+    if over:
+        raise SlotsLeaked(
+            f"Runs that are over hold a place in a pool, and what needs it waits: {', '.join(over)}.",
+            "Wait a minute: the daemon gives it back. If it doesn't: Runs, the run's menu, Free concurrency slots.",
+        )
+    return f"{len(held)} runs hold a place in the {len(pools)} pools, and all of them are going on."
+
+
+def _home(system: System) -> Path:
+    return Path(os.environ.get("DAGSTER_HOME") or system.settings.home / "dagster")
+
+
+@contextmanager
+def _instance(system: System) -> Iterator[dg.DagsterInstance]:
+    home = _home(system)
+    if not (home / "dagster.yaml").exists():
+        raise Unproved("Dagster never ran here.", "Start it with `rod up`, or set DAGSTER_HOME as for the daemon.")
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+CHECKS: Mapping[str, Check] = {"Dagster's configuration": _configuration, "daemon": _daemon, "pools": _pools}

@@ -1,0 +1,80 @@
+"""Equal deliveries are made once, and equal tables judged by equal rules once, in a whole run of the tests.
+
+Both are functions of what goes in, and by far the slowest steps of a small delivery: a test about something else learns
+nothing from doing them anew. What was made or judged lies in a folder that conftest.py makes for the run and names in
+the environment (``FOLDER``), so that its workers and the processes that tests start share it. Without that folder
+nothing is remembered.
+
+``remember`` is for tests, ``remember_always`` for a process of its own. Tests of rules and of what a judgement says
+use neither. Imports no more than it needs: commands that a page shows start with it.
+"""
+
+import hashlib
+import io
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pytest
+
+FOLDER = "TESTS_REMEMBER_IN"
+_Patch = Callable[[object, str, object], None]
+_rows: dict[tuple[object, ...], "list[pl.DataFrame]"] = {}
+
+
+def known(kind: str, asked: bytes, make: Callable[[], Any]) -> Any:
+    """What ``make`` gave when first asked this in the run of the tests; makes it when it wasn't.
+
+    ``asked``: everything that the answer depends on. The answer is pickled.
+    """
+    folder = os.environ.get(FOLDER)
+    if folder is None:
+        return make()
+    kept = Path(folder) / f"{kind}-{hashlib.sha256(asked).hexdigest()}"
+    try:
+        return pickle.loads(kept.read_bytes())
+    except FileNotFoundError:
+        pass
+    answer = make()
+    draft = kept.with_suffix(f".{os.getpid()}")
+    draft.write_bytes(pickle.dumps(answer))
+    # Two that made it at once made the same.
+    draft.replace(kept)
+    return answer
+
+
+def remember(monkeypatch: "pytest.MonkeyPatch") -> None:
+    """Remember for as long as ``monkeypatch`` lasts."""
+    _remember(monkeypatch.setattr)
+
+
+def remember_always() -> None:
+    """Remember for as long as this process lasts."""
+    _remember(setattr)
+
+
+def _remember(patch: _Patch) -> None:
+    from rod_pipeline.quality import verdict
+    from rod_pipeline.synthetic import delivery as synthetic
+
+    make, real = synthetic.iter_file, verdict.validate_file
+
+    def rows(kind: Any, key: Any, population: Any, book: Any, totals: Any) -> "Iterator[pl.DataFrame]":
+        if totals is not None:
+            return make(kind, key, population, book, totals)
+        if (kind, key, population) not in _rows:
+            _rows[kind, key, population] = list(make(kind, key, population, book, None))
+        return iter(_rows[kind, key, population])
+
+    def validate(frame: "pl.LazyFrame", contract: Any, suite: Any) -> Any:
+        table = io.BytesIO()
+        frame.collect().write_ipc(table)
+        asked = table.getvalue() + contract.model_dump_json().encode() + suite.model_dump_json().encode()
+        return known("report", asked, lambda: real(frame, contract, suite))
+
+    patch(synthetic, "iter_file", rows)
+    patch(verdict, "validate_file", validate)

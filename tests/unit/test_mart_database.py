@@ -1,0 +1,53 @@
+"""What is written of a mart database: codes that read as text, and nothing that isn't in its tables."""
+
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from rod_pipeline.marts import database
+from rod_pipeline.marts.coded import create, create_coded, show
+
+
+def test_codes_are_stored_as_numbers_and_read_as_text() -> None:
+    frame = pl.DataFrame(
+        {"who": ["s1", "s2", "s3"], "niveau": ["MBO-4", None, "it's"], "nothing": [None] * 3, "n": [1, 2, 3]}
+    )
+    with duckdb.connect(":memory:") as connection:
+        create_coded(connection, "t", frame.cast({"nothing": pl.String}), text=("who",))
+        show(connection, "t")
+        assert connection.execute("from t where n = 1").fetchall() == [("s1", "MBO-4", None, 1)]
+        assert connection.execute("select n from t where niveau = 'a code that is not there'").fetchall() == []
+        assert connection.execute("select niveau from t order by niveau").fetchall() == [("MBO-4",), ("it's",), (None,)]
+        shown = connection.execute("select column_name, column_type from (describe t)").fetchall()
+        assert shown == [("who", "VARCHAR"), ("niveau", "VARCHAR"), ("nothing", "VARCHAR"), ("n", "BIGINT")]
+        (kept,) = connection.execute("select typeof(niveau) from opslag.t limit 1").fetchone() or ("",)
+        assert kept.startswith("ENUM")
+
+
+def _masked(beneath: int) -> pl.DataFrame:
+    """Counts of which many are null, with ``beneath`` in the memory under them."""
+    counts = pl.Series("n", [5 + (7919 * row) % 395 for row in range(200_000)])
+    hidden = pl.col("n") % 5 == 0
+    masked = pl.DataFrame(counts).with_columns(
+        hidden.alias("h"), pl.when(hidden).then(beneath).otherwise("n").alias("n")
+    )
+    return masked.select(pl.when(pl.col("h").not_()).then("n").alias("n"))
+
+
+def _saved(beneath: int, file: Path) -> bytes:
+    with duckdb.connect(":memory:", config={"threads": 1, "temp_directory": ""}) as connection:
+        create(connection, "t", _masked(beneath))
+        database._save(connection, file)
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("compression", ["uncompressed", "auto"])
+def test_what_lies_in_memory_under_a_null_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: str
+) -> None:
+    """The control: as DuckDB writes by itself, it is."""
+    monkeypatch.setattr(database, "_COMPRESSION", compression)
+    same = _saved(3, tmp_path / "a") == _saved(4_000_000_007, tmp_path / "b")
+    assert same == (compression == "uncompressed")
