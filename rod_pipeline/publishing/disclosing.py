@@ -190,7 +190,7 @@ def _keyless(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _level(one: Offered) -> str:
-    return f"{one.measure}|{'|'.join(sorted((*one.by, *one.within)))}"
+    return "|".join([one.measure, *sorted((*one.by, *one.within))])
 
 
 def _told_before(tables: Sequence[Offered], earlier: Told | None) -> set[str]:

@@ -211,7 +211,7 @@ class Search:
             rows = np.unique(gathered(system.col_start, system.rows_at, chosen))
             touches = gathered(system.row_start, system.row_of, rows)
             cells, touched = np.unique(touches[free[touches]], return_counts=True)
-            if len(cells) == len(chosen) or not len(rows):  # one that stands in no equation is alone
+            if len(cells) == len(chosen):
                 return chosen, True
             if len(cells) > size:
                 share = touched / (system.col_start[cells + 1] - system.col_start[cells])
