@@ -6,7 +6,7 @@ is safe to publish: leaves are restricted, with counts under five.
 A *measure* is a set of students of whom each counts once. What counts the same students is one measure, with a column
 for what tells them apart, so that a cell is protected once wherever it stands: jaarresultaat, diplomaresultaat, passend
 diploma are tables over one measure (``uitkomsten``). Figures are those in force: of each school year the delivery that
-speaks for it (``in_force``). Why these tables and no others: ADR 36.
+speaks for it (``in_force``). Why these tables and no others: ADR 34.
 """
 
 from __future__ import annotations
