@@ -50,7 +50,8 @@ class NotEmpty(PermanentError):
 
 
 def back_up(system: "System", name: str) -> bytes:
-    """The backup called ``name`` as one zip. A ledger in PostgreSQL isn't in it: that has backups of its own.
+    """The backup called ``name`` as one zip. A ledger in PostgreSQL and keys in OpenBao aren't in it:
+    those have backups of their own.
 
     Raises ``BackupUndeclared``, and errors of the keyring.
     """
@@ -63,7 +64,8 @@ def back_up(system: "System", name: str) -> bytes:
     # The ledger first: a key that it doesn't know does no harm, and one that it knows and isn't there loses a delivery.
     if system.settings.ledger_url is None:
         members.append((_LEDGER, _copied(home / _LEDGER)))
-    members += [(f"{_KEYS}/{file}", content) for file, content in system.keyring.files().items()]
+    if isinstance(system.keyring, LocalKeyring):
+        members += [(f"{_KEYS}/{file}", content) for file, content in system.keyring.files().items()]
     members += [(file, (home / file).read_bytes()) for file in _FILES if (home / file).exists()]
     return zipped(members)
 
@@ -98,7 +100,8 @@ def put_back(system: "System", content: bytes) -> PutBack:
                 written.append(file)
                 file.write_bytes(data)
                 file.chmod(0o600)
-        keys = len(LocalKeyring(home / _KEYS, kek).traces())
+        local = system.settings.keyring.kind == "local"
+        keys = len((LocalKeyring(home / _KEYS, kek) if local else system.keyring).traces())
         return PutBack(keys, catch_up(system))
     except BaseException:
         for file in written:

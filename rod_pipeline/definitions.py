@@ -10,12 +10,14 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from assets import eea, landing, marts, publishing, retention, validation
+from assets import eea, landing, marts, moments, publishing, retention, validation
+from rod_pipeline.orchestration.alerting import send_alerts, unsent_alerts
 from rod_pipeline.orchestration.auditing import make_dossier
 from rod_pipeline.orchestration.failures import stop_run_retries
 from rod_pipeline.orchestration.hygiene import forget_daily, forget_old_runs
 from rod_pipeline.orchestration.jobs import deliver, purge
 from rod_pipeline.orchestration.packaging import make_packages, publish_tables
+from rod_pipeline.orchestration.planning import look_for_moments, planned_moments
 from rod_pipeline.orchestration.publishing import publish_ledger, unpublished_entries
 from rod_pipeline.orchestration.red_check import look_for_red, no_partition_is_red, red_partitions
 from rod_pipeline.orchestration.resources import NothingPersonal, Rod
@@ -47,10 +49,14 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
         retention.erased,
         retention.certificate,
     ]
-    owned = dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=[settings.owner]), assets)
+    owners = [settings.owner]
+    owned = dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners), assets)
     return dg.Definitions(
-        assets=[asset.with_hooks({stop_run_retries}) for asset in owned],
-        asset_checks=[no_partition_is_red],
+        assets=[
+            moments.moments.replace_attributes(owners=owners),
+            *(asset.with_hooks({stop_run_retries}) for asset in owned),
+        ],
+        asset_checks=[no_partition_is_red, moments.have_come],
         jobs=[
             deliver,
             purge,
@@ -63,9 +69,19 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
             look_for_red,
             make_dossier,
             forget_old_runs,
+            send_alerts,
+            look_for_moments,
         ],
         schedules=[tidy_daily, forget_daily],
-        sensors=[announced_deliveries, due_purges, unpublished_entries, unsent_notices, red_partitions],
+        sensors=[
+            announced_deliveries,
+            due_purges,
+            unpublished_entries,
+            unsent_notices,
+            red_partitions,
+            unsent_alerts,
+            planned_moments,
+        ],
         resources=resources | overrides,
     )
 

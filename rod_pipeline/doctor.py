@@ -121,6 +121,8 @@ def _signing_key(system: System) -> str:
 
 
 def _store(system: System) -> str:
+    # Asked anew: what it can do is proved once in each process.
+    system.store_time()
     probe.prove(system.objects)
     return f"Store {system.objects.name} answers, takes what is written once, and erases it."
 

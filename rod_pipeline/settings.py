@@ -13,9 +13,18 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretBytes,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from rod_pipeline.errors import PermanentError
 
@@ -202,6 +211,49 @@ class DagsterSection(_Section):
     )
 
 
+AlertKind = Literal[
+    "run_failed", "blocked", "notice_overdue", "purge_late", "waiver_ends", "arrived", "missed_moment", "heartbeat_lost"
+]
+"""What an alert can be about."""
+
+_REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$"
+"""Where a secret is: ``env:NAME`` or ``file:/path``, never the secret."""
+
+
+class RouteSection(_Section):
+    """Who is told, and where: apprise URLs, which are secrets, by reference."""
+
+    owner: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9@_.-]{0,79}$", description="whose route it is")
+    urls: tuple[Annotated[str, StringConstraints(pattern=_REFERENCE)], ...] = Field(
+        min_length=1, description="where the apprise URLs are: env:NAME or file:/path, one URL a line"
+    )
+    kinds: tuple[AlertKind, ...] = Field(default=(), description="only alerts of these kinds; without: every kind")
+
+
+class AlertsSection(_Section):
+    """Who is told what waits for a person."""
+
+    routes: tuple[RouteSection, ...] = Field(
+        default=(), description="owners, each with urls (env:NAME or file:/path) and, if not all, kinds"
+    )
+    reminder_hours: int = Field(default=24, ge=1, description="after how many hours what lasts is told again")
+    waiver_days: int = Field(default=7, ge=0, description="how many days before a waiver ends somebody is told")
+    ui_url: str = Field(default="http://127.0.0.1:3000", description="address of Dagster's UI, for links to runs")
+    docs_url: str = Field(default="", description="address of this documentation's folder, before docs/…")
+    heartbeat_url: str | None = Field(
+        default=None,
+        pattern=_REFERENCE,
+        description="where the URL of a dead man's switch is: env:NAME or file:/path",
+    )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        owners = [route.owner for route in self.routes]
+        if len(set(owners)) != len(owners):
+            raise ValueError("an owner of a route stands twice")
+        return self
+
+
 class Settings(_Section):
     """Everything that an installation may choose."""
 
@@ -219,6 +271,7 @@ class Settings(_Section):
     evidence: EvidenceSection = Field(default=EvidenceSection(), description="where proofs go, and who signs them")
     packages: PackagesSection = Field(default=PackagesSection(), description="who packages may be made for")
     dagster: DagsterSection = Field(default=DagsterSection(), description="what Dagster's own storage keeps")
+    alerts: AlertsSection = Field(default=AlertsSection(), description="who is told what waits for a person")
     owner: str = Field(default="platform@rod.example", description="owner of the assets, who is alerted")
 
     @classmethod

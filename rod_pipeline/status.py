@@ -135,7 +135,7 @@ def _by_stage(system: System, intake: IntakeState, term: Term) -> tuple[Waits, .
         case "stored" if intake.corrected_by is not None:
             return (Waits("pipeline", "its erasure: a correction took its place"),)
         case "stored":
-            return (Waits("clock", "" if term.opens is None else f"its erasure from {term.opens:%Y-%m-%d}"),)
+            return (Waits("clock", f"its erasure, from {term.opens:%Y-%m-%d}" if term.opens else "its erasure"),)
         case "tombstoned" if term.purge is not None:
             return tuple(_of_purge(system, term.purge))
     return ()

@@ -24,22 +24,26 @@ settings.register_profile("soak", settings.get_profile("rod"), max_examples=2000
 settings.load_profile("rod")
 
 LONGEST = (
-    "test_canary.py",
     "test_ui_purge.py",
     "test_ui.py",
-    "test_delivery_kill.py",
+    "test_canary.py",
+    "test_delivery_faults.py",
     "test_docs_commands.py",
     "test_purge_sensor.py",
-    "test_delivery_faults.py",
-    "test_delivery_leaks.py",
-    "test_simulation.py",
-    "test_dagster_place.py",
-    "test_delivery_reruns.py",
-    "test_write_coverage.py",
+    "test_delivery_kill.py",
     "test_places_killed.py",
-    "test_purge_kill.py",
+    "test_delivery_leaks.py",
+    "test_write_coverage.py",
+    "test_simulation.py",
     "test_purge_faults.py",
-    "test_quality_leaks_run.py",
+    "test_delivery_reruns.py",
+    "test_dagster_place.py",
+    "test_reader_hostile.py",
+    "test_purge_machine.py",
+    "test_purge_kill.py",
+    "test_delivery_kill_erasure.py",
+    "test_contract_drift.py",
+    "test_notice_way.py",
 )
 """The files that take longest, longest first: a worker that begins with one at the end works alone."""
 

@@ -25,7 +25,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 FILE = File(os.environ.get("ROD_PUBLISHED", "published/published.duckdb"))
-FLOWS, RESULTS = "stromen_landelijk", "jaarresultaat_landelijk_percentage"
+FLOWS, RESULTS = "stromen_landelijk", "jaarresultaat_landelijk_niveau_percentage"
 
 # %% [markdown]
 """

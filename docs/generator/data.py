@@ -17,6 +17,7 @@ from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import Column, Contract
 from rod_pipeline.decree import load_decree
 from rod_pipeline.ledger import erasure, events, oversight, publication, quality, vocabulary
+from rod_pipeline.ledger import moments as answers
 from rod_pipeline.ledger.state import IntakeState, Stage
 from rod_pipeline.quality.rulebook import rules_of_deliveries
 from rod_pipeline.quality.suite import Rule
@@ -114,7 +115,7 @@ def _allowed(column: Column) -> str:
 
 def ledger_events() -> str:
     """Every kind of event and its fields, as they stand in the source."""
-    modules = (vocabulary, events, erasure, quality, publication, oversight)
+    modules = (vocabulary, events, erasure, quality, publication, oversight, answers)
     source = [node for module in modules for node in ast.parse(inspect.getsource(module)).body]
     models = {node.name: node for node in source if isinstance(node, ast.ClassDef)}
     aliases = [
@@ -123,10 +124,10 @@ def ledger_events() -> str:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Subscript)
     ]
     lines = ["# Events of the ledger", ""]
-    for module in (events, erasure, quality, publication, oversight):
+    for module in (events, erasure, quality, publication, oversight, answers):
         lines += [*prose(module).split("\n"), ""]
     union = get_args(get_args(events.AnyEvent)[0])
-    parts = (quality.Finding, events.Amount, erasure.Subject, erasure.Counted, erasure.PlaceLeft)
+    parts = (quality.Finding, quality.Defect, events.Amount, erasure.Subject, erasure.Counted, erasure.PlaceLeft)
     for event in (*union, *parts, publication.PublishedTable):
         name = event.__name__
         kind = event.model_fields["kind"].default if "kind" in event.model_fields else f"{name} (part of an event)"

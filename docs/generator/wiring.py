@@ -5,6 +5,8 @@ Belongs here: the page made from the definitions. Does not belong here: what hap
 
 import warnings
 
+import dagster as dg
+
 from docs.generator.markdown import code, table
 from rod_pipeline.settings import Settings
 
@@ -21,11 +23,12 @@ def assets() -> str:
     lines = ["# Assets", ""]
     for what, those in (("Job", defs.jobs), ("Sensor", defs.sensors), ("Schedule", defs.schedules)):
         lines += [text for one in those or () for text in (f"{what} `{one.name}`. {one.description}", "")]
-    order = {group: number for number, group in enumerate((*DELIVERED, "publishing", "retention"))}
+    order = {group: number for number, group in enumerate(("decree", *DELIVERED, "publishing", "retention"))}
     keys = sorted(graph.toposorted_asset_keys, key=lambda key: order[graph.get(key).group_name])
-    checked = (*(defs.assets or ()), *(defs.asset_checks or ()))
-    checks = {check.key: check for made in checked for check in made.check_specs}
-    retried = {key for made in defs.assets or () if made.op.retry_policy for key in made.keys}
+    # The decree's moments are an asset that nothing makes.
+    made = [one for one in (*(defs.assets or ()), *(defs.asset_checks or ())) if isinstance(one, dg.AssetsDefinition)]
+    checks = {check.key: check for one in made for check in one.check_specs}
+    retried = {key for one in made if one.op.retry_policy for key in one.keys}
     for key in keys:
         node = graph.get(key)
         facts = [
@@ -37,7 +40,7 @@ def assets() -> str:
                 or ("nothing here: PLEIO, or files handed over" if node.group_name == "landing" else "the ledger"),
             ),
             ("partitions", _partitions(node.partitions_def)),
-            ("pool", ", ".join(sorted(node.pools)) or "none"),
+            ("pool", ", ".join(sorted(node.pools or ())) or "none"),
             ("retried", "on transient errors" if key in retried else "no"),
         ]
         for check_key in sorted(node.check_keys, key=lambda each: each.name):

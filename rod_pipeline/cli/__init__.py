@@ -13,6 +13,7 @@ from rod_pipeline.errors import RodError
 def application() -> typer.Typer:
     """All commands of ``rod``."""
     from rod_pipeline.cli import (
+        alert,
         backup,
         contract,
         decisions,
@@ -24,6 +25,7 @@ def application() -> typer.Typer:
         installation,
         keys,
         ledger,
+        moment,
         notice,
         on_call,
         packages,
@@ -54,6 +56,8 @@ def application() -> typer.Typer:
     status.register(app)
     incident.register(app)
     backup.register(app)
+    app.add_typer(moment.app, name="moment", help="What the decree plans, and which delivery is asked about.")
+    alert.register(app)
     delivery.register(app)
     on_call.register(app)
     waivers.register(app)

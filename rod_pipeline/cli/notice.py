@@ -59,13 +59,14 @@ def list_(everything: Annotated[bool, typer.Option("--all", help="the closed one
     table = Table("notice", "draft", "status", "found", "until sent", "blocking", "warnings")
     for one in notices:
         severities = [finding.severity for finding in one.draft.findings]
+        blocking, defects = severities.count("blocking"), [defect.error for defect in one.draft.defects]
         table.add_row(
             one.notice,
             str(one.draft.draft),
             one.status if one.closed is None else f"closed ({one.closed.outcome})",
             f"{one.draft.found_at:%Y-%m-%d %H:%M}",
             f"{duration(one.lasted(now))}{' OVERDUE' if one in late else ' so far' if one.waits else ''}",
-            str(severities.count("blocking")) if one.draft.refused is None else one.draft.refused,
+            one.draft.refused or " + ".join((*defects, *((f"{blocking}",) if blocking or not defects else ()))),
             str(severities.count("warning")),
         )
     if notices:

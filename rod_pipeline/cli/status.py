@@ -10,12 +10,24 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
+
+_COLUMNS = {
+    "delivery": False,
+    "stage": True,
+    "checks": True,
+    "came by": False,
+    "moment": False,
+    "erase before": False,
+    "copies": False,
+}
+"""The columns of the table, and whether one may be broken over lines."""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +47,9 @@ def status(
     if as_json:
         typer.echo(json.dumps(asdict(now), default=_instant, indent=1))
         return
-    table = Table("delivery", "stage", "checks", "came by", "moment", "erase before", "copies", "waits for")
+    table = Table(box=SIMPLE, pad_edge=False)
+    for name, wraps in _COLUMNS.items():
+        table.add_column(name, no_wrap=not wraps, overflow="fold")
     for one in now.deliveries:
         table.add_row(
             one.key,
@@ -45,9 +59,11 @@ def status(
             "" if one.moment is None else f"{one.moment:%Y-%m-%d %H:%M}",
             "" if one.erase_before is None else f"{one.erase_before:%Y-%m-%d}",
             str(one.copies),
-            "\n".join(f"{waits.who}: {waits.what}" for waits in one.waits),
         )
     Console().print(table)
+    for one in now.deliveries:
+        for waits in one.waits:
+            typer.echo(f"{one.key} waits for {waits.who}: {waits.what}")
     if now.standing is not None:
         typer.echo(now.standing)
     for what, lines in (("notice", now.notices), ("waiver", now.waivers), ("erasure", now.purges)):

@@ -118,7 +118,7 @@ class Opening:
             self.alternatives.add(found)
         return False
 
-    def reopen(self, places: Sequence[int], most: int = 8) -> None:
+    def reopen(self, places: Sequence[int], most: int = 30) -> None:
         """Print again those of ``places`` without which every small figure stays open, the dearest first.
 
         A place is left alone when more than ``most`` small figures would have to be served anew.

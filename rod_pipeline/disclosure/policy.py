@@ -17,7 +17,7 @@ _FILE = Path(__file__).with_name("policy.toml")
 class PolicyBroken(PermanentError):
     """The file of numbers can't be used."""
 
-    code = "ROD-DISC-01"
+    code = "ROD-DISCLOSURE-01"
 
 
 class Policy(BaseModel):

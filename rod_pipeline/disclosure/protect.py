@@ -32,13 +32,13 @@ _UNBOUND = 1_000_000
 class CannotProtect(PermanentError):
     """A small count can't be kept open whatever else is hidden."""
 
-    code = "ROD-DISC-03"
+    code = "ROD-DISCLOSURE-03"
 
 
 class ProofBroken(PermanentError):
     """An alternative table doesn't fit what is printed: a fault in the code."""
 
-    code = "ROD-DISC-04"
+    code = "ROD-DISCLOSURE-04"
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,9 @@ def protect(cells: CellList, policy: Policy, earlier: Published | None = None) -
     small = (what.small() | what.benchmark)[system.unknown]
     states = new.cells.select("cell", "n", pl.Series("state", np.where(small, SMALL, PRINTED).tolist()))
     levels = report(states, policy, frozenset(), told).dense
+    found = None
     while True:
-        states, strained = _protect(new, system, what, policy, past, levels)
+        states, strained, found = _protect(new, system, what, policy, past, levels, found)
         drawn = report(states, policy, levels, told)
         if drawn.dense <= levels:
             break
@@ -121,10 +122,27 @@ def _without(cells: CellList, gone: pl.Series) -> CellList:
     )
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What one round leaves to the next, in which more levels are withheld: all that is hidden, and why it may be."""
+
+    hidden: npt.NDArray[np.bool_]
+    alternatives: Alternatives
+
+
 def _protect(
-    cells: CellList, system: Equations, what: Sensitive, policy: Policy, past: History, withheld: frozenset[str]
-) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """``cell``, ``n``, ``state``, and the cells that stay open only beyond the drift."""
+    cells: CellList,
+    system: Equations,
+    what: Sensitive,
+    policy: Policy,
+    past: History,
+    withheld: frozenset[str],
+    found: _Found | None,
+) -> tuple[pl.DataFrame, tuple[str, ...], _Found | None]:
+    """``cell``, ``n``, ``state``; the cells that stay open only beyond the drift; and what the next round begins from.
+
+    Moves stay moves when more is hidden, so a round needn't find again what the one before found.
+    """
     keys = cells.cells.select("cell", "n")
     small = what.small() | what.benchmark
     told = keys.select("cell").join(past.told.with_columns(known=True), on="cell", how="left", maintain_order="left")
@@ -139,8 +157,9 @@ def _protect(
     }
     hidden = small | hidden_before | not_offered
     bounds = _bounds(system, what, figures, policy.drift)
-    alternatives = Alternatives(system, what, bounds, policy.span)
-    work = Opening(system, alternatives, bounds, hidden.tolist(), frozenset(figures), policy.span)
+    alternatives = Alternatives(system, what, bounds, policy.span) if found is None else found.alternatives
+    begin = hidden if found is None else hidden | found.hidden
+    work = Opening(system, alternatives, bounds, begin.tolist(), frozenset(figures), policy.span)
     strained = work.serve()
     work.reopen(np.flatnonzero(np.array(work.hidden) & ~hidden).tolist())
     if strained and work.serve_beyond(strained, _bounds(system, what, {}, policy.drift)):
@@ -153,7 +172,13 @@ def _protect(
     state = np.where(small, SMALL, np.where(hidden_before | is_hidden, SECONDARY, PRINTED))[system.unknown]
     state[out & (state != SMALL)] = WITHHELD
     where = np.isin(system.unknown, strained)
-    return keys.with_columns(pl.Series("state", state.tolist())), tuple(keys["cell"].filter(pl.Series(where)))
+    stretched = tuple(keys["cell"].filter(pl.Series(where)))
+    # Moves beyond the drift are for the strained alone: then the next round begins anew.
+    return (
+        keys.with_columns(pl.Series("state", state.tolist())),
+        stretched,
+        None if stretched else _Found(is_hidden, alternatives),
+    )
 
 
 def _bounds(system: Equations, what: Sensitive, figures: dict[int, int], drift: int) -> list[tuple[int, int]]:

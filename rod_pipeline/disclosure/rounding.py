@@ -24,7 +24,7 @@ from rod_pipeline.errors import PermanentError
 class BothWays(PermanentError):
     """A measure was asked for rounded while its exact figures are published."""
 
-    code = "ROD-DISC-05"
+    code = "ROD-DISCLOSURE-05"
 
 
 def rounded(

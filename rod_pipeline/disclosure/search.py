@@ -4,9 +4,9 @@ Belongs here: which figures may take part, the program, its answer in whole numb
 costs and who may see what (``opening``).
 
 The program asks: change this figure by so much, keep every sum as it is, at the least price. Its columns are steps up
-and steps down of each figure, bounded by what a reader knows: the attacker's programs of Fischetti and Salazar (2001), for
-one figure. Only figures near by may move. That is always valid; when it has no answer, or a dear one, farther ones may
-move too. Most of the time went into writing programs down, not into solving them: so it is done with whole arrays.
+and steps down of each figure, bounded by what a reader knows: the attacker's programs of Fischetti and Salazar (2001),
+for one figure. Only figures near by may move. That is always valid; when it has no answer, or a dear one, farther ones
+may move too. Writing a program down would cost more than solving it: so it is done with whole arrays.
 """
 
 from __future__ import annotations
@@ -76,8 +76,9 @@ class Search:
         self._solver.passModel(
             2 * count, height, 2 * len(rows), 1, 1, 0.0,
             np.concatenate([cost, cost]), np.zeros(2 * count), highest, zeros, zeros,
-            np.concatenate([starts, starts + len(rows)]).astype(np.int32), np.concatenate([rows, rows]).astype(np.int32),
-            np.concatenate([factors, -factors]), np.zeros(2 * count, np.int32),
+            np.concatenate([starts, starts + len(rows)]).astype(np.int32),
+            np.concatenate([rows, rows]).astype(np.int32), np.concatenate([factors, -factors]),
+            np.zeros(2 * count, np.int32),
         )  # fmt: skip
         for by in ways:  # ``place`` comes first
             self._solver.changeColBounds(0, max(by, 0), max(by, 0))
@@ -160,7 +161,8 @@ class Search:
         """Each item once: faster than sorting."""
         order = np.arange(len(items))
         self._number[items] = order
-        return items[self._number[items] == order]
+        first: Ints = items[self._number[items] == order]
+        return first
 
     def _columns(self, members: Ints) -> tuple[Ints, Ints, Floats, Ints, int]:
         """The columns of a program over ``members``: those that can move, their rows (numbered from 0), factors there,

@@ -18,7 +18,7 @@ UNKNOWN = "onbekend"
 class TableUnfit(PermanentError):
     """A table asks for what the leaves can't give."""
 
-    code = "ROD-DISC-02"
+    code = "ROD-DISCLOSURE-02"
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,6 @@ class Table:
             )
 
 
-def dims(by: tuple[str, ...]) -> str:
-    """The level of a cell: its columns, sorted, as they stand in its key."""
-    return "|".join(sorted(by))
-
-
 def table_of(printed: pl.DataFrame, table: Table) -> pl.DataFrame:
     """A table from what may leave: ``table.by``, ``n`` (null where hidden), ``afgeschermd``; sorted by ``table.by``.
 
@@ -60,14 +55,3 @@ def table_of(printed: pl.DataFrame, table: Table) -> pl.DataFrame:
         .select(*table.by, "n", "afgeschermd")
         .sort(table.by)
     )
-
-
-def percentages(table: pl.DataFrame, outcome: str) -> pl.DataFrame:
-    """``table`` with ``percentage``: the share of each side of ``outcome`` in its group, one decimal.
-
-    Null unless both sides are printed (and so the whole): the share of one side and a known whole give the other.
-    """
-    group = [c for c in table.columns if c not in (outcome, "n", "afgeschermd")]
-    over: list[pl.Expr] = [pl.col(c) for c in group] or [pl.lit(1)]
-    whole = pl.when(~pl.col("afgeschermd").any().over(over)).then(pl.col("n").sum().over(over))
-    return table.with_columns((100 * pl.col("n") / whole).round(1).alias("percentage"))

@@ -25,6 +25,8 @@ from rod_pipeline.intake.tidying import ARCHIVE_PASSWORD, CODE, LINKS, clear, ti
 from rod_pipeline.ledger.events import CodeEnded, Received
 from rod_pipeline.ledger.state import CopyState, IntakeState
 from rod_pipeline.ledger.vocabulary import Channel, MomentBasis
+from rod_pipeline.quality.defects import WHOLE
+from rod_pipeline.quality.notifying import tell_defect
 from rod_pipeline.retention.deadline import deadline
 from rod_pipeline.retention.gate import refuse_intake_stopped
 
@@ -130,9 +132,11 @@ def _fetch(system: System, key: DeliveryKey, intake: IntakeState) -> None:
         except PleioError as error:
             if error.ends_code is not None:
                 _end_code(system, intake, error.ends_code)
+            tell_defect(system, intake, WHOLE, error)
             raise
         if any(download.name == earlier["name"] for earlier in about):
-            raise SameName
+            tell_defect(system, intake, WHOLE, same := SameName())
+            raise same
         copies.append(download.sink.copy.copy_id)
         about.append({"name": download.name, "sha256": download.sha256, "size": download.size})
         first = min(first or download.first_byte_at, download.first_byte_at)

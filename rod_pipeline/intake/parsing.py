@@ -22,6 +22,8 @@ from rod_pipeline.intake.refusing import refuse
 from rod_pipeline.intake.tidying import ARCHIVE_PASSWORD, clear
 from rod_pipeline.ledger.events import Parsed
 from rod_pipeline.ledger.state import IntakeState
+from rod_pipeline.quality.defects import WHOLE
+from rod_pipeline.quality.notifying import tell_defect, tell_read
 
 if TYPE_CHECKING:
     from rod_pipeline.store.vault import Copy
@@ -59,7 +61,7 @@ class ParsedFile:
 
 def take_stock(system: System, key: DeliveryKey) -> Stock:
     """Find out which file of the delivery is which; refuses an unknown, missing or double one by name."""
-    with _received(system, key) as intake, _refusing(system, intake):
+    with _received(system, key) as intake, _telling(system, intake, WHOLE):
         found = list(_members(system, intake))
         # All names, also one that two archives share: that is a double file.
         kinds = match_members([member.name for member in found], system.book)
@@ -73,13 +75,13 @@ def parse(system: System, key: DeliveryKey, file: FileKind) -> ParsedFile:
     A table that was read by an older version of the contract is replaced.
     """
     contract = system.book.get(file)
-    with _received(system, key) as intake:
+    with _received(system, key) as intake, _telling(system, intake, file):
         before = intake.parsed.get(file)
         if before is not None and (before.contract == contract.version or intake.stage == "stored"):
             copy = system.vault.copy(before.copy_id)
             return ParsedFile(before.rows, 0, contract, copy)
         clear(system, intake.delivery_id)
-        with _refusing(system, intake), _naming(file), _member(system, intake, file) as stream:
+        with _naming(file), _member(system, intake, file) as stream:
             table = read_table(stream, contract, decree=system.decree)
             copy = system.vault.write_table(intake.delivery_id, "parsed", file, table.frame)
             report = table.finish()
@@ -151,10 +153,17 @@ def _naming(file: FileKind) -> Iterator[None]:
 
 
 @contextmanager
-def _refusing(system: System, intake: IntakeState) -> Iterator[None]:
-    """Erase the delivery when the block finds data that may not be kept."""
+def _telling(system: System, intake: IntakeState, subject: str) -> Iterator[None]:
+    """See that DUO hears of it when the block can't read ``subject``, and no longer when it can.
+
+    Data that may not be kept are erased at once.
+    """
     try:
         yield
     except RefusedData as error:
         refuse(system, intake, error)
         raise
+    except RodError as error:
+        tell_defect(system, intake, subject, error)
+        raise
+    tell_read(system, intake, subject)

@@ -34,6 +34,7 @@ from rod_pipeline.ledger.erasure import (
     Tombstoned,
     Withdrawn,
 )
+from rod_pipeline.ledger.moments import MomentAnswered
 from rod_pipeline.ledger.oversight import (
     CircumstanceClosed,
     CircumstanceNoted,
@@ -331,7 +332,8 @@ AnyEvent = Annotated[
     | CircumstanceNoted
     | CircumstanceNotified
     | CircumstanceClosed
-    | DossierMade,
+    | DossierMade
+    | MomentAnswered,
     Field(discriminator="kind"),
 ]
 ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent, config=ConfigDict(hide_input_in_errors=True))

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from rod_pipeline.ledger.vocabulary import Code, Count, Digest, Event, Id, Instant, Part
+from rod_pipeline.ledger.vocabulary import Code, Count, Digest, Event, Id, Instant, Part, unsaid
 
 NoticeId = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}(-r[0-9]+)?-m[1-9][0-9]{0,5}$")]
 """The reference that stands on the letter: the key of the delivery and the number of the *melding* about it."""
@@ -25,11 +25,12 @@ Answer = Literal["acknowledged", "explained", "correction_promised", "question",
 """What DUO or the minister answered: received it; the data are right and this is why; a corrected delivery will come;
 something is asked; it is no defect of theirs."""
 
-Outcome = Literal["corrected", "explained", "left_as_it_is", "unanswered", "cause_ours", "void"]
+Outcome = Literal["corrected", "explained", "left_as_it_is", "unanswered", "cause_ours", "void", "read_since"]
 """How a notice ended. Once sent: a corrected delivery came; an explanation is enough; nothing will change; no answer
-came. Never sent: the cause is on our side; or nothing of it is found any more (``void``: no person decides that)."""
+came. Never sent: the cause is on our side; or, which no person decides, nothing of it is found any more (``void``), or
+a later attempt of the same delivery read what couldn't be read (``read_since``)."""
 
-UNSENT: frozenset[Outcome] = frozenset({"cause_ours", "void"})
+UNSENT: frozenset[Outcome] = frozenset({"cause_ours", "void", "read_since"})
 """The outcomes of a notice that was never sent."""
 
 Reason = Literal["duo_confirmed", "correction_coming", "known_exception", "no_effect", "rule_wrong"]
@@ -47,6 +48,13 @@ class Finding(Part):
     rows: Count
 
 
+class Defect(Part):
+    """What stopped the reading before a rule could be counted: the error's code. ``file``: a kind, or the whole."""
+
+    file: Code
+    error: Code
+
+
 class NoticeDrafted(Event):
     """A notice was drafted, or drafted anew because more is known: ``text`` is the digest of what it says.
 
@@ -60,6 +68,7 @@ class NoticeDrafted(Event):
     draft: Annotated[Count, Field(ge=1)]
     found_at: Instant
     findings: tuple[Finding, ...]
+    defects: tuple[Defect, ...] = Field(default=(), exclude_if=unsaid)
     refused: Code | None = None
     text: Digest
 

@@ -51,7 +51,7 @@ def check_quality(event: OfQuality, state: LedgerState, at: datetime) -> None:
 
 def _drafted(event: NoticeDrafted, state: LedgerState, at: datetime) -> None:
     intake = _intake(event, state)
-    if not event.findings and event.refused is None:
+    if not event.findings and not event.defects and event.refused is None:
         refuse(event, "it tells nothing")
     if event.found_at > at + SKEW:
         refuse(event, "it was found in the future")

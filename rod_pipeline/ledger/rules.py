@@ -39,6 +39,7 @@ from rod_pipeline.ledger.events import (
     Validated,
 )
 from rod_pipeline.ledger.findings import unexcused
+from rod_pipeline.ledger.moments import MomentAnswered
 from rod_pipeline.ledger.oversight import OversightEvent
 from rod_pipeline.ledger.oversight_rules import check_oversight
 from rod_pipeline.ledger.publication import (
@@ -131,6 +132,11 @@ def check(event: AnyEvent, state: LedgerState, at: datetime) -> None:
             check_publication(event, state, at)
         case OversightEvent():
             check_oversight(event, state, at)
+        case MomentAnswered():
+            if event.expected_by is not None and event.expected_by < (at - SKEW).date():
+                _refuse(event, "it is expected by a day that has passed")
+            if any(intake.raw and intake.key.startswith(event.moment) for intake in state.intakes.values()):
+                _refuse(event, "the delivery of that moment has come")
         case HandedOver():
             check_erasure(event, state, at)
             permitted(event, state, at)

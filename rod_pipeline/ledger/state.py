@@ -44,6 +44,7 @@ from rod_pipeline.ledger.events import (
 from rod_pipeline.ledger.findings import NoticeState, WaiverState, advanced_notice, waiver_for
 from rod_pipeline.ledger.growing import GrowingMap
 from rod_pipeline.ledger.intakes import CopyState, IntakeState, Stage, advanced_intake
+from rod_pipeline.ledger.moments import MomentAnswered
 from rod_pipeline.ledger.overseen import Oversight, advanced_oversight
 from rod_pipeline.ledger.oversight import OversightEvent
 from rod_pipeline.ledger.publication import (
@@ -107,7 +108,8 @@ class LedgerState:
     ``notices`` maps the reference of a notice, ``waivers`` an id to what became of it. ``releases``,
     ``permissions`` and ``shared`` map an id to what was published, allowed, and handed over without personal data;
     ``pseudonyms`` a scope to the recipient whose pseudonyms its key makes. ``oversight`` holds incidents, changed
-    circumstances and dossiers. ``standing`` is None while the decree stands.
+    circumstances and dossiers; ``moments`` maps a moment of the decree to the newest answer about it. ``standing`` is
+    None while the decree stands.
     """
 
     seq: int = 0
@@ -132,6 +134,7 @@ class LedgerState:
     shared: GrowingMap[SharedState] = field(default_factory=GrowingMap)
     pseudonyms: GrowingMap[str] = field(default_factory=GrowingMap)
     oversight: Oversight = field(default_factory=Oversight)
+    moments: GrowingMap[MomentAnswered] = field(default_factory=GrowingMap)
     standing: Standing | None = None
 
     @property
@@ -212,6 +215,7 @@ class _Draft:
         self.releases, self.permissions = state.releases, state.permissions
         self.shared, self.pseudonyms = state.shared, state.pseudonyms
         self.oversight = state.oversight
+        self.moments = state.moments
         self.standing = state.standing
 
     def finished(self) -> LedgerState:
@@ -279,6 +283,8 @@ class _Draft:
                 self.permissions = self.permissions.with_(event.permission, over)
             case OversightEvent() as event:
                 self.oversight = advanced_oversight(self.oversight, event, entry.at)
+            case MomentAnswered() as event:
+                self.moments = self.moments.with_(event.moment, event)
             case AggregatesShared() as event:
                 self.shared = self.shared.with_(event.package_id, SharedState(event, entry.at))
             case event:
@@ -295,10 +301,13 @@ class _Draft:
         if isinstance(event, NoticeDrafted) and event.notice not in self.notices:
             intake = self.intakes[event.delivery_id]
             self.notices = self.notices.with_(event.notice, NoticeState(intake.key, event, at))
-            self._keep(replace(intake, notified_at=intake.notified_at or at))
         else:
             notice = advanced_notice(self.notices[event.notice], event, at)
             self.notices = self.notices.with_(event.notice, notice)
+        # What can't be read is nothing to decide about yet: that begins with the first finding.
+        if isinstance(event, NoticeDrafted) and (event.findings or event.refused is not None):
+            intake = self.intakes[event.delivery_id]
+            self._keep(replace(intake, notified_at=intake.notified_at or at))
 
     def _publication(self, event: Published | PublicationKept | PseudonymKeyed, at: datetime) -> None:
         match event:

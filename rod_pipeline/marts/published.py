@@ -6,7 +6,7 @@ is safe to publish: leaves are restricted, with counts under five.
 A *measure* is a set of students of whom each counts once. What counts the same students is one measure, with a column
 for what tells them apart, so that a cell is protected once wherever it stands: jaarresultaat, diplomaresultaat, passend
 diploma are tables over one measure (``uitkomsten``). Figures are those in force: of each school year the delivery that
-speaks for it (``in_force``). Why these tables and no others: ADR 36.
+speaks for it (``in_force``). Why these tables and no others: ADR 34.
 """
 
 from __future__ import annotations
@@ -188,6 +188,7 @@ _COUNTRY: Mapping[str, tuple[str, ...]] = {
 }
 _INSTITUTION: Mapping[str, tuple[str, ...]] = {"instelling": ("instellingscode",)}
 _BY_LEVEL: Mapping[str, tuple[str, ...]] = {**_INSTITUTION, "instelling_niveau": ("instellingscode", "niveau")}
+_OF_SECTOR: Mapping[str, tuple[str, ...]] = {"instelling_sectorkamer": ("instellingscode", "sectorkamer")}
 _LEERWEG: Mapping[str, tuple[str, ...]] = {
     "landelijk_leerweg": ("leerweg",),
     "landelijk_niveau_leerweg": ("niveau", "leerweg"),
@@ -216,12 +217,12 @@ OFFERED: tuple[Offered, ...] = (
     *_over(
         "studenten",
         "studentaantallen",
-        {**_COUNTRY, **_LEERWEG, **_also("leeftijdsgroep"), **_PROGRAMME, **_BY_LEVEL},
+        {**_COUNTRY, **_LEERWEG, **_also("leeftijdsgroep"), **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR},
     ),
     *_over("instroom", "instroom", {**_COUNTRY, **_LEERWEG, **_also("vooropleiding"), **_BY_LEVEL}),
-    *_over("uitstroom", "uitstroom", {**_COUNTRY, **_INSTITUTION}, "diploma"),
+    *_over("uitstroom", "uitstroom_met_diploma", {**_COUNTRY, **_INSTITUTION}, "diploma"),
     *_over("uitstroom", "uitstroom_reden", {"landelijk": ("reden",)}),
-    *_over("gediplomeerden", "gediplomeerden", {**_COUNTRY, **_LEERWEG, **_PROGRAMME, **_BY_LEVEL}),
+    *_over("gediplomeerden", "gediplomeerden", {**_COUNTRY, **_LEERWEG, **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR}),
     *_over("uitkomsten", "jaarresultaat", {**_COUNTRY, **_BY_LEVEL}, "diploma", within=("jaarresultaat",)),
     *_over("uitkomsten", "diplomaresultaat", {**_COUNTRY, **_BY_LEVEL}, "diploma", within=("verlater",)),
     *_over(

@@ -8,7 +8,7 @@ from typing import Literal
 import dagster as dg
 
 from rod_pipeline.audit.dossier import Request, make
-from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.failures import retry_transient, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.resources import Rod
 
 
@@ -35,6 +35,7 @@ def _draw_up_dossier(context: dg.OpExecutionContext, config: Dossier, rod: Rod) 
 @dg.job(
     name="make_dossier",
     executor_def=dg.in_process_executor,
+    hooks={stop_run_retries},
     description=(
         "Answers an auditor (voorschrift 3i): one zip with the decree as carried out, deliveries, copies, checks, "
         "hand-overs, erasures with their evidence, and what was held on a day. It holds no personal data."

@@ -75,11 +75,11 @@ def _pools(system: System) -> str:
         storage = instance.event_log_storage
         pools = sorted(storage.get_concurrency_keys())
         held = {run_id for pool in pools for run_id in storage.get_concurrency_info(pool).active_run_ids}
-        over = [run_id for run_id in held if (run := instance.get_run_by_id(run_id)) is None or run.is_finished]
+        over = [run_id for run_id in sorted(held) if (run := instance.get_run_by_id(run_id)) is None or run.is_finished]
     if over:
         raise SlotsLeaked(
-            f"{len(over)} runs that are over hold a place in a pool; what needs it waits.",
-            "Wait a minute: the daemon gives it back. If it doesn't: Deployment, Concurrency, the pool, Free slots.",
+            f"Runs that are over hold a place in a pool, and what needs it waits: {', '.join(over)}.",
+            "Wait a minute: the daemon gives it back. If it doesn't: Runs, the run's menu, Free concurrency slots.",
         )
     return f"{len(held)} runs hold a place in the {len(pools)} pools, and all of them are going on."
 

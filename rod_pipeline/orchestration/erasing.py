@@ -91,14 +91,14 @@ class DagsterPlace:
     def inventory(self, subject: Subject) -> PlaceLeft:
         """By tags of runs and by the partition in events. Raises ``DagsterUnreachable`` or ``DagsterUnknown``."""
         found = _Traces()
-        for instance in _instances(self._settings):
+        for instance in instances_of(self._settings):
             _add(found, _traces(instance, subject.key))
         return PlaceLeft(place=self.place, counts=found.counts())
 
     def erase(self, subject: Subject, purge_id: str) -> tuple[Counted, ...]:
         """Remove all of it, runs that still go on included: whatever they do next, they meet the tombstone."""
         found = _Traces()
-        for instance in _instances(self._settings):
+        for instance in instances_of(self._settings):
             traces = _traces(instance, subject.key)
             _erase(instance, subject.key, traces)
             _add(found, traces)
@@ -107,7 +107,7 @@ class DagsterPlace:
     def verify_absent(self, subject: Subject) -> PlaceLeft:
         """Run by run and asset by asset, through what Dagster shows, and file by file."""
         found = _Traces()
-        for instance in _instances(self._settings):
+        for instance in instances_of(self._settings):
             _add(found, _shown(instance, subject.key))
             _add(found, _traces(instance, subject.key))
         return PlaceLeft(place=self.place, counts=found.counts())
@@ -122,7 +122,7 @@ def cancel_work(settings: Settings, keys: Iterable[str], *, patience: float = _P
     ``DagsterUnknown``.
     """
     stuck = []
-    for instance in _instances(settings):
+    for instance in instances_of(settings):
         going = [run for key in keys for run in _tagged(instance, key) if run.status not in FINISHED_STATUSES]
         for run in going:
             _cancel(instance, run)
@@ -140,7 +140,7 @@ def _unended(instance: dg.DagsterInstance, run_ids: Sequence[str], patience: flo
     return left
 
 
-def _instances(settings: Settings) -> Iterator[dg.DagsterInstance]:
+def instances_of(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """Dagster of this installation: in its own folder, and where DAGSTER_HOME says that a deployment has it."""
     own = settings.home / "dagster"
     # Dagster that was started with our help has its configuration there; without it, it never ran.

@@ -21,7 +21,7 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
 from rod_pipeline.orchestration.erasing import forget_runs
-from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.failures import retry_transient, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.resources import Rod
 
 _SHOWN = (
@@ -85,6 +85,7 @@ def _forget(context: dg.OpExecutionContext, rod: Rod) -> None:
 @dg.job(
     name="forget_old_runs",
     executor_def=dg.in_process_executor,
+    hooks={stop_run_retries},
     description=(
         "Forgets finished runs, events and logs after dagster.run_days. What Dagster shows the state of deliveries and "
         "erasures by is kept: nothing changes colour."

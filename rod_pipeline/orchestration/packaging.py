@@ -15,12 +15,15 @@ from rod_pipeline.orchestration.failures import about, retry_transient, stop_run
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.packages.making import make
 
+# Not started again by the daemon when its process died: that something leaves is a person's decision each time.
+_BY_A_PERSON = {"dagster/max_retries": "0"}
 PUBLISHED = dg.AssetKey(["publishing", "published"])
 
 publish_tables = dg.define_asset_job(
     "publish_tables",
     selection=dg.AssetSelection.assets(PUBLISHED),
     executor_def=dg.in_process_executor,
+    tags=_BY_A_PERSON,
     description=(
         "Protects and audits all published tables and makes a release of them. Without a clean audit there is none."
     ),
@@ -69,8 +72,7 @@ def packages_for_recipients(context: dg.OpExecutionContext, config: Packages, ro
     name="make_packages",
     executor_def=dg.in_process_executor,
     hooks={stop_run_retries},
-    # Nor when its process is killed.
-    tags={"dagster/max_retries": "0"},
+    tags=_BY_A_PERSON,
     description=(
         "Packages for institutions and sector chambers, encrypted, in the folder outbox of the installation. Counts "
         "under five are never in them: such a package is made by `rod package make --small-counts` alone."

@@ -21,10 +21,10 @@ class _Model(BaseModel):
 
 
 class OwnRows(_Model):
-    """Of one kind of file: the column that names the institution, what may leave, and why the rest may not."""
+    """Of one kind of file: the column that names the institution, what may leave and why, and why the rest may not."""
 
     institution: str
-    columns: tuple[str, ...]
+    columns: Mapping[str, str]
     left_out: Mapping[str, str]
 
 

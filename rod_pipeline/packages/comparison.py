@@ -62,7 +62,10 @@ class Comparison:
 
 
 def comparisons(tables: Mapping[str, pl.DataFrame], subject: Subject) -> tuple[Comparison, ...]:
-    """All comparisons that the published ``tables`` (by name, the catalogue ``tabellen`` among them) allow, sorted."""
+    """All comparisons that the published ``tables`` (by name, the catalogue ``tabellen`` among them) allow.
+
+    In the order in which ``labels.toml`` has the measures.
+    """
     about = [
         (name, measure, tuple(by.split(",")) if by else ())
         for name, measure, by in tables["tabellen"].select("tabel", "maat", "indeling").iter_rows()
@@ -82,7 +85,8 @@ def comparisons(tables: Mapping[str, pl.DataFrame], subject: Subject) -> tuple[C
         if nationals:
             frame = _compared(tables[name], tables[nationals[0]], subject, rest, _FIGURE[kind], measure)
             found[measure, kind, rest] = Comparison(measure, kind, rest, frame)
-    return tuple(found[key] for key in sorted(found))
+    order = {measure: place for place, measure in enumerate(words().measures)}
+    return tuple(found[key] for key in sorted(found, key=lambda key: (order[key[0]], key)))
 
 
 def _compared(
@@ -95,7 +99,9 @@ def _compared(
         pl.len().over(group).cast(pl.Int64).alias("van"),
     )
     every = ranked.group_by(group).agg(pl.col(figure).sort().alias("alle")).drop("__all")
-    enough = pl.col("van") >= FEWEST
+    # Sector chambers are no rivals: there is no rank among them, and a norm is for institutions.
+    of_institution = subject.column == "instellingscode"
+    enough = (pl.col("van") >= FEWEST) & of_institution
     mine = own.filter(pl.col(subject.column) == subject.code).select(
         *by, pl.col(figure).alias("eigen"), *_status(own, by)
     )
@@ -105,7 +111,7 @@ def _compared(
     whole = national.select(*by, pl.col(figure).alias("landelijk"))
     return (
         _joined(_joined(_joined(mine, whole, by), places, by), every, by)
-        .with_columns(_norm(measure, by).alias("norm"))
+        .with_columns((_norm(measure, by) if of_institution else pl.lit(None, pl.Float64)).alias("norm"))
         .select(*by, "eigen", "landelijk", "norm", "rang", "van", "alle", *_status(own, by))
         .sort(by or "eigen")
     )

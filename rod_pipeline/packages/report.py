@@ -224,21 +224,20 @@ def _result(one: Comparison, labels: Mapping[str, Mapping[str, str]]) -> Part | 
         if row["rang"] is not None
     ]
     if places:
-        caption = f"{word.label} {short(year)}: uw plaats tussen de andere instellingen"
+        caption = f"{word.label} {short(year)}: uw plaats tussen de instellingen waarvan het cijfer wordt getoond"
         told = "; ".join(f"{place.label}: {place.words}" for place in places)
         legend = [(charts.OWN, "uw instelling"), (charts.DOT, "andere instellingen, zonder naam")]
         figures.append(Figure(caption, charts.places(caption, told, places), charts.key(legend), told))
-    head = (words().column(rest[0]).label if rest else "", "Eigen", "Landelijk", "Norm", "Plaats")
-    rows = tuple(
-        (
-            name,
-            _percent(row["eigen"]),
-            _percent(row["landelijk"]),
-            "–" if row["norm"] is None else _percent(row["norm"]),
-            "–" if row["rang"] is None else f"{row['rang']} van {row['van']}",
-        )
-        for name, row in zip(names, lines, strict=True)
-    )
+    said: dict[str, Callable[[dict[str, Any]], str]] = {
+        "Eigen": lambda row: _percent(row["eigen"]),
+        "Landelijk": lambda row: _percent(row["landelijk"]),
+    }
+    if any(row["norm"] is not None for row in lines):
+        said["Norm"] = lambda row: "–" if row["norm"] is None else _percent(row["norm"])
+    if places:
+        said["Plaats"] = lambda row: "–" if row["rang"] is None else f"{row['rang']} van {row['van']}"
+    head = (words().column(rest[0]).label if rest else "", *said)
+    rows = tuple((name, *(say(row) for say in said.values())) for name, row in zip(names, lines, strict=True))
     title = word.label if not rest else f"{word.label} naar {words().column(rest[0]).label.lower()}"
     over_years = _over_years(one, rest[0] if rest else None, _percent, labels)
     return Part(title, (f"{word.about}.",), tuple(figures), (Sheet(head, rows), over_years))

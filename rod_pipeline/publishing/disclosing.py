@@ -21,7 +21,7 @@ from rod_pipeline.disclosure.policy import Policy
 from rod_pipeline.disclosure.protect import Protected, printed, protect
 from rod_pipeline.disclosure.published import Published
 from rod_pipeline.disclosure.tables import Table as Selection
-from rod_pipeline.disclosure.tables import dims, table_of
+from rod_pipeline.disclosure.tables import table_of
 from rod_pipeline.marts.database import feeding
 from rod_pipeline.marts.published import OFFERED, Offered, editions, figures_in_force, leaves
 from rod_pipeline.publishing.auditing import audited
@@ -190,7 +190,7 @@ def _keyless(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _level(one: Offered) -> str:
-    return f"{one.measure}|{dims((*one.by, *one.within))}"
+    return "|".join([one.measure, *sorted((*one.by, *one.within))])
 
 
 def _told_before(tables: Sequence[Offered], earlier: Told | None) -> set[str]:

@@ -20,12 +20,13 @@ _STYLE: Final = """
 *{box-sizing:border-box}body{margin:0;font:16px/1.55 system-ui,'Liberation Sans',sans-serif;color:var(--ink)}
 header{background:var(--own);color:#fff;padding:2rem 0}header p{margin:.3rem 0 0;opacity:.85}
 .in{max-width:58rem;margin:0 auto;padding:0 1.5rem}h1{font-size:1.8rem;line-height:1.2;margin:0}
-h2{font-size:1.3rem;margin:2.4rem 0 .4rem;color:var(--own)}p{margin:.5rem 0}.wide{overflow-x:auto}
-table{border-collapse:collapse;margin:1rem 0;width:100%;font-variant-numeric:tabular-nums}
+h2{font-size:1.3rem;margin:2.4rem 0 .4rem;color:var(--own)}p{margin:.5rem 0}main{padding-top:1rem}
+.wide{overflow-x:auto}table{border-collapse:collapse;margin:1rem 0;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:right;padding:.35rem .6rem;border-bottom:1px solid var(--line);white-space:nowrap}
-th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal}th{font-weight:600;color:var(--dim)}
+th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal;width:38%}
+th{font-weight:600;color:var(--dim)}.share{display:inline-block;width:3.8rem}
 .bar{display:inline-block;vertical-align:middle;width:6rem;height:.7rem;background:var(--line);margin-right:.5rem}
-.bar i{display:block;height:100%;background:var(--own)}.dim{color:var(--dim)}
+.bar i{display:block;height:100%;background:var(--own)}
 footer{color:var(--dim);font-size:.85rem;border-top:1px solid var(--line);margin-top:3rem;padding:1rem 0 2rem}
 """
 
@@ -51,13 +52,12 @@ volgen. Welke van de twee het is, staat er niet bij: dat zou zelf iets verraden.
 studenten in een getoond aantal zit. Het is berekend uit getoonde aantallen; waar het landelijke totaal van een
 schooljaar is afgeschermd, staat een streepje.</p>
 {"".join(_measures(offered))}{"".join(_not_offered(others))}{"".join(_changes(changes))}
-</main><footer><div class="in">De regels staan in de uitleg bij de tabellen; cijfers over deze uitgave staan ook in
-afscherming.csv en gewijzigd.csv.</div></footer></body></html>
+</main><footer><div class="in">Dezelfde cijfers staan in afscherming.csv en gewijzigd.csv.</div></footer></body></html>
 """.encode()
 
 
 def _measures(offered: pl.DataFrame) -> Iterator[str]:
-    for measure in offered["maat"].unique().sort():
+    for measure in (name for name in words().measures if name in set(offered["maat"])):
         lines = [
             (
                 _by(row["indeling"]),
@@ -99,7 +99,8 @@ def _by(columns: str) -> str:
 def _bar(share: float | None) -> str:
     if share is None:
         return "–"
-    return f'<span class="bar"><i style="width:{share:.0f}%"></i></span>{f"{share:.1f}".replace(".", ",")}%'
+    said = f"{share:.1f}".replace(".", ",")
+    return f'<span class="bar"><i style="width:{share:.0f}%"></i></span><span class="share">{said}%</span>'
 
 
 def _number(count: Any) -> str:

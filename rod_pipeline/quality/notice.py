@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 
 from rod_pipeline.decree import Decree
-from rod_pipeline.ledger.quality import Finding
+from rod_pipeline.ledger.quality import Defect, Finding
 from rod_pipeline.ledger.vocabulary import Instant
+from rod_pipeline.quality.defects import DEFECTS, WHOLE
 from rod_pipeline.quality.report import RuleResult, Unit
 from rod_pipeline.quality.suite import Severity
 
@@ -109,8 +110,22 @@ class Refusal(_Model):
     happened: str
 
 
+class Unread(_Model):
+    """What stopped the reading of a file, or of the whole: the code of the defect, and what may be told of it."""
+
+    code: str
+    happened: str
+
+    def defect(self, subject: str) -> Defect:
+        """As the ledger keeps it."""
+        return Defect(file=subject, error=self.code)
+
+
 class Content(_Model):
-    """Everything that a notice is about. ``found`` maps a subject (a file, or the whole) to what is broken in it."""
+    """Everything that a notice is about.
+
+    ``found`` maps a subject (a file, or the whole) to what is broken in it, ``unread`` to why it can't be read.
+    """
 
     notice: str
     draft: int
@@ -119,6 +134,7 @@ class Content(_Model):
     found_at: Instant
     rows: Mapping[str, int] = {}
     found: Mapping[str, tuple[Told, ...]] = {}
+    unread: Mapping[str, Unread] = {}
     refusal: Refusal | None = None
     earlier: tuple[tuple[str, Instant], ...] = ()
     """Notices about the same delivery that were sent, and when."""
@@ -128,6 +144,11 @@ class Content(_Model):
         """All findings, those that stop the delivery first, the largest share first among these."""
         every = [told for one in self.found.values() for told in one]
         return tuple(sorted(every, key=lambda told: (told.severity == "warning", -_share(told), told.file, told.rule)))
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """What couldn't be read, as the ledger keeps it."""
+        return tuple(unread.defect(subject) for subject, unread in sorted(self.unread.items()))
 
 
 class Part(_Model):
@@ -222,6 +243,9 @@ def _parts(content: Content) -> Iterator[Part]:
     warnings = [told for told in content.told if told.severity == "warning"]
     if content.refusal is not None:
         yield Part(title="Waarom de levering is geweigerd", says=tuple(_why(content.refusal)))
+    if content.unread:
+        unread = sorted(content.unread.items())
+        yield Part(title="Wat niet gelezen kan worden", items=tuple(tuple(_unread(*one)) for one in unread))
     for title, some in (
         ("Gebreken die ingebruikneming beletten", stopping),
         ("Gebreken die wij voor deze levering tijdelijk aanvaarden", waived),
@@ -229,14 +253,21 @@ def _parts(content: Content) -> Iterator[Part]:
     ):
         if some:
             yield Part(title=title, items=tuple(tuple(_item(told)) for told in some))
-    yield Part(title="Wat wij met de levering hebben gedaan", says=(_done(content.refusal, stopping, waived),))
-    yield Part(title="Wat wij u vragen", says=(_asked(content.refusal, stopping, waived, warnings),))
+    yield Part(title="Wat wij met de levering hebben gedaan", says=(_done(content, stopping, waived),))
+    yield Part(title="Wat wij u vragen", says=(_asked(content, stopping, waived, warnings),))
 
 
 def _why(refusal: Refusal) -> Iterator[str]:
     yield f"{_REASONS.get(refusal.code, 'De levering mag niet worden bewaard.')} (code {refusal.code})"
     if refusal.code not in _DECIDED:
         yield f"Toelichting van het systeem, in het Engels: {refusal.happened}"
+
+
+def _unread(subject: str, unread: Unread) -> Iterator[str]:
+    what = "De levering" if subject == WHOLE else f"Bestand {subject}"
+    yield f"{what}: {DEFECTS.get(unread.code, 'dit kan niet worden gelezen')} (code {unread.code})."
+    if unread.happened:
+        yield f"Toelichting van het systeem, in het Engels: {unread.happened}"
 
 
 def _item(told: Told) -> Iterator[str]:
@@ -263,10 +294,12 @@ def _item(told: Told) -> Iterator[str]:
         yield f"Aanvaard tot {_date(_local(told.waived_until).date())}"
 
 
-def _done(refusal: Refusal | None, stopping: list[Told], waived: list[Told]) -> str:
-    if refusal is not None:
+def _done(content: Content, stopping: list[Told], waived: list[Told]) -> str:
+    if content.refusal is not None:
         return "De levering is geweigerd en wordt met alle kopieën per direct gewist; daarvan wordt bewijs bewaard."
-    if stopping:
+    if content.unread and all(unread.code.startswith("ROD-PLEIO-") for unread in content.unread.values()):
+        return "De levering is niet in gebruik genomen: van wat kwam is niets bewaard."
+    if content.unread or stopping:
         return (
             "De levering is niet in gebruik genomen. Zij ligt versleuteld opgeslagen en gaat niet verder voordat "
             "hierop is beslist."
@@ -279,13 +312,14 @@ def _done(refusal: Refusal | None, stopping: list[Told], waived: list[Told]) -> 
     return "Deze bevindingen beletten niet dat de levering in gebruik wordt genomen."
 
 
-def _asked(refusal: Refusal | None, stopping: list[Told], waived: list[Told], warnings: list[Told]) -> str:
+def _asked(content: Content, stopping: list[Told], waived: list[Told], warnings: list[Told]) -> str:
+    refusal = content.refusal
     if refusal is not None and refusal.code not in _DECIDED:
         return (
             "Wij verzoeken u een levering te verstrekken die alleen bevat wat in bijlage 1 van het besluit staat, en "
             "na te gaan hoe deze gegevens in de levering zijn gekomen."
         )
-    if refusal is not None or stopping:
+    if refusal is not None or content.unread or stopping:
         return (
             "Wij verzoeken u een herstelde, volledige levering te verstrekken, of te laten weten waarom deze juist is."
         )

@@ -31,7 +31,8 @@ from rod_pipeline.ledger.quality import (
     Outcome,
     SentBy,
 )
-from rod_pipeline.quality.notice import Content, Refusal, Told, as_pdf, as_text, letter
+from rod_pipeline.quality.defects import explanation, is_defect
+from rod_pipeline.quality.notice import Content, Refusal, Told, Unread, as_pdf, as_text, letter
 
 if TYPE_CHECKING:
     from rod_pipeline.ledger.state import IntakeState, LedgerState
@@ -87,6 +88,34 @@ def tell(system: System, intake: IntakeState, subject: str, report: CheckReport)
 def tell_refusal(system: System, intake: IntakeState, error: RodError) -> NoticeState | None:
     """See that the notice about an intake tells that it may not be kept, and why; see ``tell``."""
     return _told(system, intake, refusal=Refusal(code=error.code, happened=error.happened))
+
+
+def tell_defect(system: System, intake: IntakeState, subject: str, error: RodError) -> NoticeState | None:
+    """See that a notice about this delivery tells that ``subject`` (a kind of file, or the whole) can't be read.
+
+    Returns the notice that waits to be sent; None when the error is no defect of the delivery, or was told of this
+    intake before. An unsent notice about an earlier intake that tells the same stands: nobody is told twice.
+    """
+    if not is_defect(error):
+        return None
+    unread = Unread(code=error.code, happened=explanation(error))
+    for notice in system.ledger.state().notices.values():
+        earlier = notice.key == intake.key and notice.draft.delivery_id != intake.delivery_id
+        if earlier and notice.waits and unread.defect(subject) in notice.draft.defects:
+            return notice
+    return _told(system, intake, unread={subject: unread})
+
+
+def tell_read(system: System, intake: IntakeState, subject: str) -> None:
+    """``subject`` was read: no unsent notice about this delivery tells any more that it can't be, whichever intake.
+
+    A notice that told nothing else is closed as ``read_since``. What was refused and erased stays told as it was.
+    """
+    state = system.ledger.state()
+    for notice in state.notices.values():
+        told = any(defect.file == subject for defect in notice.draft.defects)
+        if told and notice.key == intake.key and notice.waits and notice.draft.refused is None:
+            _told(system, state.intakes[notice.draft.delivery_id], read=subject)
 
 
 def find(system: System, notice: str) -> NoticeState:
@@ -196,25 +225,30 @@ def _told(
     intake: IntakeState,
     rows: Mapping[str, int] | None = None,
     found: _Found | None = None,
+    unread: Mapping[str, Unread] | None = None,
+    read: str | None = None,
     refusal: Refusal | None = None,
 ) -> NoticeState | None:
     state = system.ledger.state()
     others = state.notices_of(intake.delivery_id)
     waiting = next((notice for notice in others if notice.waits), None)
-    settled = {finding for notice in others if notice.settled for finding in notice.draft.findings}
+    settled = {one for notice in others if notice.settled for one in (*notice.draft.findings, *notice.draft.defects)}
     if refusal is not None and any(notice.settled and notice.draft.refused == refusal.code for notice in others):
         return waiting
     before = None if waiting is None else _content(system, waiting)
     merged = {**(before.found if before else {}), **(found or {})}
     merged = {subject: tuple(told for told in some if told.finding not in settled) for subject, some in merged.items()}
+    checked = {file: intake.parsed[file].rows for file in sorted(intake.checks)}
+    stopped = {**(before.unread if before else {}), **(unread or {})}
     content = Content(
         notice=waiting.notice if waiting else state.next_notice(intake.key),
         draft=waiting.draft.draft if waiting else 1,
         delivery=intake.key,
         provided=intake.moment,
         found_at=waiting.draft.found_at if waiting else system.clock.now(),
-        rows={**(before.rows if before else {}), **(rows or {})},
+        rows={**(before.rows if before else {}), **checked, **(rows or {})},
         found={subject: some for subject, some in merged.items() if some},
+        unread={s: one for s, one in stopped.items() if s != read and one.defect(s) not in settled},
         refusal=refusal or (before.refusal if before else None),
         earlier=tuple(
             (notice.notice, notice.sent.sent_at)
@@ -222,9 +256,9 @@ def _told(
             if notice.key == intake.key and notice.sent is not None
         ),
     )
-    if not content.found and content.refusal is None:
+    if not content.found and not content.unread and content.refusal is None:
         if waiting is not None:
-            _void(system, waiting)
+            _void(system, waiting, "void" if read is None else "read_since")
         return None
     return _drafted(system, intake, content, waiting)
 
@@ -247,6 +281,7 @@ def _drafted(system: System, intake: IntakeState, content: Content, waiting: Not
                 draft=content.draft,
                 found_at=content.found_at,
                 findings=_findings(content.told),
+                defects=content.defects,
                 refused=None if content.refusal is None else content.refusal.code,
                 text=_digest(text.encode()),
             )
@@ -254,9 +289,9 @@ def _drafted(system: System, intake: IntakeState, content: Content, waiting: Not
     return find(system, content.notice)
 
 
-def _void(system: System, notice: NoticeState) -> None:
+def _void(system: System, notice: NoticeState, why: Outcome) -> None:
     """Nothing of it is found any more: nobody is to send it."""
-    close(system, notice.notice, "void")
+    close(system, notice.notice, why)
     files = files_of(system.settings.home, notice.notice)
     for path in (files.text, files.pdf, files.content):
         path.unlink(missing_ok=True)
@@ -278,6 +313,7 @@ def _content(system: System, notice: NoticeState) -> Content:
         provided=None,
         found_at=draft.found_at,
         found=found,
+        unread={defect.file: Unread(code=defect.error, happened="") for defect in draft.defects},
         refusal=None if draft.refused is None else Refusal(code=draft.refused, happened="-"),
     )
 

@@ -20,7 +20,7 @@ from rod_pipeline.retention.places import revived
 if TYPE_CHECKING:
     from rod_pipeline.system import System
 
-_STUCK = timedelta(hours=6)
+STUCK = timedelta(hours=6)
 _ANSWER = timedelta(days=30)
 
 
@@ -54,7 +54,7 @@ def _of_terms(todo: Agenda, now: datetime) -> list[Finding]:
     for term in todo.terms:
         if term.overdue(now):
             found.append(Finding("alarm", _overdue(term, now)))
-        elif term in todo.begin and term.opens is not None and term.opens + _STUCK <= now:
+        elif term in todo.begin and term.opens is not None and term.opens + STUCK <= now:
             found.append(
                 Finding(
                     "alarm", f"{term.key} could have been erased since {term.opens:%Y-%m-%d %H:%M}; nobody does it."
@@ -79,11 +79,11 @@ def _of_purge(purge: PurgeState, now: datetime, sweep: timedelta) -> list[Findin
     found = []
     names = ", ".join(purge.keys)
     ripe = ripe_at(purge, sweep)
-    if purge.verified_at is None and purge.planned_at + _STUCK <= now:
+    if purge.verified_at is None and purge.planned_at + STUCK <= now:
         found.append(
             Finding("alarm", f"The erasure of {names} has been going on since {purge.planned_at:%Y-%m-%d %H:%M}.")
         )
-    elif purge.attested is None and ripe is not None and ripe + _STUCK <= now:
+    elif purge.attested is None and ripe is not None and ripe + STUCK <= now:
         found.append(Finding("alarm", f"The late sweep of {names} was due on {ripe:%Y-%m-%d %H:%M}."))
     if purge.attested is not None and any(seen.left_in_house for seen in purge.late.values()):
         found.append(Finding("alarm", f"Something of {names} can't be erased; its certificate says ONVOLLEDIG."))

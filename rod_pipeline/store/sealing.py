@@ -160,7 +160,7 @@ class _SealingStream(io.RawIOBase):
 class _OpeningStream(io.RawIOBase):
     def __init__(self, primitive: streaming_aead.StreamingAead, source: BinaryIO, aad: bytes) -> None:
         super().__init__()
-        self._close_source = source.close
+        self._close_source, self._more = source.close, source.read
         self._source = KeepsError(source.read)
         self._inner = primitive.new_decrypting_stream(self._source, aad)
 
@@ -172,6 +172,9 @@ class _OpeningStream(io.RawIOBase):
             data = self._inner.read(len(buffer))
         except tink.TinkError:
             raise self._source.error or _broken("Sealed bytes could not be opened.") from None
+        if not data and len(buffer) and self._more(1):
+            # Where content ends with a segment, Tink (1.16) doesn't look whether something comes after it.
+            raise _broken("Something follows on sealed bytes.")
         buffer[: len(data)] = data
         return len(data)
 

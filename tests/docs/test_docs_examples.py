@@ -1,6 +1,7 @@
 """The example notebook runs on a release as it leaves the house, and draws what it says."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ import polars as pl
 
 from docs.generator.markdown import ROOT
 from rod_pipeline.contracts import ContractBook
+from rod_pipeline.marts.published import OFFERED
 from rod_pipeline.publishing import files
-from rod_pipeline.publishing.shape import shaped
+from rod_pipeline.publishing.shape import PERCENTAGE, shaped
 from tests.support.ledger import NOON
 from tests.support.publishing import proposal_of
 
@@ -45,8 +47,15 @@ def released(folder: Path) -> Path:
     tables = shaped(proposal)
     about = files.Release("b" * 16, NOON, "1.0", 1, "c" * 64)
     file = folder / files.DATABASE
-    file.write_bytes(files.database(tables, files.about_tables(tables, speaks, about, ContractBook.load())))
+    file.write_bytes(files.database(tables, files.about_tables(tables, proposal, about, ContractBook.load())))
     return file
+
+
+def test_what_the_notebook_reads_is_offered() -> None:
+    text = (ROOT / "docs" / "examples" / "flows.py").read_text("utf-8")
+    (names,) = re.findall(r"^FLOWS, RESULTS = (.*)$", text, re.MULTILINE)
+    offered = {one.name for one in OFFERED} | {f"{one.name}{PERCENTAGE}" for one in OFFERED if one.outcome}
+    assert set(re.findall(r'"(\w+)"', names)) < offered
 
 
 def test_the_flows_and_the_results_are_drawn(tmp_path: Path) -> None:

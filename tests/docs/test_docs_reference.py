@@ -19,7 +19,6 @@ from rod_pipeline.quality.delivery import validate_delivery
 from rod_pipeline.quality.history import Earlier
 from rod_pipeline.quality.runbook import address
 from rod_pipeline.runbooks import FOLDER
-from rod_pipeline.runbooks import address as runbook
 from rod_pipeline.settings import Settings, StoreSection
 from tests.support.synthetic import LATER, SMALL, contracts_for, tables, zipped
 
@@ -66,13 +65,6 @@ def test_no_base_class_is_raised() -> None:
     where = raisings()
     for cls in bases():
         assert not [place for place in where.get(cls, []) if place.happened], f"{cls.__name__} is raised"
-
-
-@pytest.mark.parametrize("code", [cls.code for cls in error_classes()] + list(INTERNAL))
-def test_the_page_that_a_failure_points_at_has_its_anchor(code: str) -> None:
-    path, anchor = runbook(code).split("#")
-    headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text("utf-8"), re.MULTILINE)
-    assert [heading for heading in headings if heading.lower() == anchor] == [code]
 
 
 def test_the_codes_without_a_class_are_those_in_the_code() -> None:

@@ -2,6 +2,8 @@
 
 import itertools
 
+import pytest
+
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.ledger.database import Database
@@ -9,13 +11,15 @@ from rod_pipeline.ledger.events import KeyCreated
 from rod_pipeline.ledger.log import Ledger
 from rod_pipeline.ledger.tree import stored_size
 from tests.support.ledger_worker import go, spawned
+from tests.support.soak import in_soak
 
 BATCH = 3
 
 
-def test_a_killed_writer_leaves_whole_transactions_and_no_lock(ledger_url: str) -> None:
+@pytest.mark.parametrize("deaths", [(1, 5, 14), *in_soak([((2, 9, 20),)])], ids=str)
+def test_a_killed_writer_leaves_whole_transactions_and_no_lock(ledger_url: str, deaths: tuple[int, ...]) -> None:
     ledger = Ledger(ledger_url, SystemClock())
-    for said_before_death in (1, 2, 5, 9, 14, 20):
+    for said_before_death in deaths:
         with spawned("batches", ledger_url, str(BATCH)) as writer, spawned("batches", ledger_url, str(BATCH)) as other:
             go(writer)
             go(other)

@@ -30,6 +30,7 @@ from rod_pipeline.store.objects import ObjectStore
 from tests.support import drift
 from tests.support import ledger as make
 from tests.support.night import LANDING, Seen, attempt, rod
+from tests.support.openbao import openbao_server
 from tests.support.pipeline import CODE, PLACED, Bench, delivery
 from tests.support.seaweed import replace_object
 
@@ -137,7 +138,7 @@ def test_the_access_code_is_wrong(night: Night) -> None:
     link = night.bench.pleio.publish(night.good, CODE)
     announce(night, link, "not-the-code")
     night.wakes("ROD-PLEIO-05")
-    assert "waiting_for_code" in rod("status")[1] and "DUO:" in rod("status")[1]
+    assert "waiting_for_code" in rod("status")[1] and f"{KEY} waits for DUO: a new access code" in rod("status")[1]
     # DUO sends another code.
     assert "`rod announce 2025-12 --link LINK`" in night.runbook
     announce(night, link, CODE)
@@ -170,7 +171,7 @@ def test_the_database_is_gone(night: Night, postgres_url: str) -> None:
 
 
 def test_the_worker_is_killed(night: Night) -> None:
-    """Dagster's daemon lets it go on by itself, twice; this is the night on which that was not enough."""
+    """The daemon lets it go on by itself, twice (``tests/fault/test_worker_killed.py``); here that was not enough."""
     night.bench.announce(KEY, night.good)
     instance = night.bench.instance
     assert instance is not None
@@ -190,6 +191,25 @@ def test_the_access_key_of_the_store_has_expired(night: Night) -> None:
         night.looks("store", "ROD-STORE-02")
     night.types("rod rerun 2025-12")
     night.is_over()
+
+
+def test_the_token_of_the_key_server_has_ended(night: Night) -> None:
+    with openbao_server() as bao:
+        mount, file = bao.new_mount(), night.bench.home / "secrets" / "bao-token"
+        token = bao.token(mount, "pipeline", "eraser")
+        file.touch(0o600)
+        file.write_text(token)
+        settings = night.bench.home / "rod.toml"
+        section = f'address = "{bao.address}"\nmount = "{mount}"\ntoken_file = "{file}"\n'
+        settings.write_text(f'{settings.read_text("utf-8")}[keyring]\nkind = "openbao"\n{section}')
+        night.bench.announce(KEY, night.good)
+        bao.root.auth.token.revoke(token)
+        night.wakes("ROD-KEY-08")
+        night.looks("keys", "ROD-KEY-08")
+        # The administrator of the server makes another.
+        file.write_text(bao.token(mount, "pipeline", "eraser"))
+        night.types("rod rerun 2025-12")
+        night.is_over()
 
 
 def test_the_key_encryption_key_is_another_ones(night: Night) -> None:
@@ -265,7 +285,7 @@ def test_an_object_was_damaged(night: Night) -> None:
         replace_object(objects, key, os.urandom(5000))
     night.wanted = (MANIFEST,)
     night.wakes("ROD-KEY-06")
-    assert "A raw file: announce or drop the delivery again." in night.runbook
+    assert "Not stored yet: announce or drop the delivery anew." in night.runbook
     night.bench.announce(KEY, night.good)
     night.wanted = (LANDING, MANIFEST)
     assert night.run() == []

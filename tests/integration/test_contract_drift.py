@@ -13,7 +13,7 @@ from rod_pipeline.ledger.events import Accessed
 from rod_pipeline.marts.declared import marts_on
 from tests.support import drift
 from tests.support.drift import fill, folder_of_contracts, rod_contract
-from tests.support.pipeline import Bench, discrepancies, remember, stored_tables
+from tests.support.pipeline import Bench, discrepancies, stored_tables
 
 KEY = "2025-12"
 GROUND = 'rubriek = ""[^\n]*'
@@ -71,14 +71,12 @@ def named(file: FileKind) -> tuple[str, str]:
 )
 def test_drift_that_is_lawful_goes_through_in_minutes(
     bench: Bench,
-    monkeypatch: pytest.MonkeyPatch,
     came: Callable[[], bytes],
     file: str,
     rejected: str,
     review: tuple[tuple[str, str], ...],
     told: str,
 ) -> None:
-    remember(monkeypatch)
     folder = folder_of_contracts(bench)
     bench.announce(KEY, came())
     assert any(rejected in one for one in bench.walk(KEY))
@@ -111,9 +109,8 @@ def test_drift_that_is_lawful_goes_through_in_minutes(
     assert discrepancies(bench) == []
 
 
-def test_looking_is_on_the_record_and_leaves_nothing_on_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_looking_is_on_the_record_and_leaves_nothing_on_disk(bench: Bench) -> None:
     """For each sealed file, before it is read; what is written is the draft alone."""
-    remember(monkeypatch)
     folder = folder_of_contracts(bench)
     bench.announce(KEY, drift.renamed())
     assert len(bench.walk(KEY)) == 1
@@ -142,11 +139,8 @@ def assert_no_pseudonym(text: str) -> None:
     assert not [value for value in pseudonyms if value in text]
 
 
-def test_a_mart_is_not_built_from_a_version_that_nobody_looked_at(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mart_is_not_built_from_a_version_that_nobody_looked_at(bench: Bench) -> None:
     """It stops before anything is built, says what to do, and goes on when a person has said so in the contract."""
-    remember(monkeypatch)
     folder = folder_of_contracts(bench)
     bench.announce(KEY, drift.renamed())
     bench.walk(KEY)

@@ -19,7 +19,7 @@ from rod_pipeline.orchestration.erasing import DagsterPlace, DagsterUnknown, Dag
 from rod_pipeline.orchestration.partitions import DELIVERY, PURGED
 from rod_pipeline.orchestration.serving import dagster_home
 from rod_pipeline.settings import Settings
-from tests.support.pipeline import Bench, delivery, remember
+from tests.support.pipeline import Bench, delivery
 from tests.support.soak import in_soak
 
 KEY, NEIGHBOUR = "2025-12", "2025-12-r2"
@@ -90,9 +90,8 @@ def storage(folder: Path, database: str | None) -> Iterator[dg.DagsterInstance]:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_delivery_that_went_through_goes_and_its_neighbour_stays(
-    bench: Bench, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+    bench: Bench, request: pytest.FixtureRequest, tmp_path: Path, kind: str
 ) -> None:
-    remember(monkeypatch)
     database = request.getfixturevalue("postgres_url") if kind == "postgresql" else None
     place, good = DagsterPlace(bench.settings), delivery(KEY)
     with storage(tmp_path / "other", database) as instance:

@@ -182,10 +182,9 @@ def next_version(bench: Bench, kind: str, *changes: tuple[str, str]) -> None:
 
 
 def test_a_lawful_rename_goes_through_under_the_next_contract(
-    bench: Bench, undisturbed: Mapping[str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, undisturbed: Mapping[str, pl.DataFrame]
 ) -> None:
     """Without a new download: what came lies sealed, and is read anew."""
-    remember(monkeypatch)
     bench.announce("2025-12", delivery("2025-12", "renamed_column", SMALL))
     (told,) = bench.walk("2025-12")
     assert "'Leerroute (nieuw)'" in told
@@ -203,11 +202,8 @@ def test_a_lawful_rename_goes_through_under_the_next_contract(
     assert discrepancies(bench) == []
 
 
-def test_a_table_that_was_read_under_an_older_contract_is_replaced(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_that_was_read_under_an_older_contract_is_replaced(bench: Bench) -> None:
     """Found wanting, then the contract and its list learn the value that they did not know: read and judged anew."""
-    remember(monkeypatch)
     bench.announce("2025-12", delivery("2025-12", "unknown_codes", SMALL))
     (told,) = bench.walk("2025-12")
     assert "inschrijvingen.leerweg.values" in told

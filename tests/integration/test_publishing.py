@@ -1,5 +1,6 @@
 """A release: only what was audited, immutable, readable by everybody."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -10,7 +11,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from assets.publishing import releasing
+from assets.publishing import published, releasing
 from rod_pipeline.errors import BlockedError
 from rod_pipeline.ledger.events import CopyRegistered
 from rod_pipeline.ledger.lease import Busy
@@ -28,7 +29,7 @@ from rod_pipeline.publishing.proposal import (
     digest_of,
 )
 from rod_pipeline.publishing.register import Told
-from rod_pipeline.publishing.release import NoSuchRelease, find, get, publish
+from rod_pipeline.publishing.release import NoSuchRelease, find, get, publish, read_tables
 from rod_pipeline.publishing.shape import shaped
 from rod_pipeline.publishing.words import Undocumented
 from rod_pipeline.system import System
@@ -51,6 +52,49 @@ def bench(workshops: Workshops) -> Bench:
 def system(bench: Bench) -> Iterator[System]:
     with bench.system() as system:
         yield system
+
+
+def materialized(bench: Bench, asset: dg.AssetsDefinition) -> dg.ExecuteInProcessResult:
+    resources = {"rod": Rod(home=str(bench.home)), "io_manager": NothingPersonal()}
+    return dg.materialize([asset], resources=resources, raise_on_error=False)
+
+
+# By disclosure control itself, before any release of a stand-in for it.
+def test_a_small_delivery_is_published_and_the_report_tells_what_that_cost(bench: Bench, tmp_path: Path) -> None:
+    done = materialized(bench, published)
+    (check,) = done.get_asset_check_evaluations()
+    assert check.passed
+    (made,) = done.asset_materializations_for_node("publishing__published")
+    with bench.system() as system:
+        release, files = get(system, tmp_path)
+        tables = read_tables(system, release)
+    told = tables["afscherming"]
+    offered = told.filter("aangeboden")
+    assert {"studentaantallen_landelijk", "jaarresultaat_landelijk_niveau", "stromen_landelijk_soort"} <= set(
+        offered["tabel"]
+    )
+    assert set(offered["tabel"]) == {name for name in tables if name in set(told["tabel"])}
+    assert told.filter(pl.col("aangeboden").not_())["reden"].null_count() == 0
+    page = (tmp_path / "afscherming.html").read_text("utf-8")
+    for row in told.iter_rows(named=True):
+        assert row["aangeboden"] or row["reden"] in page
+    assert made.metadata["tables not offered"].value == told.height - offered.height
+    for name in ("report: tables", "report: levels", "report: not offered"):
+        assert re.search(r"\| studentaantallen_instelling|\| studenten ", str(made.metadata[name].value)), name
+    with duckdb.connect(tmp_path / "published.duckdb", read_only=True) as connection:
+        for table in offered["tabel"]:
+            assert not connection.table(table).filter("aantal between 1 and 4").fetchall()
+    assert {"afscherming.csv", "gewijzigd.csv"} <= {file.name for file in files}
+
+
+def test_publishing_again_tells_the_same_and_takes_nothing_back(bench: Bench) -> None:
+    with bench.system() as system:
+        before = {one.name: one.sha256 for one in list(system.ledger.state().releases.values())[-1].event.tables}
+    materialized(bench, published)
+    with bench.system() as system:
+        *_, release = system.ledger.state().releases.values()
+        assert {one.name: one.sha256 for one in release.event.tables} == before
+        assert read_tables(system, release)["gewijzigd"].is_empty()
 
 
 def test_two_lines_give_any_published_table(system: System, tmp_path: Path) -> None:
@@ -303,16 +347,8 @@ def test_a_release_that_there_isnt_is_told_of(system: System) -> None:
         find(system, "0" * 16)
 
 
-def materialized(bench: Bench, spoil: Callable[[Proposal], Proposal]) -> dg.ExecuteInProcessResult:
-    return dg.materialize(
-        [releasing(disclosing(UNDISTURBED, spoil))],
-        resources={"rod": Rod(home=str(bench.home)), "io_manager": NothingPersonal()},
-        raise_on_error=False,
-    )
-
-
 def test_the_asset_shows_tables_and_hidden_rows_and_a_check_that_passed(bench: Bench) -> None:
-    done = materialized(bench, lambda same: same)
+    done = materialized(bench, releasing(disclosing(UNDISTURBED)))
     (made,) = done.asset_materializations_for_node("publishing__published")
     with bench.system() as system:
         event = find(system).event
@@ -325,7 +361,7 @@ def test_the_asset_shows_tables_and_hidden_rows_and_a_check_that_passed(bench: B
 def test_an_unclean_audit_fails_the_blocking_check_and_makes_no_release(bench: Bench) -> None:
     with bench.system() as system:
         before = len(system.ledger.state().releases)
-    done = materialized(bench, _unclean)
+    done = materialized(bench, releasing(disclosing(UNDISTURBED, _unclean)))
     assert not done.success
     assert done.asset_materializations_for_node("publishing__published") == []
     (check,) = done.get_asset_check_evaluations()

@@ -30,7 +30,7 @@ from rod_pipeline.retention.gate import DeliveryPurged
 from rod_pipeline.retention.rounds import make_round
 from rod_pipeline.settings import Settings
 from rod_pipeline.store.objects import ObjectStore
-from tests.support.pipeline import CODE, Bench, delivery, remember
+from tests.support.pipeline import CODE, Bench, delivery
 
 KEY, NEIGHBOUR = "2025-12", "2025-12-r2"
 LONG_AGO, LATELY = datetime(2018, 3, 1, 12, tzinfo=UTC), datetime(2025, 12, 16, 10, tzinfo=UTC)
@@ -118,10 +118,7 @@ def evidence(bench: Bench, asset: dg.AssetKey, key: str = KEY) -> Mapping[str, s
     return {name: str(value.value) for name, value in found.asset_materialization.metadata.items()}
 
 
-def test_a_delivery_whose_term_ended_is_erased_and_certified_and_its_evidence_stays(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    remember(monkeypatch)
+def test_a_delivery_whose_term_ended_is_erased_and_certified_and_its_evidence_stays(bench: Bench) -> None:
     at_once(bench)
     intake = take_in(bench, KEY, LONG_AGO)
     take_in(bench, NEIGHBOUR, LATELY)
@@ -157,10 +154,7 @@ def test_a_delivery_whose_term_ended_is_erased_and_certified_and_its_evidence_st
     assert reason(tick(bench)).startswith("Nothing is due. Next: 2032-12-14 00:00 (Amsterdam).")
 
 
-def test_an_erased_delivery_cannot_come_back_whatever_is_tried(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    remember(monkeypatch)
+def test_an_erased_delivery_cannot_come_back_whatever_is_tried(bench: Bench, tmp_path: Path) -> None:
     take_in(bench, KEY, LONG_AGO)
     assert granted(bench, tick(bench)) == []
     tombstone = f"tombstone {purge_of(bench).purge_id}"
@@ -195,11 +189,8 @@ def test_an_erased_delivery_cannot_come_back_whatever_is_tried(
     assert bench.objects() == objects
 
 
-def test_a_purge_that_failed_is_requested_again_but_not_while_one_is_going_on(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_purge_that_failed_is_requested_again_but_not_while_one_is_going_on(bench: Bench) -> None:
     """Somebody is still working on the delivery, and does not stop."""
-    remember(monkeypatch)
     with (bench.home / "rod.toml").open("a") as settings:
         settings.write("[retention]\ndrain_minutes = 0\n")
     intake = take_in(bench, KEY, LONG_AGO)
@@ -266,9 +257,8 @@ def test_a_clock_that_runs_ahead_holds_up_terms_and_says_so(bench: Bench, monkey
     assert f"{KEY}: [ROD-RETENTION-02]" in told and "What to do: Set the clock right" in told
 
 
-def test_what_was_erased_without_dagster_is_shown_as_well(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_erased_without_dagster_is_shown_as_well(bench: Bench) -> None:
     """By ``rod purge``, from cron, or before Dagster started."""
-    remember(monkeypatch)
     at_once(bench)
     take_in(bench, KEY, LONG_AGO)
     with bench.system() as system:
@@ -279,8 +269,7 @@ def test_what_was_erased_without_dagster_is_shown_as_well(bench: Bench, monkeypa
     assert reason(tick(bench)).startswith("Nothing is due.")
 
 
-def test_what_came_back_from_a_backup_is_erased_again_and_shown(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    remember(monkeypatch)
+def test_what_came_back_from_a_backup_is_erased_again_and_shown(bench: Bench) -> None:
     take_in(bench, KEY, LONG_AGO)
     (object_key, *_) = bench.objects()
     store = ObjectStore(bench.store).client
@@ -315,8 +304,7 @@ def withdrawn(bench: Bench, **typed: str) -> list[str]:
     return failures(bench.instance, done.run_id)  # type: ignore[arg-type]
 
 
-def test_a_withdrawal_erases_everything_once_it_is_confirmed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    remember(monkeypatch)
+def test_a_withdrawal_erases_everything_once_it_is_confirmed(bench: Bench) -> None:
     for key in (KEY, NEIGHBOUR):
         take_in(bench, key, LATELY)
     come(bench, "2026-08", LATELY)
@@ -343,9 +331,8 @@ def test_a_withdrawal_erases_everything_once_it_is_confirmed(bench: Bench, monke
     assert withdrawn(bench, order="BRF-2026-9", confirmation=reference) == [], "it can be run twice"
 
 
-def test_tombstones_are_replayed_before_dagster_starts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tombstones_are_replayed_before_dagster_starts(bench: Bench) -> None:
     """What a killed purge left and a backup brought back is gone before anything may run."""
-    remember(monkeypatch)
     take_in(bench, KEY, LONG_AGO)
     with bench.system() as system:
         purge_id = begin(system, plan(system, [KEY], "term"), "schedule")

@@ -16,7 +16,7 @@ from pathlib import Path
 BENCHMARKS: dict[str, str] = {
     "intake": "--folder {folder} --rows 1000000",
     "validation": "--folder {folder} --rows 1000000",
-    "marts": "--scale 0.1",
+    "marts": "--folder {folder} --scale 0.1",
     "national_delivery": "--folder {folder}",
     "disclosure": "--list A",
     "disclosure_attack": "",
@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, str] = {
 APART = {
     "disclosure_r": "needs R and packages of it",
     "fuzz_readers": "judges: it is a part of the soak",
+    "marts_sql": "a part of marts",
     "validation_oracle": "a part of validation",
     "validation_table": "a part of validation",
     "bench": "this one",

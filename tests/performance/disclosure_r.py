@@ -1,6 +1,8 @@
-"""R's GaussSuppression on the national cell list: how long, how many secondaries, and what our attacker finds in it.
+"""R's GaussSuppression and ours on one national cell list: how long, how many secondaries, what the attacker finds.
 
-    .venv/bin/python -m tests.performance.disclosure_r --library FOLDER [--by-leerweg] [--seed N]
+    .venv/bin/python -m tests.performance.disclosure_r [--library FOLDER] [--by-leerweg] [--seed N] [--students N]
+
+Without FOLDER ours alone. What R hides is looked at by the attacker as well.
 
 FOLDER is an R library with the packages SSBtools, RegSDC and GaussSuppression of Statistics Norway. On Debian 12:
 
@@ -15,12 +17,19 @@ import argparse
 import shutil
 import subprocess
 import tempfile
+import time
+from itertools import product
 from pathlib import Path
 
 import polars as pl
 
+from rod_pipeline.disclosure.cells import cell_list
+from rod_pipeline.disclosure.policy import load
+from rod_pipeline.disclosure.protect import protect
+from rod_pipeline.disclosure.report import PRINTED, SMALL
+from rod_pipeline.disclosure.tables import Table
 from tests.performance.disclosure_attack import audited, told
-from tests.support.national_list import leaves, national_list
+from tests.support.national_list import COURSES, PLACES, leaves, national_list
 
 SCRIPT = """
 args <- commandArgs(trailingOnly = TRUE)
@@ -77,26 +86,61 @@ def suppressed(data: pl.DataFrame, library: Path) -> tuple[pl.DataFrame, float]:
     return hidden, seconds
 
 
+def ours(data: pl.DataFrame, *, by_leerweg: bool) -> tuple[pl.DataFrame, float]:
+    """The cells that we hide (cell, primary), and the CPU seconds of protecting, the list made before.
+
+    No level is given up. Primary is also what is small to an institution that takes its own students off.
+    """
+    ways = product(PLACES, COURSES, ("leerweg", None) if by_leerweg else (None,))
+    names = [tuple(column for column in way if column is not None) for way in ways]
+    cells = cell_list({"n": data}, [Table("_".join(by), "n", by) for by in names])
+    started = time.process_time()
+    made = protect(cells, load().model_copy(update={"most_hidden": 1.0}))
+    seconds = time.process_time() - started
+    hidden = made.cells.filter(pl.col("state") != PRINTED)
+    return hidden.select("cell", primary=pl.when(pl.col("state") == SMALL).then(pl.lit("TRUE"))), seconds
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--library", type=Path, required=True)
+    parser.add_argument("--library", type=Path)
     parser.add_argument("--by-leerweg", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--students", type=int, default=500_000)
     given = parser.parse_args()
-    if lacking := r_ready(given.library):
+    if given.library is not None and (lacking := r_ready(given.library)):
         raise SystemExit(f"Lacking: {lacking}. What must be installed, and how:\n{__doc__}")
-    data = leaves(seed=given.seed)
+    data = leaves(given.students, seed=given.seed)
     made = national_list(data, by_leerweg=given.by_leerweg)
     names = [name for name in data.columns if name != "leerweg" or given.by_leerweg]
     counted = data.group_by(names[:-1]).agg(pl.col("n").sum()).sort(names[:-1])
-    hidden, seconds = suppressed(counted, given.library)
-    primary = hidden.filter(pl.col("primary") == "TRUE").height
-    outcome, own_seconds = audited(made, hidden, made.readers)
-    print(  # noqa: T201
-        f"GaussSuppression: {seconds:.1f} CPU seconds, {primary:,} primary, {hidden.height - primary:,} secondary\n",
-        told(made, hidden.height, outcome, own_seconds),
-        sep="\n",
+    small = made.truth.filter(pl.col("n") < 5).height
+    rows, spent = [], []
+    for name in ("ours", "GaussSuppression"):
+        if name == "ours":
+            hidden, seconds = ours(counted, by_leerweg=given.by_leerweg)
+        elif given.library is not None:
+            hidden, seconds = suppressed(counted, given.library)
+        else:
+            continue
+        outcome, audit_seconds = audited(made, hidden.select("cell"), made.readers)
+        primary = hidden.filter(pl.col("primary") == "TRUE").height
+        students = int(made.truth.join(hidden, on="cell", how="semi")["n"].sum()) / int(made.truth["n"].sum())
+        spent.append((hidden.height - primary, seconds + audit_seconds if name == "ours" else seconds))
+        public, clean = outcome.readers[0], "yes" if outcome.clean else "no"
+        rows.append(
+            f"| {name} | {primary:,} | {hidden.height - primary:,} | {students:.1%} | {seconds:.1f} "
+            f"| {audit_seconds:.1f} | {len(public.exact) + len(public.narrow):,} | {clean} |"
+        )
+        print(f"{name}: {told(made, hidden.height, outcome, audit_seconds)}\n", flush=True)  # noqa: T201
+    print(f"{made.truth.height:,} cells, {small:,} of 1-4 students (seed {given.seed})\n")  # noqa: T201
+    head = (
+        "| method | primary | secondary | students hidden | protect CPU s | audit CPU s | open to the public | clean |"
     )
+    print(head, "|---|---:|---:|---:|---:|---:|---:|---|", *rows, sep="\n")  # noqa: T201
+    if len(spent) > 1:
+        more, longer = spent[0][0] / spent[1][0], spent[0][1] / spent[1][1]
+        print(f"\nours hides {more:.2f} times as many; protect and audit take {longer:.2f} of R's protecting")  # noqa: T201
 
 
 if __name__ == "__main__":

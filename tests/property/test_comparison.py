@@ -12,6 +12,7 @@ from rod_pipeline.packages.pages import as_page, as_pdf
 from rod_pipeline.packages.report import About, report
 from rod_pipeline.publishing.words import code_labels
 from tests.support.ledger import NOON
+from tests.support.soak import examples
 
 OWN = Subject("instellingscode", "25LH", "instelling 25LH")
 INSTITUTIONS = ("25LH", "01AA", "02BB", "03CC", "04DD")
@@ -44,6 +45,7 @@ def figures(draw: st.DrawFn) -> dict[tuple[str, str], float | None]:
     return {cell: draw(_FIGURE) for cell in cells}
 
 
+@examples(30, soak=1000)
 @given(figures())
 def test_own_figure_rank_and_country_are_those_of_counting_by_hand(cells: dict[tuple[str, str], float | None]) -> None:
     (found,) = comparisons(tables(cells), OWN)
@@ -60,6 +62,7 @@ def test_own_figure_rank_and_country_are_those_of_counting_by_hand(cells: dict[t
         assert (row["alle"] or []) == sorted(shown)
 
 
+@examples(30, soak=1000)
 @given(figures())
 def test_no_report_names_another_institution(cells: dict[tuple[str, str], float | None]) -> None:
     found = comparisons(tables(cells), OWN)

@@ -18,6 +18,7 @@ from rod_pipeline.ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from tests.support.soak import examples
 
 LEAVES = st.lists(st.binary(max_size=40), min_size=1, max_size=70)
 # Of equal neighbours the proof of one is rightly that of the other too.
@@ -73,6 +74,7 @@ class Tree:
         return self.kept[level, index]
 
 
+@examples(40, soak=1000)
 @given(LEAVES)
 def test_a_tree_grown_leaf_by_leaf_has_the_root_of_the_definition_and_every_complete_subtree(
     leaves: list[bytes],
@@ -153,6 +155,7 @@ def flipped(value: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
+@examples(40, soak=2000)
 @given(DISTINCT, st.data())
 def test_an_inclusion_proof_with_anything_wrong_in_it_is_refused(leaves: list[bytes], data: st.DataObject) -> None:
     size = len(leaves)
@@ -177,6 +180,7 @@ def test_an_inclusion_proof_with_anything_wrong_in_it_is_refused(leaves: list[by
             verify_inclusion(*claim)
 
 
+@examples(40, soak=2000)
 @given(DISTINCT, st.data())
 def test_a_consistency_proof_with_anything_wrong_in_it_is_refused(leaves: list[bytes], data: st.DataObject) -> None:
     new = len(leaves)

@@ -60,6 +60,18 @@ def test_a_missing_or_an_added_end_is_found(data: st.DataObject, size: int) -> N
         unseal(sealed + b"\0")
 
 
+@pytest.mark.parametrize("segments", [1, 2, 3])
+def test_an_end_added_to_whole_segments_is_found(segments: int) -> None:
+    """Found by a soak: the bytes of the header and of a tag per segment taken off, the last segment is full."""
+    size = segments * (2**20 - 16) - 40
+    sealed = seal(bytes(size))
+    assert len(sealed) == segments * 2**20
+    assert unseal(sealed) == bytes(size)
+    for added in (b"\0", bytes(1000), sealed):
+        with pytest.raises(SealBroken):
+            unseal(sealed + added)
+
+
 def test_another_place_or_key_opens_nothing() -> None:
     sealed = seal(b"content", aad=b"a")
     with pytest.raises(SealBroken):

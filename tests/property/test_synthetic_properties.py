@@ -13,6 +13,7 @@ from rod_pipeline.synthetic.columns import pseudonyms
 from rod_pipeline.synthetic.moments import moment_of
 from rod_pipeline.synthetic.simulation import simulate
 from rod_pipeline.synthetic.world import make_world
+from tests.support.soak import examples
 
 SEEDS = st.integers(0, 2**32)
 
@@ -36,6 +37,7 @@ def test_a_delivery_carries_the_past_alone(year: int, month: int, revision: int)
         assert file == "doorstroom" or years[0] >= 2022
 
 
+@examples(20, soak=1000)
 @given(SEEDS.map(lambda seed: seed % 1000), st.integers(2012, 2028), st.integers(0, 3))
 def test_careers_are_in_order(seed: int, cohort: int, block: int) -> None:
     careers = simulate(make_world(seed), seed, cohort, block, 300)

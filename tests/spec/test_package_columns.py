@@ -17,7 +17,7 @@ def test_every_column_was_looked_at_and_leaves_or_stays_for_a_reason(file: FileK
     own = allowed().own_rows[file]
     columns = [column.name for column in BOOK.get(file).columns]
     assert sorted([*own.columns, *own.left_out]) == sorted(columns)
-    assert all(len(reason) > 10 for reason in own.left_out.values())
+    assert all(len(reason) > 10 for reason in (*own.columns.values(), *own.left_out.values()))
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -26,6 +26,14 @@ def test_no_pseudonym_of_duo_and_no_special_category_leaves(file: FileKind) -> N
     for column in BOOK.get(file).columns:
         if column.type == "pseudonym" or column.rubriek in SPECIAL:
             assert column.name not in own
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_day_of_a_student_leaves(file: FileKind) -> None:
+    """But the day of reference, which all students have in common."""
+    own = set(allowed().own_rows[file].columns)
+    days = {column.name for column in BOOK.get(file).columns if column.type == "date"}
+    assert own & days <= {"peildatum"}
 
 
 @pytest.mark.parametrize("file", FILES)

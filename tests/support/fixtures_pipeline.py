@@ -24,7 +24,8 @@ def pleio_stand_in() -> Iterator[StandIn]:
 def bench(
     tmp_path: Path, seaweed: StoreSettings, pleio_stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Bench]:
-    """A fresh installation, ready to be announced to."""
+    """A fresh installation, ready to be announced to; equal deliveries are made and judged once."""
+    remember(monkeypatch)
     (tmp_path / "dagster").mkdir()
     with dg.instance_for_test(temp_dir=str(tmp_path / "dagster")) as instance:
         made = Bench(tmp_path / "home", seaweed, pleio_stand_in, instance)

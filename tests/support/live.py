@@ -4,10 +4,9 @@
 waiting for what the sensor and the queue then do by themselves.
 """
 
-import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -19,13 +18,12 @@ from rod_pipeline.installation import make_installation
 from rod_pipeline.intake.announcing import announce
 from rod_pipeline.orchestration.serving import dagster_home, serving
 from rod_pipeline.settings import Settings
-from rod_pipeline.synthetic.delivery import write_delivery
 from rod_pipeline.synthetic.pleio_server import StandIn
 from rod_pipeline.synthetic.population import Population
 from rod_pipeline.system import System
+from tests.support.pipeline import CODE, PLACED, delivery
 
-CODE = "code-of-the-stand-in"
-PLACED = {"2025-12": datetime(2025, 12, 16, 10, tzinfo=UTC), "2026-08": datetime(2026, 8, 24, 14, tzinfo=UTC)}
+_SMALL = Population(seed=1, scale=0.0005)
 _OVER = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 # Not how long it should take, but after how long it hangs.
 _HANGS = 500.0
@@ -41,20 +39,15 @@ class Live:
         self.settings = system.settings
         self.instance = instance
         self._pleio = pleio
-        self._population = Population(seed=1, scale=0.0005)
 
     def announce(self, key: str, *, fault: str | None = None, moment: datetime | None = None) -> str:
         """Put a synthetic delivery in PLEIO and announce it; returns the id of the intake. The sensor does the rest.
 
         ``moment`` is when DUO placed it, if not at the planned one.
         """
-        archive = io.BytesIO()
-        delivery = DeliveryKey.parse(key)
-        write_delivery(
-            archive, delivery, population=self._population, book=self.system.book, archive="zip", fault=fault
-        )
-        link = self._pleio.publish(archive.getvalue(), CODE)
-        return announce(self.system, delivery, [link], CODE, moment=moment or PLACED[delivery.moment])
+        came = DeliveryKey.parse(key)
+        link = self._pleio.publish(delivery(key, fault, _SMALL), CODE)
+        return announce(self.system, came, [link], CODE, moment=moment or PLACED[came.moment])
 
     def stage(self, key: str) -> str:
         """How far the ledger says that a delivery is."""

@@ -4,11 +4,12 @@
 the mart database goes to memory. ``Paused.finish`` lets it go on and gives what its stages said.
 """
 
-import json
-import subprocess
-import sys
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from rod_pipeline.deliveries import DeliveryKey
@@ -16,54 +17,51 @@ from rod_pipeline.marts import database
 from rod_pipeline.settings import Settings
 from rod_pipeline.store.vault import Vault
 from rod_pipeline.system import System
+from tests.support.forked import begun
+from tests.support.pipeline import walk
+from tests.support.remembering import remember_always
 
 
 class Paused:
     """A process that stands still, holding what it holds."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
+    def __init__(self, process: BaseProcess, line: Connection) -> None:
+        self._process, self._line = process, line
 
     def finish(self) -> list[str]:
         """Let it go on to its end; returns why its stages failed, empty when they didn't."""
-        said, _ = self._process.communicate("go\n")
-        assert self._process.returncode == 0, said
-        told: list[str] = json.loads(said.splitlines()[-1])
+        self._line.send("go")
+        told: list[str] = self._line.recv()
+        self._process.join()
+        assert self._process.exitcode == 0
         return told
 
 
 @contextmanager
 def paused(environment: Mapping[str, str], key: str, before: str) -> Iterator[Paused]:
     """A process that works on the delivery ``key`` and stands still before ``before``."""
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "tests.support.pausing", key, before],
-        env=dict(environment),
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
+    ours, theirs = Pipe()
+    process = begun(_work, dict(environment), key, before, theirs)
+    theirs.close()
     try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "here\n"
-        yield Paused(process)
+        assert ours.recv() == "here"
+        yield Paused(process, ours)
     finally:
         process.kill()
-        process.wait()
+        process.join()
+        ours.close()
 
 
-def main() -> None:
-    from tests.support.pipeline import walk
-    from tests.support.remembering import remember_always
-
+def _work(environment: Mapping[str, str], key: str, before: str, line: Connection) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
     remember_always()
-    key, before = sys.argv[1:]
 
     def stopping(real: Callable[..., Any], when: Callable[..., bool]) -> Callable[..., Any]:
         def watched(*arguments: Any) -> Any:
             if when(*arguments):
-                sys.stdout.write("here\n")
-                sys.stdout.flush()
-                sys.stdin.readline()
+                line.send("here")
+                line.recv()
             return real(*arguments)
 
         return watched
@@ -75,8 +73,4 @@ def main() -> None:
             Vault.write_table, lambda _, scope, zone, name, frame: (zone, name) == ("validated", before)
         )
     with System.open(Settings.load()) as system:
-        sys.stdout.write(json.dumps(walk(system, DeliveryKey.parse(key))) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+        line.send(walk(system, DeliveryKey.parse(key)))

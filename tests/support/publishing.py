@@ -33,7 +33,7 @@ TABLES = (
     Table("studentaantallen_leerweg", "studenten", ("schooljaar", "leerweg")),
     Table("studentaantallen_sectorkamer", "studenten", ("schooljaar", "sectorkamer", "niveau")),
     Table("studentaantallen_bedrijfstakgroep", "studenten", ("schooljaar", "bedrijfstakgroep")),
-    Table("jaarresultaat_landelijk", "jaarresultaat", ("schooljaar", "niveau", "succes"), "succes"),
+    Table("jaarresultaat_landelijk_niveau", "jaarresultaat", ("schooljaar", "niveau", "succes"), "succes"),
     Table("jaarresultaat_instelling", "jaarresultaat", ("schooljaar", "instellingscode", "niveau", "succes"), "succes"),
     Table("jaarresultaat_sectorkamer", "jaarresultaat", ("schooljaar", "sectorkamer", "succes"), "succes"),
     Table("stromen_landelijk", "stromen", ("schooljaar", "van", "naar")),

@@ -2,14 +2,13 @@
 
 import ast
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from rod_pipeline.disclosure.attack import MODEL, Audit, AuditFailed, ReaderAudit, Rules, audit, require_clean
+from rod_pipeline.disclosure.attack import Audit, ReaderAudit, Rules, audit
 from rod_pipeline.disclosure.attack.programs import Answer, Whole
 from rod_pipeline.disclosure.attack.system import Bounds, Ints
 from tests.support.attacking import List, cross
@@ -171,6 +170,17 @@ def test_what_grew_since_it_was_hidden_and_is_forgotten_contradicts_nobody() -> 
     assert outcome.contradicts == ()
 
 
+def test_what_was_hidden_and_is_gone_from_a_long_list_can_be_anything() -> None:
+    """It stands in no sum and in no table of now: nothing limits it."""
+    made = national_list(leaves(2_000, 6, 3, 12, 5, 2))
+    then = pl.DataFrame({"release": ["2025-12"], "cell": ["n|opleidingscode=99999"]}).with_columns(
+        n=pl.lit(None, pl.Int64)
+    )
+    nothing = made.truth.with_columns(n=pl.lit(None, pl.Int64))
+    assert nothing.height > 100
+    assert audit(made.truth, nothing, made.sums, made.own, made.readers[:1], Rules(), then).clean
+
+
 def test_a_solver_that_errs_makes_no_audit_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it answers breaks the sums: so nothing is shown, and what isn't shown isn't clean."""
 
@@ -200,26 +210,6 @@ def test_a_school_with_more_than_there_are_contradicts() -> None:
     assert not outcome.clean
 
 
-def test_nothing_leaves_without_a_clean_audit_of_itself() -> None:
-    made = courses(X=6, Y=3, Z=40)
-    printed = made.tables({"n|opleiding=X", "n|opleiding=Y"})["printed"]
-    clean = looked(made, {"n|opleiding=X", "n|opleiding=Y"})
-    require_clean(clean, printed.sample(fraction=1.0, shuffle=True, seed=1))
-    naive = looked(made, {"n|opleiding=Y"})
-    for one, what in (
-        (None, printed),
-        (clean, made.tables({"n|opleiding=X"})["printed"]),
-        (clean, printed.head(2)),
-        (replace(clean, model=MODEL + 1), printed),
-        (replace(clean, contradicts=("A",)), printed),
-        (naive, made.tables({"n|opleiding=Y"})["printed"]),
-    ):
-        with pytest.raises(AuditFailed) as raised:
-            require_clean(one, what)
-        assert raised.value.code == "ROD-DISCLOSURE-21"
-        assert raised.value.kind == "blocked"
-
-
 def test_the_record_is_json_and_holds_no_count_of_persons() -> None:
     made = courses(X=717, Y=3, Z=40)
     outcome = looked(made, {"n|opleiding=Y"})
@@ -237,8 +227,7 @@ def test_masking_a_country_is_caught_and_every_reader_of_it_is_looked_at() -> No
     assert len(public.exact) > public.targets / 2
     assert [one.reader for one in institutions] == made.readers
     assert all(not one.unresolved for one in outcome.readers)
-    with pytest.raises(AuditFailed):
-        require_clean(outcome, printed)
+    assert not outcome.clean
 
 
 def test_the_attacker_takes_nothing_from_the_protector() -> None:

@@ -150,7 +150,7 @@ def _assets(defs: dg.Definitions) -> Mapping[str, Any]:
             "tags": {name: value for name, value in sorted(node.tags.items()) if not name.startswith("dagster/kind")},
             "partitions": _partitions(node.partitions_def),
             "backfill": str(node.backfill_policy),
-            "retries": str(node.assets_def.op.retry_policy),
+            "retries": str(node.assets_def.op.retry_policy if node.is_executable else None),
             "pools": sorted(node.pools or ()),
             "io manager": node.io_manager_key,
         }

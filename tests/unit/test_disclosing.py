@@ -134,3 +134,17 @@ def test_who_stays_has_no_outcome_as_a_leaver_and_needs_no_protection_of_it(firs
         if first.sums.filter(equation=number)["cell"].str.contains("verlater=").sum() == 2
     )
     assert len(parts) == 2 and any("verlater=N" in cell for cell in parts)
+
+
+def test_leavers_who_got_their_diploma_years_ago_are_protected_too() -> None:
+    """They are in the population of diplomaresultaat, not in that of jaarresultaat: then J and N are no halves."""
+    counts, speaks = counted("2025-12")
+    outcomes = counts["uitkomsten"]
+    some = (pl.int_range(pl.len()) % 7 == 0) & (pl.col("verlater") == "J") & (pl.col("diploma") == "J")
+    years_ago = pl.when(some).then(pl.lit("N")).otherwise("jaarresultaat").alias("jaarresultaat")
+    by = [column for column in outcomes.columns if column != "n"]
+    outcomes = outcomes.with_columns(years_ago).group_by(by).agg(pl.col("n").sum())
+    proposal = propose({"uitkomsten": outcomes}, speaks, DELIVERIES, None)
+    refuse_unsafe(proposal)
+    assert proposal.sums["cell"].str.contains("jaarresultaat=N").any()
+    assert "jaarresultaat_landelijk" in proposal.tables

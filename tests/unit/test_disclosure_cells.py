@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from rod_pipeline.disclosure.cells import cell_list
-from rod_pipeline.disclosure.tables import Table, TableUnfit, percentages, table_of
+from rod_pipeline.disclosure.tables import Table, TableUnfit, table_of
 
 LEAVES = pl.DataFrame(
     {
@@ -116,15 +116,3 @@ def test_a_table_is_a_selection_of_what_is_printed():
         schema={"cell": pl.String, "n": pl.Int64},
     )
     assert table_of(printed, Table("t", "s", ("b", "a"))).rows() == [("x", "1", None, True), ("y=z", "2", 7, False)]
-
-
-def test_a_percentage_is_there_when_both_sides_are():
-    table = pl.DataFrame(
-        {
-            "instellingscode": ["01AA", "01AA", "02BB", "02BB"],
-            "diploma": ["J", "N", "J", "N"],
-            "n": [30, 10, None, 40],
-            "afgeschermd": [False, False, True, False],
-        }
-    )
-    assert percentages(table, "diploma")["percentage"].to_list() == [75.0, 25.0, None, None]

@@ -9,12 +9,10 @@ from rod_pipeline.disclosure.attack.attacking import DRIFT, attack
 from rod_pipeline.disclosure.attack.audit import (
     MODEL,
     Audit,
-    AuditFailed,
     ReaderAudit,
     Rules,
     audit,
     digest,
-    require_clean,
 )
 from rod_pipeline.disclosure.attack.percentages import counts_behind, telling
 from rod_pipeline.disclosure.attack.system import DoesNotAddUp
@@ -23,7 +21,6 @@ __all__ = [
     "DRIFT",
     "MODEL",
     "Audit",
-    "AuditFailed",
     "DoesNotAddUp",
     "ReaderAudit",
     "Rules",
@@ -31,6 +28,5 @@ __all__ = [
     "audit",
     "counts_behind",
     "digest",
-    "require_clean",
     "telling",
 ]

@@ -1,7 +1,7 @@
 """The audit of a publication: no count of one to four of others may be had from it, by any reader.
 
-Belongs here: the outcome as a record, what it is of, and refusing what isn't clean. Does not belong here: which cells
-fail (``judging``), reckoning intervals (``attacking``, ``search``).
+Belongs here: the outcome as a record, and what it is of. Does not belong here: which cells fail (``judging``),
+reckoning intervals (``attacking``, ``search``), refusing what isn't clean (``publishing``).
 
 A cell *fails* for a reader when the count of others in it, so without his own students, is small, and what he can work
 out leaves fewer than ``span`` whole values for it: then it tells more than a sign for "fewer than five" would (besluit
@@ -30,16 +30,9 @@ from rod_pipeline.disclosure.attack.judging import (
 )
 from rod_pipeline.disclosure.attack.search import Search
 from rod_pipeline.disclosure.attack.system import DoesNotAddUp, floors, released, system
-from rod_pipeline.errors import BlockedError
 
 MODEL = 1
 """Version of the reader model of ``docs/explanation/attacker.md``; an audit by another model is no audit."""
-
-
-class AuditFailed(BlockedError):
-    """A publication was not audited, or the audit found what a reader can work out."""
-
-    code = "ROD-DISCLOSURE-21"
 
 
 @dataclass(frozen=True)
@@ -163,23 +156,6 @@ def audit(
             everybody = narrowed(public, found.bounds)
             failing, open_to_all = found.failing, found.exact
     return replace(told, readers=tuple(results), contradicts=tuple(contradicts))
-
-
-def require_clean(audit: Audit | None, printed: pl.DataFrame) -> None:
-    """Raises ``AuditFailed`` unless this very table was audited, by the reader model of now, and is clean."""
-    remedy = "Publish nothing of it. Protect the cells anew and audit what is to be printed."
-    if audit is None:
-        raise AuditFailed("The publication was not audited.", remedy)
-    if audit.model != MODEL:
-        raise AuditFailed(f"The publication was audited by reader model {audit.model}, now {MODEL}.", remedy)
-    if audit.printed != digest(printed):
-        raise AuditFailed("The audit is of other figures than those that are to leave.", remedy)
-    if audit.contradicts:
-        raise AuditFailed(f"For {len(audit.contradicts)} readers no table fits what they are told.", remedy)
-    if not audit.clean:
-        failing = [reader for reader in audit.readers if not reader.clean]
-        cells = len({cell for one in failing for cell in (*one.exact, *one.narrow, *one.unresolved)})
-        raise AuditFailed(f"{len(failing)} readers can work out a small count, in {cells} cells together.", remedy)
 
 
 def _revised(printed: pl.DataFrame, earlier: pl.DataFrame | None, rules: Rules) -> tuple[str, ...]:

@@ -111,6 +111,9 @@ class Search:
         """What each target can be within bounds that were narrowed, given a table that fits."""
         most = (bounds.high - fit, fit - bounds.low)
         sight = _Sight(bounds, fit, self._moves.reach(bounds, fit), most)
+        alone = np.diff(self._system.col_start) == 0  # in no equation: any value within its bounds will do
+        for reach, limit in zip(sight.reach, most, strict=True):
+            reach[alone] = limit[alone]
         settled = np.array([self._settle(target, sight) for target in targets.tolist()], dtype=np.bool_)
         return Found(low=(fit - most[1])[targets], high=(fit + most[0])[targets], settled=settled)
 
@@ -208,7 +211,7 @@ class Search:
             rows = np.unique(gathered(system.col_start, system.rows_at, chosen))
             touches = gathered(system.row_start, system.row_of, rows)
             cells, touched = np.unique(touches[free[touches]], return_counts=True)
-            if len(cells) == len(chosen) or not len(rows):  # one that stands in no equation is alone
+            if len(cells) == len(chosen):
                 return chosen, True
             if len(cells) > size:
                 share = touched / (system.col_start[cells + 1] - system.col_start[cells])
