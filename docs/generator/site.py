@@ -26,7 +26,7 @@ _LIST = re.compile(r" *(?:[-*+]|\d+\.) ")
 
 
 def navigation(text: str) -> list[Any]:
-    """The pages that ``docs/README.md`` leads to below its headings; each once, below the heading that names it first."""
+    """The pages that ``docs/README.md`` leads to below its headings; each once, where a heading names it first."""
     top: list[Any] = ["README.md"]
     seen = {"README.md"}
     levels = [top]
