@@ -13,6 +13,7 @@ from tests.performance.bench import APART, BENCHMARKS
 
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"]
 INDEX = (ROOT / "docs" / "README.md").read_text("utf-8")
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
 PROMISES = (ROOT / "docs" / "explanation" / "promises.md").read_text("utf-8")
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -109,3 +110,27 @@ def test_the_navigation_follows_the_headings_of_the_index() -> None:
     text += "## Empty\n## Two\n[f](f.md)\n"
     below = ["b.md", {"Part": ["d.md", "project/security.md"]}]
     assert navigation(text) == ["README.md", {"One": below}, {"Two": ["f.md"]}]
+
+
+def test_what_the_glossary_names_in_code_is_there() -> None:
+    rows = [line.split(" | ") for line in GLOSSARY.splitlines() if line.startswith("| ") and " | " in line]
+    named = {name for row in rows for name in re.findall(r"`([\w.]+)`", row[-1])}
+    assert len(named) > 50
+    for name in named:
+        *modules, last = name.split(".")
+        if last.islower():
+            modules.append(last)
+        places = [folder.joinpath(*modules) for folder in (ROOT / "rod_pipeline", ROOT)]
+        assert any(place.exists() or place.with_suffix(".py").exists() for place in places), name
+        if not last.islower():
+            text = places[0].with_suffix(".py").read_text("utf-8")
+            assert re.search(rf"^(class {last}\b|{last} = )", text, re.MULTILINE), name
+
+
+def test_the_glossary_is_in_order_and_says_each_word_once() -> None:
+    words = []
+    for section in re.split(r"^##+ .*$", GLOSSARY, flags=re.MULTILINE):
+        here = [line.split(" | ")[0].removeprefix("| ") for line in section.splitlines() if re.match(r"\| (?!Word)", line)]
+        assert here == sorted(here, key=str.casefold)
+        words += here
+    assert len(words) == len(set(words)) > 100
