@@ -21,6 +21,7 @@ OUTSIDE = {
     "tests/README.md": "project/tests.md",
 }
 _LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])+)\]\(([^)\s]+)\)")
+_COMMENT = re.compile(r"\A<!--.*?-->\s*", re.DOTALL)
 _ITEM = re.compile(r"(?:[-*+]|1\.) ")
 _LIST = re.compile(r" *(?:[-*+]|\d+\.) ")
 
@@ -70,7 +71,8 @@ def for_site(text: str, page: Path, address: str) -> str:
     """The text of ``page``, which stands in the site at ``address``, as Python-Markdown has to get it.
 
     Links to sources become their text, those to pages outside ``docs`` lead to where the site has them; a list may
-    follow on a paragraph without an empty line, as CommonMark has it.
+    follow on a paragraph without an empty line, as CommonMark has it. A comment at the top goes: MkDocs sees no title
+    behind it.
     """
 
     def link(found: re.Match[str]) -> str:
@@ -85,7 +87,7 @@ def for_site(text: str, page: Path, address: str) -> str:
 
     lines: list[str] = []
     fenced = False
-    for line in text.splitlines():
+    for line in _COMMENT.sub("", text).splitlines():
         before = lines[-1] if lines else ""
         if line.startswith("```"):
             fenced = not fenced

@@ -130,7 +130,7 @@ def test_what_the_glossary_names_in_code_is_there() -> None:
 def test_the_glossary_is_in_order_and_says_each_word_once() -> None:
     words = []
     for section in re.split(r"^##+ .*$", GLOSSARY, flags=re.MULTILINE):
-        here = [line.split(" | ")[0].removeprefix("| ") for line in section.splitlines() if re.match(r"\| (?!Word)", line)]
+        here = re.findall(r"^\| (?!Word )(.+?) \|", section, re.MULTILINE)
         assert here == sorted(here, key=str.casefold)
         words += here
     assert len(words) == len(set(words)) > 100

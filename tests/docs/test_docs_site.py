@@ -49,6 +49,7 @@ def test_only_what_is_written_for_people_is_in_it(site: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "given"),
     [
+        pytest.param("<!-- Made. -->\n\n# T\n", "# T\n", id="the title first"),
         pytest.param("So:\n- one\n- two\n", "So:\n\n- one\n- two\n", id="a list after a paragraph"),
         pytest.param("```\na\n- b\n```\n", "```\na\n- b\n```\n", id="code as it is"),
         pytest.param("RFC\n6962. Hashes\n", "RFC\n6962. Hashes\n", id="a number at the start of a line is no list"),
