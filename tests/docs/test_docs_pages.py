@@ -46,6 +46,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
+def test_nothing_waits_to_be_filled_in(page: Path) -> None:
+    assert not re.search(r"@[A-Z_]+@|\bTODO\b|\bTBD\b", page.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_paths_that_are_named_exist(page: Path) -> None:
     for path in _PATH.findall(page.read_text("utf-8")):
         assert (ROOT / path).exists(), f"{path} isn't there"
