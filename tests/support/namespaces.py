@@ -6,6 +6,7 @@ https://man7.org/linux/man-pages/man8/ip-netns.8.html
 
 import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -37,9 +38,17 @@ class Machine:
         self._stack.callback(_stop, process)
         return process
 
-    def run(self, command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    def run(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
         """Run a program in it and wait."""
-        return subprocess.run(["ip", "netns", "exec", self.name, *command], capture_output=True, text=True, timeout=60)
+        command = ["ip", "netns", "exec", self.name, *command]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+
+    def knows(self, *names: str) -> None:
+        """Let these names mean this machine itself, for what is started in it from now on."""
+        folder = Path("/etc/netns") / self.name
+        folder.mkdir(parents=True)
+        self._stack.callback(shutil.rmtree, folder)
+        (folder / "hosts").write_text(f"127.0.0.1 localhost {' '.join(names)}\n")
 
 
 class Roads:
