@@ -55,8 +55,11 @@ def command(name: str, folder: Path) -> list[str]:
 
 
 def confined(program: list[str], env: dict[str, str], writable: Path) -> list[str]:
-    """``program`` with its secrets, on a file system that is read-only but for ``writable``."""
-    mounts = f"mount --bind {writable} {writable}; mount -o remount,ro,bind /; mount -o remount,ro,bind /dev/shm"
+    """``program`` with its secrets, on a file system that is read-only but for ``writable`` and a /dev/shm of its own.
+
+    That one it needs: Dagster starts a run with a semaphore.
+    """
+    mounts = f"mount --bind {writable} {writable}; mount -o remount,ro,bind /; mount -t tmpfs tmpfs /dev/shm"
     home = f"mount --bind {env['DAGSTER_HOME']} {env['DAGSTER_HOME']}; mount -o remount,ro,bind {env['DAGSTER_HOME']}"
     return ["sh", "-ec", f'{mounts}; {home}; exec "$@"', "sh", str(COMPOSE / "with-secrets"), *program]
 
@@ -79,12 +82,17 @@ def start_postgres(inside: Machine, folder: Path, env: dict[str, str]) -> None:
 
 def start_store(inside: Machine, folder: Path, env: dict[str, str]) -> None:
     """The store, which is external to this deployment: the embedded one, held up by a process that isn't confined."""
-    up = f"""import signal
+    up = f"""import signal, sys
 from pathlib import Path
 from rod_pipeline.store.seaweed import LocalStore
-LocalStore(Path({env["ROD_HOME"]!r}) / "store").start()
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+store = LocalStore(Path({env["ROD_HOME"]!r}) / "store")
+store.start()
 print("up", flush=True)
-signal.pause()
+try:
+    signal.pause()
+finally:
+    store.stop()
 """
     log = folder / "store.log"
     process = inside.start([sys.executable, "-c", up], log, env, folder)
