@@ -204,6 +204,11 @@ def test_an_image_has_a_base_only_by_its_digest(file: str) -> None:
     assert all(re.fullmatch(r"\$\{[A-Z]+_IMAGE\}", base) for base in bases)
     assert re.findall(r"^ARG (\S+)", text, re.MULTILINE) == [bases[0][2:-1]], "no default: a name isn't a digest"
     assert re.search(r"^USER 1000[12]:1000[12]$", text, re.MULTILINE)
+    copied = [line.split()[1:-1] for line in re.findall(r"^COPY .*$", text, re.MULTILINE) if "--from" not in line]
+    sources = {each for line in copied for each in line if not each.startswith("--")}
+    seen = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert seen[1] == "*", "a build sees what is named, nothing else"
+    assert {f"!{each}" for each in sources} <= set(seen)
     assert not re.search(r"^(ADD|ENV .*(PASSWORD|SECRET|TOKEN))", text, re.MULTILINE)
 
 
