@@ -19,6 +19,7 @@ OUTSIDE = {
     "SECURITY.md": "project/security.md",
     "CHANGELOG.md": "project/changelog.md",
     "tests/README.md": "project/tests.md",
+    "deployments/kubernetes/README.md": "project/kubernetes.md",
 }
 _LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])+)\]\(([^)\s]+)\)")
 _COMMENT = re.compile(r"\A<!--.*?-->\s*", re.DOTALL)

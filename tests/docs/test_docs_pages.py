@@ -11,7 +11,7 @@ from docs.generator.markdown import ROOT
 from docs.generator.site import OUTSIDE, navigation
 from tests.performance.bench import APART, BENCHMARKS
 
-PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"]
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *(ROOT / source for source in OUTSIDE)]
 INDEX = (ROOT / "docs" / "README.md").read_text("utf-8")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
 PROMISES = (ROOT / "docs" / "explanation" / "promises.md").read_text("utf-8")
