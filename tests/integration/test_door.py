@@ -91,8 +91,8 @@ FORGED = [
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """Not below a folder of pytest, which the account of the door may not enter."""
-    with tempfile.TemporaryDirectory(prefix="rod-door-") as made:
+    """Where the account of the door may enter: no folder of pytest, nor one that the pipeline made its TMPDIR."""
+    with tempfile.TemporaryDirectory(prefix="rod-door-", dir="/tmp") as made:
         Path(made).chmod(0o755)
         yield Path(made)
 
