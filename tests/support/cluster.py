@@ -1,4 +1,4 @@
-"""A Dask cluster for tests: a scheduler here, workers on ``hosts``, and Dagster's storage in PostgreSQL for all of them.
+"""A Dask cluster for tests: a scheduler here, workers on ``hosts``, and Dagster's storage in PostgreSQL for all.
 
 Belongs here: starting it for one installation, running the job ``deliver`` on it. Does not belong here: the machines
 (``hosts``), the installation (``pipeline``).
@@ -76,9 +76,9 @@ class Cluster:
         """Start a worker on a machine."""
         arguments = ["--nthreads", "1", "--nworkers", "1", "--name", host.name, "--no-dashboard"]
         arguments += ["--local-directory", str(self._folder / f"dask-{host.name}")]
+        arguments += ["--preload", "rod_pipeline.orchestration.worker"]
         process = host.start(
-            [sys.executable, "-m", "distributed.cli.dask_worker", self.scheduler, *arguments]
-            + ["--preload", "rod_pipeline.orchestration.worker"],
+            [sys.executable, "-m", "distributed.cli.dask_worker", self.scheduler, *arguments],
             self.environment,
             self._folder / f"{host.name}.log",
         )

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
@@ -91,10 +91,8 @@ def network(ports: Sequence[int]) -> Iterator[Network]:
 
 def power_off(process: "subprocess.Popen[bytes]") -> None:
     """Kill a program and all that it started."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -32,7 +32,8 @@ async def relay(listen: str, target: str, ports: list[int]) -> None:
         return await asyncio.start_server(meet, listen, port)
 
     servers = [await serve(port) for port in ports]
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
 

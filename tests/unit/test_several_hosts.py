@@ -177,4 +177,6 @@ def test_what_a_killed_worker_said_stands_until_one_starts_on_its_host(
     started = scratch._started(os.getpid())
     (workers / f"there@{os.getpid()}-{started}").touch()
     scratch.look_back(workers)
-    assert [mark.name for mark in workers.iterdir()] == [f"there@{os.getpid()}-{started}"], "one that lives says it still"
+    assert [mark.name for mark in workers.iterdir()] == [f"there@{os.getpid()}-{started}"], (
+        "one that lives says it still"
+    )

@@ -48,7 +48,7 @@ class Scratch:
         """Files, wherever they may have been left. Raises ``HostUnseen`` when that may be on another host."""
         if hosts := scratch.elsewhere(self._workers):
             raise HostUnseen(
-                f"On {', '.join(hosts)} a worker is at a step, or was killed at one: its memory can't be seen from here.",
+                f"On {', '.join(hosts)} a worker is at a step, or was killed at one: its memory can't be seen here.",
                 "When the step ends, or a worker starts there again, the purge goes on. Is that machine gone for good? "
                 f"Then so is its memory: remove what bears its name in {self._workers}.",
             )
