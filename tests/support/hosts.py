@@ -35,10 +35,10 @@ class Host:
                 start_new_session=True,
             )
 
-    def memory(self) -> list[Path]:
-        """The files in its /dev/shm."""
-        shared = Path(f"/proc/{self._keeper}/root/dev/shm")
-        return [path for path in shared.rglob("*") if path.is_file()]
+    @property
+    def memory(self) -> Path:
+        """Its /dev/shm, as it is seen from here."""
+        return Path(f"/proc/{self._keeper}/root/dev/shm")
 
 
 class Network:
