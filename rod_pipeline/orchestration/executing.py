@@ -113,7 +113,7 @@ class DaskSteps(StepHandler):
         step = _step(step_handler_context)
         attempt = args.known_state.get_retry_state().get_attempt_count(step) if args.known_state else 0
         key = f"{args.run_id}/{step}/{attempt}"
-        # The steps before it are over. Of a task that is held on to, Dask would mend the loss with the worker that did it.
+        # The steps before it are over: a task that is held on to is done again when the worker that did it is lost.
         self._tasks.clear()
         self._tasks[step] = self._connected().submit(carry_out, serialize_value(args), key=key)
         self._over.discard(step)
