@@ -22,12 +22,10 @@ from tests.support.cluster import Cluster
 from tests.support.hosts import Host, network, power_off, why_not
 from tests.support.pipeline import Bench, delivery, discrepancies, store_environment, stored_tables
 
-pytest.importorskip("distributed", reason="Dask isn't installed (the group `distributed` of pyproject.toml)")
-
 KEY = "2025-12"
 SMALL = Population(seed=11, scale=0.0005)
 MIDDLE = "validation__diplomas"
-pytestmark = [pytest.mark.soak, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
+pytestmark = pytest.mark.soak
 
 
 class Two:
@@ -48,6 +46,9 @@ def shared() -> Iterator[Path]:
 
 @pytest.fixture
 def two(shared: Path, seaweed: StoreSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
+    pytest.importorskip("distributed", reason="Dask isn't installed (the extra `distributed`)")
+    if reason := why_not():
+        pytest.skip(reason)
     monkeypatch.setenv(backend.VARIABLE, "servers")
     for name, value in store_environment(seaweed).items():
         monkeypatch.setenv(name, value)
@@ -107,6 +108,24 @@ def test_the_other_machine_goes_on_with_the_delivery(two: Two, tmp_path: Path, s
         _wait(lambda: scratch.elsewhere(bench.settings.workers) == (), cluster)
         place.verify_absent(subject)
     assert not spilled.exists()
+
+
+def test_two_deliveries_at_the_same_time_are_done_each_by_a_machine(two: Two) -> None:
+    bench, cluster, keys = two.bench, two.cluster, (KEY, "2026-08")
+    for key in keys:
+        bench.announce(key, delivery(key, population=SMALL))
+    with cluster.instance() as instance:
+        instance.add_dynamic_partitions(DELIVERY, list(keys))
+        runs = [cluster.deliver(key) for key in keys]
+        _wait(lambda: len(scratch.elsewhere(bench.settings.workers)) == 2, cluster, runs[0])
+        assert [run.wait(500) for run in runs] == [0, 0], cluster.logs()
+        for run in instance.get_runs():
+            ended = [
+                entry.step_key for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS)
+            ]
+            assert len(ended) == len(set(ended)) > 8
+    assert [bench.intake(key).stage for key in keys] == ["stored", "stored"]
+    assert discrepancies(bench) == []
 
 
 def _started(instance: dg.DagsterInstance, step: str) -> int:

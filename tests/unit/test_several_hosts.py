@@ -16,6 +16,7 @@ from rod_pipeline.definitions import build_defs
 from rod_pipeline.ledger.erasure import Subject
 from rod_pipeline.orchestration import executing
 from rod_pipeline.orchestration.executing import DaskSteps, NotForSeveral, executor_of
+from rod_pipeline.orchestration.worker import _has_ended
 from rod_pipeline.retention.places.files import HostUnseen, Scratch
 from rod_pipeline.settings import BadSettings, ExecutionSection, KeyringSection, Settings, StoreSection
 from rod_pipeline.store import scratch
@@ -124,6 +125,21 @@ def test_a_step_is_given_up_when_nobody_can_do_it_or_its_task_ended_without_a_re
     tasks.task.status = "finished"
     assert steps.check_step_health(context).is_healthy, "its events are on their way"
     assert not steps.check_step_health(context).is_healthy
+
+
+def test_an_attempt_that_ended_is_not_begun_again(tmp_path: Path) -> None:
+    @dg.op
+    def step() -> None:
+        pass
+
+    @dg.job
+    def job() -> None:
+        step()
+
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        run = job.execute_in_process(instance=instance).run_id
+        ended = [_has_ended(instance, _context(run, attempts).execute_step_args) for attempts in (0, 1)]
+    assert ended == [True, False]
 
 
 @pytest.fixture
