@@ -110,27 +110,6 @@ def test_the_other_machine_goes_on_with_the_delivery(two: Two, tmp_path: Path, s
     assert not spilled.exists()
 
 
-def test_two_deliveries_at_the_same_time_are_done_each_by_a_machine(two: Two) -> None:
-    bench, cluster, keys = two.bench, two.cluster, (KEY, "2026-08")
-    for key in keys:
-        bench.announce(key, delivery(key, population=SMALL))
-    with cluster.instance() as instance:
-        instance.add_dynamic_partitions(DELIVERY, list(keys))
-        for pool in ("pleio", "mart_database"):
-            # Of two runs that meet a pool for the first time one fails on PostgreSQL (docs/how-to/several-machines.md).
-            instance.event_log_storage.set_concurrency_slots(pool, 1)
-        runs = [cluster.deliver(key) for key in keys]
-        _wait(lambda: len(scratch.elsewhere(bench.settings.workers)) == 2, cluster, runs[0])
-        assert [run.wait(500) for run in runs] == [0, 0], cluster.logs()
-        for run in instance.get_runs():
-            ended = [
-                entry.step_key for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS)
-            ]
-            assert len(ended) == len(set(ended)) > 8
-    assert [bench.intake(key).stage for key in keys] == ["stored", "stored"]
-    assert discrepancies(bench) == []
-
-
 def _started(instance: dg.DagsterInstance, step: str) -> int:
     return sum(
         entry.step_key == step
