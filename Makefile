@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test soak bench check install system docs clean lock sbom audit
+.PHONY: demo test soak bench check install system docs site clean lock sbom audit
 
 demo: install
 	$(BIN)/rod demo $(if $(ONCE)$(SIMULATE),--once)
@@ -56,8 +56,12 @@ system:
 docs: install
 	$(BIN)/python -W ignore -m docs.generator
 
+# The documentation with navigation and search, in site/. `python3 -m http.server -d site -b 127.0.0.1` shows it.
+site: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
 clean:
-	rm -rf $(VENV) .rod .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) site .rod .pytest_cache .mypy_cache .ruff_cache
 
 # Needs uv. Only for whoever changes a dependency.
 lock:

@@ -3,7 +3,7 @@
 Belongs here: the executor of an installation. Does not belong here: what a worker does with a step (``worker``).
 https://docs.dagster.io/deployment/execution/run-executors, https://distributed.dask.org
 
-``dagster-dask`` 0.29.27 isn't used (ADR 47): it names a task after its step alone, so that of two runs at the same time
+``dagster-dask`` 0.29.27 isn't used (ADR 42): it names a task after its step alone, so that of two runs at the same time
 one gets the results of the other; it runs what comes after a failed step; and it doesn't retry. Dagster's own executor
 for steps elsewhere, the one below ``k8s_job_executor``, does all of that well; what is here tells it how Dask is asked.
 """

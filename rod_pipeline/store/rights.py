@@ -27,6 +27,7 @@ _LOOK = (
     "s3:GetBucketVersioning",
     "s3:GetBucketObjectLockConfiguration",
     "s3:GetReplicationConfiguration",
+    "s3:GetLifecycleConfiguration",
 )
 _READ = ("s3:GetObject", "s3:GetObjectVersion")
 # An upload that isn't complete is no object: whoever opened it takes it back.

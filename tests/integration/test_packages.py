@@ -8,12 +8,12 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+from playwright.sync_api import Browser
 
 from rod_pipeline.marts.database import build_database
 from rod_pipeline.packages.allowed import allowed
 from rod_pipeline.packages.permitting import NoChamber
 from rod_pipeline.packages.pseudonyms import key_of, replaced
-from tests.support.browser import browsing
 from tests.support.leaks import MARKER
 from tests.support.pdf import streams_of, text_of
 from tests.support.pipeline import UNDISTURBED, delivery
@@ -91,17 +91,17 @@ def test_the_key_of_pseudonyms_outlives_a_new_mart_database(post_room: PostRoom)
     assert key_of(post_room.system, "school-a") == before
 
 
-def test_the_report_reads_in_a_browser_and_calls_nobody(package: Path, tmp_path: Path) -> None:
-    with browsing() as browser:
-        page = browser.new_page(viewport={"width": 1100, "height": 900})
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: asked.append(message.text))
-        page.goto((package / "rapport.html").as_uri())
-        assert page.get_by_role("heading", name=f"Studenten en studiesucces: instelling {FIRST}").is_visible()
-        assert page.get_by_role("img").first.is_visible()
-        assert "Wis het pakket vóór 16 december 2032" in page.inner_text("main")
-        page.screenshot(path=tmp_path / "rapport.png", full_page=True)
+def test_the_report_reads_in_a_browser_and_calls_nobody(package: Path, tmp_path: Path, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: asked.append(message.text))
+    page.goto((package / "rapport.html").as_uri())
+    assert page.get_by_role("heading", name=f"Studenten en studiesucces: instelling {FIRST}").is_visible()
+    assert page.get_by_role("img").first.is_visible()
+    assert "Wis het pakket vóór 16 december 2032" in page.inner_text("main")
+    page.screenshot(path=tmp_path / "rapport.png", full_page=True)
+    page.close()
     assert asked == [(package / "rapport.html").as_uri()]
 
 

@@ -35,8 +35,7 @@ def test_the_job_of_each_night_does_it(bench: Bench) -> None:
     defs = build_defs(bench.settings, rod=Afterwards(home=str(bench.home)))
     assert defs.resolve_job_def("tidy_up").execute_in_process(instance=bench.instance).success
     assert bench.intake(key).refused == "ROD-REFUSE-03"
-    (schedule,) = defs.schedules or ()
-    assert schedule.name == "tidy_daily"
+    assert "tidy_daily" in {schedule.name for schedule in defs.schedules or ()}
 
 
 def test_it_is_erased_when_nobody_decided_and_not_a_day_before(bench: Bench) -> None:

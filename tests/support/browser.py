@@ -28,13 +28,13 @@ _HANGS = 60_000
 
 
 @contextmanager
-def browsing() -> Iterator[Browser]:
-    """The system's Chromium, for as long as the block lasts."""
+def browsing(*more: str) -> Iterator[Browser]:
+    """The system's Chromium, for as long as the block lasts; ``more`` are arguments of its own."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         raise RuntimeError("There is no Chromium: deployments/install-debian-packages.sh installs it.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=found, args=[*ARGUMENTS, *more])
         try:
             yield browser
         finally:

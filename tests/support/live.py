@@ -22,6 +22,7 @@ from rod_pipeline.synthetic.pleio_server import StandIn
 from rod_pipeline.synthetic.population import Population
 from rod_pipeline.system import System
 from tests.support.pipeline import CODE, PLACED, delivery
+from tests.support.postgres import free_port
 
 _SMALL = Population(seed=1, scale=0.0005)
 _OVER = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
@@ -86,7 +87,8 @@ def live(home: Path, announced: Mapping[str, str | None], settings: str = "") ->
         running = Live(system, instance, pleio)
         for key, fault in announced.items():
             running.announce(key, fault=fault)
-        with serving(loaded) as at:
+        # Not the usual port: two that look for it at the same time would both find it free.
+        with serving(loaded, free_port()) as at:
             running.url = at.url
             for key in announced:
                 running.finished(key)

@@ -6,7 +6,6 @@ Belongs here: starting, setting up and stopping it, and tokens with the rights t
 import contextlib
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import requests
 from pydantic import SecretStr
 
 from rod_pipeline.store.openbao import OpenBaoKeyring
+from tests.support.postgres import free_port
 
 _POLICIES = Path(__file__).parents[2] / "deployments" / "openbao"
 _DEADLINE_SECONDS = 60
@@ -42,7 +42,7 @@ class BaoServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port, self._cluster = _free_port(), _free_port()
+        self._port, self._cluster = free_port(), free_port()
         self.address = f"http://127.0.0.1:{self._port}"
         (folder / "data").mkdir()
         (folder / "unseal").write_bytes(secrets.token_bytes(32))
@@ -127,10 +127,3 @@ def openbao_server() -> Iterator[BaoServer]:
             yield server
         finally:
             server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port

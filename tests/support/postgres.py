@@ -107,7 +107,7 @@ def _start(
     settings = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
     # A port that was free a moment ago may be taken when the server gets there: then it ends, and another one is tried.
     for _ in range(5):
-        server = PostgresServer(_free_port(), password)
+        server = PostgresServer(free_port(), password)
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [programs / "postgres", "-D", folder / "data", "-p", str(server.port), *settings],
@@ -144,7 +144,8 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait(30)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody had at this moment; none that is usual for anything."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
