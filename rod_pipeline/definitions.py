@@ -13,6 +13,7 @@ from dagster_duckdb import DuckDBResource
 from assets import eea, landing, marts, moments, publishing, retention, validation
 from rod_pipeline.orchestration.alerting import send_alerts, unsent_alerts
 from rod_pipeline.orchestration.auditing import make_dossier
+from rod_pipeline.orchestration.executing import executor_of
 from rod_pipeline.orchestration.failures import stop_run_retries
 from rod_pipeline.orchestration.hygiene import forget_daily, forget_old_runs
 from rod_pipeline.orchestration.jobs import deliver, purge
@@ -83,6 +84,7 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
             planned_moments,
         ],
         resources=resources | overrides,
+        executor=executor_of(settings),
     )
 
 

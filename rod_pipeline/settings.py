@@ -211,6 +211,17 @@ class DagsterSection(_Section):
     )
 
 
+class ExecutionSection(_Section):
+    """Where the steps of deliveries run: in the process of their run, or on the workers of a Dask cluster."""
+
+    scheduler: str | None = Field(
+        default=None,
+        pattern=r"^(tls|tcp)://.+:[0-9]+$",
+        description="address of a Dask scheduler (tls://HOST:PORT) whose workers carry out the steps; see "
+        "how-to/several-machines.md",
+    )
+
+
 AlertKind = Literal[
     "run_failed", "blocked", "notice_overdue", "purge_late", "waiver_ends", "arrived", "missed_moment", "heartbeat_lost"
 ]
@@ -271,6 +282,7 @@ class Settings(_Section):
     evidence: EvidenceSection = Field(default=EvidenceSection(), description="where proofs go, and who signs them")
     packages: PackagesSection = Field(default=PackagesSection(), description="who packages may be made for")
     dagster: DagsterSection = Field(default=DagsterSection(), description="what Dagster's own storage keeps")
+    execution: ExecutionSection = Field(default=ExecutionSection(), description="where the steps of deliveries run")
     alerts: AlertsSection = Field(default=AlertsSection(), description="who is told what waits for a person")
     owner: str = Field(default="platform@rod.example", description="owner of the assets, who is alerted")
 
@@ -311,6 +323,11 @@ class Settings(_Section):
     def kek_path(self) -> Path:
         """The file of the key-encryption key, when it isn't handed over in the environment."""
         return self.kek_file or self.home / "secrets" / "kek"
+
+    @property
+    def workers(self) -> Path:
+        """Where workers on other hosts say that they are at a step (``store.scratch``)."""
+        return self.home / "workers"
 
     def key_encryption_key(self) -> SecretBytes:
         """The 32 bytes that wrap every key of a delivery; raises ``MissingSecret`` or ``UnsafeSecretFile``."""

@@ -35,6 +35,9 @@ NODES = sa.table(
 )
 
 _WAIT_SECONDS = 30
+# A killed process' sessions end at once. A host that lost its power or its network says nothing more: left to itself
+# the server would wait two hours for it, and whoever needs its leases as well. (runtime-config-connection)
+_KEEPALIVE = "-c tcp_keepalives_idle=20 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
 _LOCK = 0x524F445F4C4544  # "ROD_LED": the number of our advisory lock
 
 _SQLITE = (
@@ -161,7 +164,11 @@ class Database:
                 poolclass=NullPool,
                 hide_parameters=True,
                 isolation_level="READ COMMITTED",
-                connect_args={"connect_timeout": 10, "application_name": "rod-ledger"},
+                connect_args={
+                    "connect_timeout": 10,
+                    "application_name": "rod-ledger",
+                    "options": f"{parsed.query.get('options', '')} {_KEEPALIVE}".strip(),
+                },
             )
         with self.reading() as connection:
             if self.name == "sqlite" and connection.scalar(

@@ -18,8 +18,7 @@ deliver = dg.define_asset_job(
     "deliver",
     # Without the standing check, which looks at all deliveries: while one runs it would not see that one.
     selection=dg.AssetSelection.groups(*DELIVERED) - dg.AssetSelection.checks(RED_CHECK),
-    # In one process: importing the libraries costs more than most steps, and nothing is handed over by file.
-    executor_def=dg.in_process_executor,
+    # With the executor of the installation (``definitions``): in one process, or on the workers of a cluster.
     description=(
         "Takes one delivery from its link (or from the files that were handed over) to validated, encrypted tables in "
         "the EEA store and to the marts. Every step may be run again: what has been done is found done."

@@ -11,6 +11,10 @@ pid and the moment it started; Polars and Python's ``tempfile`` are pointed ther
 first spill, so claiming after its import is early enough. ``TMPDIR`` stays as it is: a child that touches data opens a
 vault and claims a folder of its own, and other programs (a database, a browser) may run under another account.
 
+A worker that lives on between steps clears its folder after each (``at_work``), and says in a folder that the hosts of
+an installation share that it may have something in its memory: that of another host can't be looked into from here
+(``elsewhere``).
+
 The folder goes when its process ends. A killed one leaves it, in memory, until another process claims its own or builds
 a database, or a purge looks for it. Which installations the process worked for stands in the folder (``of``), so that
 two on one machine don't take each other's leftovers for their own; a folder that doesn't say belongs to each.
@@ -18,6 +22,7 @@ two on one machine don't take each other's leftovers for their own; a folder tha
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -134,6 +139,39 @@ def clear() -> None:
     """Remove what ``in_use`` finds. Call it only while this process works on nothing else."""
     for path in in_use():
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def at_work(shared: Path) -> Iterator[None]:
+    """Say in ``shared``, a folder of all hosts, that this process may have something in its memory during the block.
+
+    Afterwards its own folder is cleared and nothing is said any more; a process that is killed leaves what it said,
+    until ``look_back`` on its host. Only while this process works on nothing else.
+    """
+    shared.mkdir(mode=0o700, exist_ok=True)
+    mark = shared / f"{socket.gethostname()}@{os.getpid()}-{_started(os.getpid())}"
+    mark.touch(0o600)
+    try:
+        yield
+    finally:
+        clear()
+        mark.unlink()
+
+
+def look_back(shared: Path) -> None:
+    """Remove what dead processes of this host left in its memory, and then what they said in ``shared``."""
+    for mark in shared.glob(f"{socket.gethostname()}@*"):
+        pid, _, started = mark.name.rpartition("@")[2].partition("-")
+        if _started(int(pid)) != started:
+            sweep()
+            if not any(leftovers(owner) for owner in _served):
+                mark.unlink(missing_ok=True)
+
+
+def elsewhere(shared: Path) -> tuple[str, ...]:
+    """The other hosts on which a process may have something in memory, by name."""
+    hosts = {mark.name.rpartition("@")[0] for mark in shared.glob("*@*")}
+    return tuple(sorted(hosts - {socket.gethostname()}))
 
 
 def _abandoned(owners: Collection[str]) -> Iterator[Path]:

@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import sqlalchemy as sa
 
+from rod_pipeline.ledger.database import Database
 from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.log import Ledger
 from tests.support.ledger import SetClock
@@ -68,3 +70,12 @@ def test_readers_share_a_lease_and_keep_out_whoever_wants_it_alone(ledger_url: s
             pass
     with ledger.exclusive("a" * 16), pytest.raises(Busy), ledger.shared("a" * 16):
         pass
+
+
+def test_the_server_probes_whether_a_silent_holder_is_still_there(postgres_url: str, set_clock: SetClock) -> None:
+    """A machine without power or network ends no session: only the server can find out, if it is asked to."""
+    for url in (postgres_url, f"{postgres_url}?options=-c%20work_mem%3D5MB"):
+        with Database(url).reading() as connection:
+            told = {name: connection.scalar(sa.text(f"SHOW tcp_keepalives_{name}")) for name in ("idle", "interval")}
+            assert told == {"idle": "20", "interval": "5"}
+            assert connection.scalar(sa.text("SHOW work_mem")) == ("5MB" if "options" in url else "4MB")

@@ -32,12 +32,18 @@ class Authority:
 
     def server(self, host: str) -> ssl.SSLContext:
         """What a server needs to be ``host``, a name or an IP address."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate(host, ExtendedKeyUsageOID.SERVER_AUTH))
+        return context
+
+    def certificate(self, host: str, *usages: x509.ObjectIdentifier) -> Path:
+        """A file with key and certificate of ``host``, good for ``usages``."""
         key = ec.generate_private_key(ec.SECP256R1())
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
             self._builder(x509.Name([]), key.public_key())
             .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(authority, critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -48,9 +54,7 @@ class Authority:
             )
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(both)
-        return context
+        return both
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         now = SystemClock().now()

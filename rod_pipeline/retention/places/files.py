@@ -10,11 +10,18 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from rod_pipeline.errors import TransientError
 from rod_pipeline.ledger.erasure import Counted, Method, Place, PlaceLeft, Subject
 from rod_pipeline.store import scratch
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
+
+
+class HostUnseen(TransientError):
+    """What is in the memory of another host can't be known from here."""
+
+    code = "ROD-PLACE-03"
 
 
 class Scratch:
@@ -23,6 +30,9 @@ class Scratch:
     Nobody can tell which delivery they are of, so they count for each. The folder of a living process holds nothing of
     a delivery that nobody works on, which is what draining sees to; only this process' own is looked into as well. The
     embedded store writes to its own folder alone (place ``objects``); DuckDB doesn't spill.
+
+    Of another host this sees only whether a worker works there, or was killed there: then nobody knows, and there is no
+    inventory. What is on this host is erased all the same.
     """
 
     place: ClassVar[Place] = "scratch"
@@ -31,19 +41,28 @@ class Scratch:
 
     def __init__(self, system: System) -> None:
         self._owner = scratch.tag(system.settings.home)
+        self._workers = system.settings.workers
         scratch.serve(self._owner)
 
     def inventory(self, subject: Subject) -> PlaceLeft:
-        """Files, wherever they may have been left."""
-        n = len(scratch.leftovers(self._owner)) + len(scratch.in_use())
-        return PlaceLeft(place=self.place, counts=(Counted(what="files", n=n),))
+        """Files, wherever they may have been left. Raises ``HostUnseen`` when that may be on another host."""
+        if hosts := scratch.elsewhere(self._workers):
+            raise HostUnseen(
+                f"On {', '.join(hosts)} a worker is at a step, or was killed at one: its memory can't be seen here.",
+                "When the step ends, or a worker starts there again, the purge goes on. Is that machine gone for good? "
+                f"Then so is its memory: remove what bears its name in {self._workers}.",
+            )
+        return PlaceLeft(place=self.place, counts=self._here())
 
     def erase(self, subject: Subject, purge_id: str) -> tuple[Counted, ...]:
         """Remove the folders of processes that are gone, and what stands in this process' own."""
-        found = self.inventory(subject).counts
+        found = self._here()
         scratch.sweep()
         scratch.clear()
         return found
+
+    def _here(self) -> tuple[Counted, ...]:
+        return (Counted(what="files", n=len(scratch.leftovers(self._owner)) + len(scratch.in_use())),)
 
     def verify_absent(self, subject: Subject) -> PlaceLeft:
         """Look again: there is no other way to see a folder."""

@@ -1,0 +1,128 @@
+"""A machine dies in the middle of a delivery: another one goes on, and nothing is double or lost."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic, sleep
+
+import dagster as dg
+import pytest
+
+from rod_pipeline.ledger.erasure import Subject
+from rod_pipeline.orchestration.partitions import DELIVERY
+from rod_pipeline.orchestration.register import copy_register
+from rod_pipeline.retention.places.files import HostUnseen
+from rod_pipeline.store import scratch
+from rod_pipeline.store.client import StoreSettings
+from rod_pipeline.synthetic.pleio_server import StandIn
+from rod_pipeline.synthetic.population import Population
+from tests.support import backend
+from tests.support.cluster import Cluster
+from tests.support.hosts import Host, network, power_off, why_not
+from tests.support.pipeline import Bench, delivery, discrepancies, store_environment, stored_tables
+
+KEY = "2025-12"
+SMALL = Population(seed=11, scale=0.0005)
+MIDDLE = "validation__diplomas"
+pytestmark = pytest.mark.soak
+
+
+class Two:
+    """Two machines with a worker each, on one installation whose servers they share."""
+
+    def __init__(self, cluster: Cluster, hosts: list[Host]) -> None:
+        self.cluster, self.bench = cluster, cluster.bench
+        self.hosts = {host.name: host for host in hosts}
+        self.workers = {host.name: cluster.work_on(host) for host in hosts}
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that all machines see: not in /dev/shm, of which each has its own."""
+    with TemporaryDirectory(prefix="rod-shared-", dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def two(shared: Path, seaweed: StoreSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
+    pytest.importorskip("distributed", reason="Dask isn't installed (the extra `distributed`)")
+    if reason := why_not():
+        pytest.skip(reason)
+    monkeypatch.setenv(backend.VARIABLE, "servers")
+    for name, value in store_environment(seaweed).items():
+        monkeypatch.setenv(name, value)
+    postgres, bao = backend.servers()
+    with StandIn() as pleio:
+        bench = Bench(shared / "home", seaweed, pleio)
+        addresses = [seaweed.endpoint, bao.address]
+        ports = [postgres.port, pleio.port, pleio.storage.server_port]
+        ports += [int(address.rpartition(":")[2]) for address in addresses]
+        with network(ports) as net, Cluster(bench, net, shared) as cluster:
+            yield Two(cluster, [net.host("rod-a"), net.host("rod-b")])
+
+
+def test_the_other_machine_goes_on_with_the_delivery(two: Two, tmp_path: Path, seaweed: StoreSettings) -> None:
+    bench, cluster = two.bench, two.cluster
+    content = delivery(KEY, population=SMALL)
+    delivery_id = bench.announce(KEY, content)
+    with cluster.instance() as instance:
+        instance.add_dynamic_partitions(DELIVERY, [KEY])
+        run = cluster.deliver(KEY)
+        _wait(lambda: _started(instance, MIDDLE) >= 1, cluster, run)
+        (mark,) = bench.settings.workers.iterdir()
+        dead, _, process = mark.name.rpartition("@")
+        power_off(two.workers[dead])
+        # What Polars would have left, had memory been short.
+        spilled = two.hosts[dead].memory / f"rod-{process}-00000000" / "polars" / "spill"
+        spilled.parent.mkdir(parents=True)
+        spilled.write_bytes(b"rows")
+        assert run.wait(500) == 0, cluster.logs()
+        assert _started(instance, MIDDLE) == 2, "begun on the dead machine, and again on the other"
+        ended = [
+            entry.step_key
+            for run_of in instance.get_runs()
+            for entry in instance.all_logs(run_of.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS)
+        ]
+        assert len(ended) == len(set(ended)) > 8, "each step ended once"
+        (only,) = instance.get_runs()
+        assert only.status is dg.DagsterRunStatus.SUCCESS
+
+    with StandIn() as pleio:
+        undisturbed = Bench(tmp_path / "undisturbed", seaweed, pleio)
+        undisturbed.announce(KEY, content)
+        assert undisturbed.walk(KEY) == []
+        expected, found = stored_tables(undisturbed, KEY), stored_tables(bench, KEY)
+    assert expected.keys() == found.keys()
+    assert all(expected[name].equals(found[name]) for name in expected)
+    assert discrepancies(bench) == []
+
+    # What the dead one may have left in its memory isn't taken for nothing by a purge that can't look there.
+    assert scratch.elsewhere(bench.settings.workers) == (dead,)
+    with bench.system() as system:
+        (place,) = [place for place in copy_register(system) if place.place == "scratch"]
+        subject = Subject(key=KEY, intakes=(delivery_id,))
+        with pytest.raises(HostUnseen):
+            place.verify_absent(subject)
+        two.workers[dead] = cluster.work_on(two.hosts[dead])
+        _wait(lambda: scratch.elsewhere(bench.settings.workers) == (), cluster)
+        place.verify_absent(subject)
+    assert not spilled.exists()
+
+
+def _started(instance: dg.DagsterInstance, step: str) -> int:
+    return sum(
+        entry.step_key == step
+        for run in instance.get_runs()
+        for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
+    )
+
+
+def _wait(
+    true: Callable[[], bool], cluster: Cluster, run: "subprocess.Popen[bytes] | None" = None, hangs: float = 500
+) -> None:
+    """Wait for something that happens by itself; fails when it clearly won't."""
+    until = monotonic() + hangs
+    while not true():
+        assert monotonic() < until and (run is None or run.poll() is None), cluster.logs()
+        sleep(0.05)
