@@ -1,7 +1,7 @@
 """A ledger lives longer than any version of this software: what was ever written stays readable, byte for byte.
 
-``vectors/ledger/events.jsonl`` holds the body of an event a line, each kind and version in each shape that it was written
-in. Lines are only ever added. Who changes what an existing kind holds finds here that it needs a new version ``v``.
+``vectors/ledger/events.jsonl`` holds the body of an event a line, each kind and version in each shape that it was
+written in. Lines are only ever added. Who changes what an existing kind holds finds here that it needs a new ``v``.
 """
 
 from itertools import groupby
