@@ -80,6 +80,15 @@ def test_the_earliest_moment_counts_also_when_a_later_announcement_does_not_tell
     assert term_of(told, NOON).moment == earlier
 
 
+def test_a_download_that_broke_off_has_begun_the_term() -> None:
+    """Its first byte is when DUO provided the data, whatever became of them; and the rest of it is erased by term."""
+    told = Story().announced("2025-12", None).tell(make.registered("0" * 16, "landing", "raw"), days=1)
+    told.announced("2025-12", NOON + timedelta(days=30))
+    term = term_of(told, NOON)
+    assert (term.moment, term.moment_basis) == (NOON + timedelta(days=1), "first_download")
+    assert begun(due(told, deadline(NOON + timedelta(days=1)))) == [("2025-12", "term")]
+
+
 def test_a_moment_that_moves_earlier_moves_the_deadline() -> None:
     told = story()
     told.tell(
