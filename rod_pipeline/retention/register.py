@@ -84,5 +84,5 @@ def asked(place: CopyPlace, what: Callable[..., _T], *given: object) -> _T:
         failure = type(error).__name__
     raise PlaceFailed(
         f"The place {place.place} could not be emptied or looked through ({failure}).",
-        "Look at the disk, the rights and the service behind it; every other place has its turn, and it is tried again.",
+        "Look at the disk, the rights and the service behind it; every other place has its turn; it is tried again.",
     )

@@ -99,7 +99,7 @@ def test_one_changed_bit_in_any_kind_of_byte_is_found(evidence_bundle: Bundle, c
 def test_nothing_can_be_added_below_the_signature_of_the_contents(
     evidence_bundle: Bundle, checked: Checked, added: str
 ) -> None:
-    """A signed note may have more signatures than one, of which a reader checks those that it knows; a bundle may not."""
+    """A signed note may have other signatures, which a reader passes over; the contents of a bundle may not."""
     bundle, vkey = evidence_bundle
     files = members(bundle)
     files[CONTENTS] += added.encode()
