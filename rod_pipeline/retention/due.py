@@ -125,10 +125,8 @@ def _news(purge: PurgeState, now: datetime) -> bool:
 
 
 def _term(state: LedgerState, key: str, now: datetime, decree: Decree, settings: RetentionSection) -> Term:
-    # The earliest known moment counts, also one that a later announcement no longer told.
     current = state.deliveries[key]
-    known = [(intake.moment, intake.moment_basis) for intake in state.intakes_of(key) if intake.moment is not None]
-    moment, basis = min(known, key=lambda pair: pair[0]) if known else (None, None)
+    moment, basis = state.provided(key) or (None, None)
     until = None if moment is None else deadline(moment, decree.retention.years)
     opens = None if until is None else until - timedelta(days=settings.lead_days)
     holds = tuple(hold.hold for hold in state.holds.values() if hold.hold.key == key and hold.holds(now, until))

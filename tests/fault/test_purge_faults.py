@@ -22,13 +22,15 @@ from rod_pipeline.errors import RodError
 from rod_pipeline.ledger.erasure import Place, PlaceLeft, Subject
 from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.log import LedgerClock
-from rod_pipeline.ledger.purges import PurgeState
+from rod_pipeline.ledger.purges import PLACES, PurgeState
 from rod_pipeline.marts import database
+from rod_pipeline.orchestration.erasing import DagsterUnreachable
 from rod_pipeline.orchestration.register import copy_register
 from rod_pipeline.retention.engine import NothingToPurge, StillThere, TooEarly, begin, carry_out, conclude, plan
 from rod_pipeline.retention.evidence import NotAttested, attest
 from rod_pipeline.retention.places.keys import Keys
-from rod_pipeline.retention.register import CopyPlace, CopyRegister, IncompleteRegister
+from rod_pipeline.retention.places.outside import Packages
+from rod_pipeline.retention.register import CopyPlace, CopyRegister, IncompleteRegister, PlaceFailed
 from rod_pipeline.retention.rounds import make_round
 from rod_pipeline.store import client as client_module
 from rod_pipeline.store import keyring as keyring_module
@@ -261,6 +263,41 @@ def test_a_key_that_cannot_be_destroyed_keeps_the_rest_from_nothing(
             carry_out(system, copy_register(system), purge_id)
         assert [name for name in remains(bench, intake) if name.startswith("object")] == []
         no_evidence_yet(system, purge_id)
+    ends_well(system, bench, purge_id, intake)
+
+
+@pytest.mark.parametrize("broken", [Keys, Packages], ids=lambda place: place.place)
+def test_a_place_that_breaks_down_keeps_no_other_from_being_emptied(
+    system: System, bench: Bench, key: str, intake: str, monkeypatch: pytest.MonkeyPatch, broken: type
+) -> None:
+    """A disk that may not be written to is no error of ours; it comes out as one, without the name of a file."""
+    purge_id = begun(system, key)
+    with monkeypatch.context() as patch:
+
+        def read_only(*_: object) -> None:
+            raise PermissionError(13, "Permission denied", "/a/file/of/somebody")
+
+        patch.setattr(broken, "erase", read_only)
+        outcome = make_round(system, copy_register(system))
+        (told,) = outcome.errors
+        assert isinstance(told, PlaceFailed) and broken.place in str(told) and "somebody" not in str(told)
+        assert told.__context__ is None
+        erased = {place for _, place in state_of(system, purge_id).erased}
+        assert erased == set(PLACES) - {broken.place}
+        no_evidence_yet(system, purge_id)
+    ends_well(system, bench, purge_id, intake)
+
+
+def test_work_that_cannot_be_stopped_keeps_nothing_from_being_erased(
+    system: System, bench: Bench, key: str, intake: str
+) -> None:
+    """Dagster's database is down: nobody there ends a run, and nobody works."""
+
+    def down(_: object) -> None:
+        raise DagsterUnreachable("It doesn't answer.", "Look at it.")
+
+    purge_id = begun(system, key)
+    assert carry_out(system, copy_register(system), purge_id, down).phase == "verified"
     ends_well(system, bench, purge_id, intake)
 
 

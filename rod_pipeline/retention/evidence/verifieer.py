@@ -510,6 +510,10 @@ class Examination:
                 lines.append(f"{hashlib.sha256(content).hexdigest()} {len(content)} {name}\n")
         if text != "".join(lines):
             raise Wrong("een bestand is niet dat uit de inhoudsopgave")
+        # Nobody signs what stands below the first signature, nor where in the zip the contents stand.
+        signature = self.members[CONTENTS].decode("utf-8")[len(text) + 1 :]
+        if signature.count("\n") != 1 or list(self.members)[-1] != CONTENTS:
+            raise Wrong("de inhoudsopgave is aangevuld of verplaatst")
         if not {key.vkey for key in self.keys}.issuperset(self.members["sleutel.vkey"].decode("utf-8").split()):
             raise Wrong("een sleutel in de bundel is niet opgegeven")
         return f"{len(lines) - 1} bestanden zijn zoals zij zijn ingepakt"
