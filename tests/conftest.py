@@ -3,9 +3,11 @@
 What fixtures are made of lies in ``tests/support``.
 """
 
+import gc
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,11 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.remembering import FOLDER
 
+# Until all tests are collected nothing made is garbage, and looking for some takes a third of the time.
+gc.disable()
+
 # Each part brings its own fixtures: fixtures_<part>.py.
-pytest_plugins = [
-    f"tests.support.{file.stem}" for file in sorted((Path(__file__).parent / "support").glob("fixtures_*.py"))
-]
+PARTS = [f"tests.support.{file.stem}" for file in sorted((Path(__file__).parent / "support").glob("fixtures_*.py"))]
 
 # No deadlines: a slow machine is no failure. How many examples: tests.support.soak.py.
 settings.register_profile("rod", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -58,6 +61,10 @@ def pytest_configure(config: pytest.Config) -> None:
     In memory where there is room: what is written to a ledger or by Dagster waits for the disk at each commit, which
     was half of many a test. ``--basetemp`` says another place, and what the tests left stays there.
     """
+    # The process that hands tests out runs none, so it needn't import what they work with.
+    if hasattr(config, "workerinput") or config.option.dist == "no":
+        for part in PARTS:
+            config.pluginmanager.import_plugin(part)
     if hasattr(config, "workerinput"):
         return
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
@@ -73,3 +80,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first. Files stay whole: what a module sets up, it sets up once."""
     place = {name: at for at, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays until the end: nobody needs to look through it for garbage again."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def temporary_files_as_before() -> Iterator[None]:
+    """A vault points ``tempfile`` at memory for the rest of its process (``rod_pipeline.store.scratch``); here, for the
+    rest of the module: what a later one starts may run under an account that can't enter there."""
+    before = tempfile.tempdir
+    yield
+    tempfile.tempdir = before
