@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
+from tests.support.longest import FILE
 from tests.support.remembering import FOLDER
 
 # Until all tests are collected nothing made is garbage, and looking for some takes a third of the time.
@@ -26,30 +29,8 @@ settings.register_profile("rod", deadline=None, suppress_health_check=[HealthChe
 settings.register_profile("soak", settings.get_profile("rod"), max_examples=2000, print_blob=True)
 settings.load_profile("rod")
 
-LONGEST = (
-    "test_ui_purge.py",
-    "test_ui.py",
-    "test_canary.py",
-    "test_delivery_faults.py",
-    "test_docs_commands.py",
-    "test_purge_sensor.py",
-    "test_delivery_kill.py",
-    "test_places_killed.py",
-    "test_delivery_leaks.py",
-    "test_write_coverage.py",
-    "test_simulation.py",
-    "test_purge_faults.py",
-    "test_delivery_reruns.py",
-    "test_dagster_place.py",
-    "test_reader_hostile.py",
-    "test_purge_machine.py",
-    "test_purge_kill.py",
-    "test_delivery_kill_erasure.py",
-    "test_contract_drift.py",
-    "test_notice_way.py",
-)
-"""The files that take longest, longest first: a worker that begins with one at the end works alone."""
-
+ONE_INSTALLATION = ("test_ui.py", "test_ui_on_call.py", "test_ui_picture.py", "test_ui_publishing.py")
+"""Files that look at one running installation (the fixture of that name), which takes half a minute to start."""
 
 MEMORY, ROOM = Path("/dev/shm"), 8 * 2**30
 
@@ -77,9 +58,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first. Files stay whole: what a module sets up, it sets up once."""
-    place = {name: at for at, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+    """Long files first (``tests.support.longest`` says which)."""
+    place = {name: at for at, name in enumerate(FILE.read_text("ascii").split())}
+
+    def order(item: pytest.Item) -> int:
+        name = item.path.name
+        return place.get(ONE_INSTALLATION[0] if name in ONE_INSTALLATION else name, len(place))
+
+    items.sort(key=order)
+
+
+class WholeFiles(LoadFileScheduling):
+    """A file is done by one process: what a module sets up, it sets up once. So are files that share much."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "one installation" if Path(file).name in ONE_INSTALLATION else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """How xdist hands out what it is asked to hand out by file."""
+    return WholeFiles(config, log) if config.option.dist == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:
