@@ -239,7 +239,10 @@ class AlertsSection(_Section):
     reminder_hours: int = Field(default=24, ge=1, description="after how many hours what lasts is told again")
     waiver_days: int = Field(default=7, ge=0, description="how many days before a waiver ends somebody is told")
     ui_url: str = Field(default="http://127.0.0.1:3000", description="address of Dagster's UI, for links to runs")
-    docs_url: str = Field(default="", description="address of this documentation's folder, before docs/…")
+    docs_url: str = Field(default="", description="address of this documentation, for links to its pages; none without")
+    docs_are: Literal["files", "site"] = Field(
+        default="files", description="files: docs_url has docs/….md, as a forge shows it; site: what `make site` built"
+    )
     heartbeat_url: str | None = Field(
         default=None,
         pattern=_REFERENCE,
