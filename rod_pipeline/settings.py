@@ -123,7 +123,11 @@ class RetentionSection(_Section):
         default=24, ge=0, description="how long after the second inventory everything is looked through once more"
     )
     decision_days: int = Field(
-        default=30, ge=1, description="how many days a delivery that failed waits for a person's decision; then it goes"
+        # A month: DUO answers, a contract is mended or a holiday passes within it; data without a use lies no longer.
+        default=30,
+        ge=1,
+        le=90,
+        description="how many days a delivery that failed or can't be read waits for a person's decision; then it goes",
     )
     drain_minutes: int = Field(default=10, ge=0, description="how long a purge waits for work on its deliveries to end")
     backups: tuple[BackupSection, ...] = Field(

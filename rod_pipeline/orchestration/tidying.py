@@ -1,7 +1,7 @@
 """What goes by itself, once a day: rests of refused and replaced intakes, expired codes, what nobody decided about.
 
 Belongs here: the job and its schedule. Does not belong here: what is tidied away (``intake.tidying``), when a delivery
-that failed has waited long enough (``intake.refusing``).
+has waited long enough (``intake.undecided``).
 """
 
 import dagster as dg
@@ -17,7 +17,7 @@ from rod_pipeline.orchestration.resources import Rod
     retry_policy=retry_transient,
     description=(
         "Erases what refused and replaced intakes left and codes past their time, and refuses deliveries that failed "
-        "and waited for a decision longer than retention.decision_days."
+        "or can't be read and waited for a decision longer than retention.decision_days."
     ),
 )
 def _tidy(context: dg.OpExecutionContext, rod: Rod) -> None:
@@ -33,7 +33,7 @@ def _tidy(context: dg.OpExecutionContext, rod: Rod) -> None:
     name="tidy_up",
     executor_def=dg.in_process_executor,
     hooks={stop_run_retries},
-    description="Removes what must not stay: rests of intakes, expired codes, failures that nobody decides on.",
+    description="Removes what must not stay: rests of intakes, expired codes, deliveries that nobody decides on.",
 )
 def tidy_up() -> None:
     _tidy()
