@@ -13,7 +13,8 @@ from pathlib import Path
 
 from rod_pipeline.settings import AlertsSection
 
-FOLDER = Path(__file__).parents[1] / "docs" / "runbooks"
+_INSTALLED = Path(__file__).with_name("runbook_pages")
+FOLDER = _INSTALLED if _INSTALLED.exists() else Path(__file__).parents[1] / "docs" / "runbooks"
 PARTS = ("Cause", "See", "Do", "Don't", "Over")
 """What every section answers: why, how to see it, what to do, what not to do, when it is over."""
 

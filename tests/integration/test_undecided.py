@@ -1,4 +1,4 @@
-"""What failed or can't be read waits for a person for a set number of days; then it is erased, with notice and evidence."""
+"""What failed or can't be read waits for a person for a set number of days; then it is erased, on record."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
