@@ -123,7 +123,11 @@ class RetentionSection(_Section):
         default=24, ge=0, description="how long after the second inventory everything is looked through once more"
     )
     decision_days: int = Field(
-        default=30, ge=1, description="how many days a delivery that failed waits for a person's decision; then it goes"
+        # A month: DUO answers, a contract is mended or a holiday passes within it; data without a use lies no longer.
+        default=30,
+        ge=1,
+        le=90,
+        description="how many days a delivery that failed or can't be read waits for a person's decision; then it goes",
     )
     drain_minutes: int = Field(default=10, ge=0, description="how long a purge waits for work on its deliveries to end")
     backups: tuple[BackupSection, ...] = Field(
@@ -250,7 +254,10 @@ class AlertsSection(_Section):
     reminder_hours: int = Field(default=24, ge=1, description="after how many hours what lasts is told again")
     waiver_days: int = Field(default=7, ge=0, description="how many days before a waiver ends somebody is told")
     ui_url: str = Field(default="http://127.0.0.1:3000", description="address of Dagster's UI, for links to runs")
-    docs_url: str = Field(default="", description="address of this documentation's folder, before docs/…")
+    docs_url: str = Field(default="", description="address of this documentation, for links to its pages; none without")
+    docs_are: Literal["files", "site"] = Field(
+        default="files", description="files: docs_url has docs/….md, as a forge shows it; site: what `make site` built"
+    )
     heartbeat_url: str | None = Field(
         default=None,
         pattern=_REFERENCE,

@@ -4,8 +4,6 @@ Belongs here: putting the parts together from settings. Does not belong here: wh
 ``quality``, ``marts``, ``retention``), Dagster (``orchestration``).
 """
 
-import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from rod_pipeline.actors import name_here
 from rod_pipeline.clock import Clock, SystemClock
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.decree import Decree, load_decree
@@ -219,8 +218,7 @@ class System:
 
     def actor(self) -> str:
         """An opaque name for whoever runs this process: the same person has the same name, which tells nothing."""
-        who = f"{os.getuid()}".encode()
-        return "a" + hashlib.blake2b(who, key=self._kek, digest_size=8).hexdigest()
+        return name_here(self.settings.home, self._kek)
 
     @cached_property
     def _kek(self) -> bytes:
