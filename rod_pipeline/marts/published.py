@@ -46,6 +46,17 @@ class Offered(NamedTuple):
     reads_as: str = ""
 
 
+class Nested(NamedTuple):
+    """How outcomes of one measure lie in each other.
+
+    ``outcomes``: from the outer to the inner one; the inner one tells something of who has the outer one. ``never``:
+    codes that no leaf has together, by its definition.
+    """
+
+    outcomes: tuple[str, ...] = ()
+    never: tuple[Mapping[str, str], ...] = ()
+
+
 class _Measure(NamedTuple):
     """Which mart a measure is of, its dimensions, and its parts: the values of extra columns, and what counts them."""
 
@@ -62,8 +73,11 @@ def _two_sides(column: str, good: str, of: str) -> tuple[tuple[Mapping[str, pl.E
     return (({column: _YES}, pl.col(good)), ({column: _NO}, pl.col(of) - pl.col(good)))
 
 
-_FITTING = (pl.col("verlater") == "J") & (pl.col("passend") == "J")
+_GRADUATED_LEAVER = (pl.col("verlater") == "J") & (pl.col("diploma") == "J")
+_FITTING = _GRADUATED_LEAVER & (pl.col("passend") == "J")
 """A fitting diploma is told of leavers alone: of who stays it would be one figure more to protect."""
+_ESTABLISHED = pl.when(_GRADUATED_LEAVER).then("categorie_bekend").otherwise(_YES)
+"""Whether it can be told which level was expected: asked of leavers with a diploma alone (kwalificatiewinst)."""
 _FLOWS = "stromen"
 _MEASURES: Mapping[str, _Measure] = {
     "studenten": _Measure("studentaantallen", (*_COMMON, "leeftijdsgroep"), _whole("studenten")),
@@ -74,8 +88,8 @@ _MEASURES: Mapping[str, _Measure] = {
         "uitkomsten",
         (*_COMMON, "jaarresultaat", "verlater", "diploma"),
         (
-            ({"passend": _YES}, pl.when(_FITTING).then("studenten").otherwise(0)),
-            ({"passend": _NO}, pl.when(_FITTING).then(0).otherwise("studenten")),
+            ({"passend": _YES, "bekend": _ESTABLISHED}, pl.when(_FITTING).then("studenten").otherwise(0)),
+            ({"passend": _NO, "bekend": _ESTABLISHED}, pl.when(_FITTING).then(0).otherwise("studenten")),
         ),
     ),
     "starters": _Measure(
@@ -101,6 +115,19 @@ _MEASURES: Mapping[str, _Measure] = {
     ),
     _FLOWS: _Measure(_FLOWS, ("schooljaar", "instellingscode", "van", "naar", "soort"), _whole("studenten")),
 }
+NESTED: Mapping[str, Nested] = {
+    "uitkomsten": Nested(
+        ("diploma", "passend"),
+        (
+            {"jaarresultaat": "N", "verlater": "N"},
+            {"verlater": "N", "passend": "J"},
+            {"diploma": "N", "passend": "J"},
+            {"verlater": "N", "bekend": "N"},
+            {"diploma": "N", "bekend": "N"},
+        ),
+    )
+}
+"""The measures of which several results are told."""
 _STEPS = """
 select schooljaar, status, levering, instellingscode, niveau as van,
        coalesce(vervolg_niveau, case diploma when 'J' then 'uit mbo, met diploma' else 'uit mbo, zonder diploma' end)
@@ -231,6 +258,13 @@ OFFERED: tuple[Offered, ...] = (
         {"landelijk": (), "landelijk_niveau": ("niveau",), **_SECTOR, **_INSTITUTION},
         "passend",
         within=("verlater",),
+    ),
+    *_over(
+        "uitkomsten",
+        "kwalificatiewinst",
+        {"landelijk": (), "landelijk_niveau": ("niveau",), **_SECTOR, **_INSTITUTION},
+        "passend",
+        within=("verlater", "diploma", "bekend"),
     ),
     *_over("starters", "startersresultaat", {**_COUNTRY, **_BY_LEVEL}, "succes"),
     *_over("plaatsingen", "passende_plaatsing", {**_COUNTRY, **_INSTITUTION}, "passend"),

@@ -19,6 +19,7 @@ import polars as pl
 
 from rod_pipeline.disclosure.tables import UNKNOWN as UNKNOWN
 from rod_pipeline.errors import BlockedError
+from rod_pipeline.publishing import keys
 
 if TYPE_CHECKING:
     from rod_pipeline.publishing.cost import Cost
@@ -122,11 +123,8 @@ def digest_of(printed: pl.DataFrame) -> str:
 
 def cell_keys(table: Table, frame: pl.DataFrame) -> pl.Series:
     """The key of the cell of each row: ``measure|dim=code|…``, the dimensions sorted by name."""
-    codes = {dim: pl.col(dim).fill_null(UNKNOWN) for dim in table.by} | {
-        dim: pl.lit(code) for dim, code in table.within
-    }
-    parts = [pl.format(f"|{dim}={{}}", codes[dim]) for dim in sorted(codes)]
-    return frame.select(pl.concat_str(pl.lit(table.measure), *parts).alias("cell")).to_series()
+    codes = {dim: pl.col(dim) for dim in table.by} | {dim: pl.lit(code) for dim, code in table.within}
+    return frame.select(keys.named(table.measure, codes).alias("cell")).to_series()
 
 
 def refuse_unsafe(proposal: Proposal) -> None:
