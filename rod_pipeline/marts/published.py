@@ -20,6 +20,7 @@ from rod_pipeline.marts import in_force
 from rod_pipeline.marts.contents import editions_of, moments_of, of_all
 from rod_pipeline.marts.database import feeding, open_database
 from rod_pipeline.marts.declared import MARTS
+from rod_pipeline.marts.groupings import GROUP, REGION, grouped, groupings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -142,16 +143,18 @@ group by all
 """
 
 
-def leaves(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+def leaves(tables: Mapping[str, pl.DataFrame], groups: pl.DataFrame | None = None) -> dict[str, pl.DataFrame]:
     """Per measure its leaves: String dimensions and ``n`` (Int64, over 0), unique per combination, sorted.
 
-    ``tables``: marts by name, each with the figures of one edition per school year (``figures_in_force``). Restricted.
+    ``tables``: marts by name, each with the figures of one edition per school year (``figures_in_force``); ``groups``:
+    the groupings of the installation, by default the packaged ones (``groupings``). Restricted.
     Of ``starters`` a school year stands for the three cohorts up to it, so the leaves of neighbouring years share
     students; only opbrengstjaren of which all three cohorts are there have any. A measure whose mart isn't among
     ``tables`` has none.
     """
     known = {name: measure for name, measure in _MEASURES.items() if measure.mart in tables}
-    return {name: _leaves(tables[measure.mart], name, measure) for name, measure in known.items()}
+    groups = groupings() if groups is None else groups
+    return {name: grouped(_leaves(tables[measure.mart], name, measure), groups) for name, measure in known.items()}
 
 
 def _leaves(table: pl.DataFrame, name: str, measure: _Measure) -> pl.DataFrame:
@@ -221,6 +224,11 @@ _LEERWEG: Mapping[str, tuple[str, ...]] = {
     "landelijk_niveau_leerweg": ("niveau", "leerweg"),
 }
 _PROGRAMME: Mapping[str, tuple[str, ...]] = {"landelijk_beroepsopleiding": ("sectorkamer", "code_bc")}
+_BY_GROUP: Mapping[str, tuple[str, ...]] = {GROUP: (GROUP,), REGION: (REGION,)}
+_BY_REGION: Mapping[str, tuple[str, ...]] = {
+    f"{REGION}_niveau": (REGION, "niveau"),
+    f"{REGION}_sectorkamer": (REGION, "sectorkamer"),
+}
 _SECTOR: Mapping[str, tuple[str, ...]] = {name: _COUNTRY[name] for name in ("landelijk", "landelijk_sectorkamer")}
 
 
@@ -244,14 +252,27 @@ OFFERED: tuple[Offered, ...] = (
     *_over(
         "studenten",
         "studentaantallen",
-        {**_COUNTRY, **_LEERWEG, **_also("leeftijdsgroep"), **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR},
+        {
+            **_COUNTRY,
+            **_LEERWEG,
+            **_also("leeftijdsgroep"),
+            **_PROGRAMME,
+            **_BY_LEVEL,
+            **_OF_SECTOR,
+            **_BY_GROUP,
+            **_BY_REGION,
+        },
     ),
-    *_over("instroom", "instroom", {**_COUNTRY, **_LEERWEG, **_also("vooropleiding"), **_BY_LEVEL}),
+    *_over("instroom", "instroom", {**_COUNTRY, **_LEERWEG, **_also("vooropleiding"), **_BY_LEVEL, **_BY_GROUP}),
     *_over("uitstroom", "uitstroom_met_diploma", {**_COUNTRY, **_INSTITUTION}, "diploma"),
     *_over("uitstroom", "uitstroom_reden", {"landelijk": ("reden",)}),
-    *_over("gediplomeerden", "gediplomeerden", {**_COUNTRY, **_LEERWEG, **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR}),
-    *_over("uitkomsten", "jaarresultaat", {**_COUNTRY, **_BY_LEVEL}, "diploma", within=("jaarresultaat",)),
-    *_over("uitkomsten", "diplomaresultaat", {**_COUNTRY, **_BY_LEVEL}, "diploma", within=("verlater",)),
+    *_over(
+        "gediplomeerden",
+        "gediplomeerden",
+        {**_COUNTRY, **_LEERWEG, **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR, **_BY_GROUP},
+    ),
+    *_over("uitkomsten", "jaarresultaat", {**_COUNTRY, **_BY_LEVEL, **_BY_GROUP}, "diploma", within=("jaarresultaat",)),
+    *_over("uitkomsten", "diplomaresultaat", {**_COUNTRY, **_BY_LEVEL, **_BY_GROUP}, "diploma", within=("verlater",)),
     *_over(
         "uitkomsten",
         "passend_diploma",
@@ -266,7 +287,7 @@ OFFERED: tuple[Offered, ...] = (
         "passend",
         within=("verlater", "diploma", "bekend"),
     ),
-    *_over("starters", "startersresultaat", {**_COUNTRY, **_BY_LEVEL}, "succes"),
+    *_over("starters", "startersresultaat", {**_COUNTRY, **_BY_LEVEL, **_BY_GROUP}, "succes"),
     *_over("plaatsingen", "passende_plaatsing", {**_COUNTRY, **_INSTITUTION}, "passend"),
     *_over("opstroom", "opstroom", {**_COUNTRY, **_INSTITUTION}, "opstroom"),
     *_over("mbo_hbo", "doorstroom_hbo", {**_SECTOR, **_INSTITUTION}, "direct"),

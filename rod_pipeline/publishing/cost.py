@@ -25,6 +25,7 @@ MANY = 10
 """From so many cells of either kind on it is told how many are small and how many are hidden besides."""
 REASONS: Mapping[Reason, str] = {
     Reason.EMPTY: "er zijn geen gegevens voor",
+    Reason.UNGROUPED: "de indeling is niet ingevuld",
     Reason.TOO_SMALL: "te veel aantallen zijn klein",
     Reason.TOO_SMALL_TOGETHER: "te veel aantallen zijn klein waar zij een andere tabel kruist",
     Reason.TOO_HIDDEN: "te veel aantallen moeten worden afgeschermd",

@@ -22,14 +22,17 @@ from rod_pipeline.disclosure.published import Published
 from rod_pipeline.disclosure.tables import Table as Selection
 from rod_pipeline.disclosure.tables import table_of
 from rod_pipeline.marts.database import feeding
+from rod_pipeline.marts.groupings import GROUP, groupings
 from rod_pipeline.marts.published import NESTED, OFFERED, Nested, Offered, editions, figures_in_force, leaves
 from rod_pipeline.publishing import keys
 from rod_pipeline.publishing.auditing import audited
 from rod_pipeline.publishing.cost import cost_of
-from rod_pipeline.publishing.offering import NotOffered, Reason, worth_protecting
+from rod_pipeline.publishing.offering import NotOffered, Reason, crossings, worth_protecting
 from rod_pipeline.publishing.outcomes import meeting, settled
 from rod_pipeline.publishing.proposal import Proposal, Table, digest_of
 from rod_pipeline.publishing.register import Told
+from rod_pipeline.publishing.regrouped import refuse_regrouped
+from rod_pipeline.publishing.release import told_groups
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -51,15 +54,20 @@ def disclose(system: System, earlier: Told | None) -> Proposal:
     """Propose protected and audited tables from the restricted marts of all living deliveries.
 
     ``earlier``: all that was printed before. Raises what reading the marts raises, and ``CannotProtect`` when a small
-    count can't be kept open.
+    count can't be kept open, and ``Regrouped``.
     """
+    groups = groupings(system.settings.groupings)
+    for then, told in told_groups(system):
+        refuse_regrouped(groups, then, told)
     marts = figures_in_force(system)
-    return propose(
-        {name: frame for name, frame in leaves(marts).items() if frame.height},
+    proposal = propose(
+        {name: frame for name, frame in leaves(marts, groups).items() if frame.height},
         editions(marts),
         tuple(one.delivery_id for one in feeding(system.ledger.state())),
         earlier,
     )
+    used = {column for one in proposal.declared for column in one.by}
+    return replace(proposal, groups=groups.filter(pl.col("indeling").is_in(list(used))))
 
 
 def propose(
@@ -104,7 +112,11 @@ def propose(
 def _cells(measure: str, leaves: pl.DataFrame, tables: Sequence[Offered]) -> CellList:
     """The cell list of a measure: its tables, where they meet, and nothing that can't be by definition."""
     nested = NESTED.get(measure, Nested())
-    whole = cell_list({measure: leaves}, [*map(_selection, tables), *map(_with_status, meeting(tables, nested))])
+    # The list crosses what it knows to group the same things; of a bedrijfstakgroep it doesn't know that.
+    pairs = (cross for at, one in enumerate(tables) for cross in crossings(one, tables[:at]))
+    crossed = [cross for cross in pairs if GROUP in cross.by]
+    asked = [*map(_selection, (*tables, *crossed)), *map(_with_status, meeting(tables, nested))]
+    whole = cell_list({measure: leaves}, asked)
     return settled(whole, nested, tables)
 
 

@@ -24,15 +24,19 @@ import polars as pl
 from rod_pipeline.disclosure.cells import FAMILIES
 from rod_pipeline.disclosure.policy import Policy
 from rod_pipeline.disclosure.tables import UNKNOWN
+from rod_pipeline.marts.groupings import GROUP
 from rod_pipeline.marts.published import Offered
 
 _YES, _NO = "J", "N"
+_FAMILIES = (FAMILIES[0] | {GROUP}, *FAMILIES[1:])
+"""Columns that group the same things: a bedrijfstakgroep is one of programmes."""
 
 
 class Reason(StrEnum):
     """Why a table isn't offered."""
 
     EMPTY = "empty"
+    UNGROUPED = "ungrouped"
     TOO_SMALL = "too small"
     TOO_SMALL_TOGETHER = "too small together"
     TOO_HIDDEN = "too much hidden"
@@ -56,7 +60,11 @@ def worth_protecting(
     kept: list[Offered] = []
     given_up: list[NotOffered] = []
     for one in sorted(offered, key=lambda table: table.name not in told):
-        share = small_share(one, counts[one.measure], rules) if one.measure in counts else None
+        there = one.measure in counts and not counts[one.measure].is_empty()
+        if there and not set(one.by) <= set(counts[one.measure].columns):
+            given_up.append(NotOffered(one, Reason.UNGROUPED))
+            continue
+        share = small_share(one, counts[one.measure], rules) if there else None
         if share is None:
             given_up.append(NotOffered(one, Reason.EMPTY))
         elif one.name in told:
@@ -64,7 +72,7 @@ def worth_protecting(
         elif share > rules.most_small:
             given_up.append(NotOffered(one, Reason.TOO_SMALL))
         elif any(
-            (small_share(cross, counts[one.measure], rules) or 0) > rules.most_small for cross in _crossings(one, kept)
+            (small_share(cross, counts[one.measure], rules) or 0) > rules.most_small for cross in crossings(one, kept)
         ):
             given_up.append(NotOffered(one, Reason.TOO_SMALL_TOGETHER))
         else:
@@ -72,13 +80,13 @@ def worth_protecting(
     return kept, given_up
 
 
-def _crossings(one: Offered, kept: Sequence[Offered]) -> Iterator[Offered]:
-    """Where a table crosses those that are kept, as ``disclosure.cells`` has it: as tables that nobody asked for."""
+def crossings(one: Offered, kept: Sequence[Offered]) -> Iterator[Offered]:
+    """Where a table crosses those that are kept, as tables that nobody asked for (see ``disclosure.cells``)."""
     columns = set(one.by)
     for other in kept:
         same = (other.measure, other.outcome, other.within) == (one.measure, one.outcome, one.within)
         others = set(other.by)
-        if same and any(columns - family == others - family for family in FAMILIES):
+        if same and any(columns - family == others - family for family in _FAMILIES):
             crossing = columns | others
             if crossing not in (columns, others):
                 yield one._replace(by=tuple(sorted(crossing)))

@@ -11,7 +11,7 @@ and whatever the audit says, no printed figure is from 1 to 4: the decree calls 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +19,7 @@ import polars as pl
 
 from rod_pipeline.disclosure.tables import UNKNOWN as UNKNOWN
 from rod_pipeline.errors import BlockedError
+from rod_pipeline.marts.groupings import SCHEMA as GROUPINGS
 from rod_pipeline.publishing import keys
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class Proposal:
     ``speaks``: which delivery speaks for which school year of which measure: ``measure``, ``schooljaar``, ``status`` (V
     or D), ``levering``.
     ``deliveries``: ids of the intakes. ``policy`` and ``definition``: the version of the policy, and of what the
-    measures mean. ``cost``: what protection cost, and what isn't offered.
+    measures mean. ``cost``: what protection cost, and what isn't offered. ``groups``: the groupings that
+    tables are by (``marts.groupings``).
     """
 
     declared: Sequence[Table]
@@ -110,6 +112,7 @@ class Proposal:
     definition: int
     audit: Audit | None
     cost: Cost
+    groups: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=GROUPINGS))
 
 
 def digest_of(printed: pl.DataFrame) -> str:

@@ -10,8 +10,8 @@ import duckdb
 
 from rod_pipeline.marts import loopbanen
 from rod_pipeline.marts.across import VIEWS
-from rod_pipeline.marts.bedrijfstakgroepen import TABLE, bedrijfstakgroepen
 from rod_pipeline.marts.coded import STORED, create
+from rod_pipeline.marts.groupings import TABLE, groupings
 from rod_pipeline.marts.norms import EXPECTED_LEVEL
 
 _CATEGORIES = ", ".join(f"'{category}'" for category in EXPECTED_LEVEL)
@@ -201,7 +201,7 @@ def build(connection: duckdb.DuckDBPyConnection, files: dict[str, dict[str, str]
         connection.execute(f"{into} {_CAREER.format(key=key)}")
     connection.execute(f"create table loopbanen as {loopbanen.STEPS}")
     connection.execute(f"drop schema {STORED} cascade")
-    create(connection, TABLE, bedrijfstakgroepen())
+    create(connection, TABLE, groupings())
     for mart in QUERIES:
         connection.execute(
             f"create view {mart}_actueel as select t.* from {mart} t join edities e on e.mart = '{mart}' and e.geldt "
