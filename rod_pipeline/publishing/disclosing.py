@@ -87,6 +87,7 @@ def propose(
             measure,
             _with_its_status(counts[measure], measure, speaks),
             [one for one in kept if one.measure == measure],
+            _withdrawn(measure, counts[measure], kept, before),
         )
         for measure in dict.fromkeys(one.measure for one in kept)
     }
@@ -109,15 +110,32 @@ def propose(
     )
 
 
-def _cells(measure: str, leaves: pl.DataFrame, tables: Sequence[Offered]) -> CellList:
-    """The cell list of a measure: its tables, where they meet, and nothing that can't be by definition."""
+def _cells(measure: str, leaves: pl.DataFrame, tables: Sequence[Offered], withdrawn: Sequence[Selection]) -> CellList:
+    """The cell list of a measure: its tables, where they meet, what was told before, and nothing that can't be by
+    definition."""
     nested = NESTED.get(measure, Nested())
     # The list crosses what it knows to group the same things; of a bedrijfstakgroep it doesn't know that.
     pairs = (cross for at, one in enumerate(tables) for cross in crossings(one, tables[:at]))
     crossed = [cross for cross in pairs if GROUP in cross.by]
-    asked = [*map(_selection, (*tables, *crossed)), *map(_with_status, meeting(tables, nested))]
+    asked = [*map(_selection, (*tables, *crossed)), *map(_with_status, (*meeting(tables, nested), *withdrawn))]
     whole = cell_list({measure: leaves}, asked)
     return settled(whole, nested, tables)
+
+
+def _withdrawn(
+    measure: str, leaves: pl.DataFrame, kept: Sequence[Offered], earlier: Told | None
+) -> tuple[Selection, ...]:
+    """What was told of a measure in tables that aren't offered any more.
+
+    It stays known, so it stays in the list; it isn't shown. Left out, it would look like figures that became zero, and
+    its school years would stand as they were told, every newer table of them withheld.
+    """
+    if earlier is None:
+        return ()
+    levels = earlier.cells.select(keys.LEVEL, keys.MEASURE).filter(measure=measure)["level"].unique().sort()
+    gone = [level for level in levels if level not in {_level(one) for one in kept}]
+    named = [tuple(level.split("|")[1:]) for level in gone]
+    return tuple(Selection("|".join(by), measure, by) for by in named if set(by) <= set(leaves.columns))
 
 
 def _together(

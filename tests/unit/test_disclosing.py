@@ -183,3 +183,18 @@ def test_two_results_over_the_same_students_give_no_small_count_by_subtraction(m
 
     monkeypatch.setattr(disclosing, "meeting", lambda *_: ())
     assert 2 in below(propose({"uitkomsten": few_below_their_level()}, speaks, DELIVERIES, None, tables))
+
+
+def test_a_table_that_is_not_offered_any_more_keeps_no_newer_table_from_being_printed() -> None:
+    speaks = counted("2025-12")[1]
+    counts = {"uitkomsten": few_below_their_level()}
+    named = {one.name: one for one in OFFERED}
+    old, stays, new = (
+        named[f"{name}_instelling"] for name in ("passend_diploma", "diplomaresultaat", "kwalificatiewinst")
+    )
+    first = propose(counts, speaks, DELIVERIES, None, [old, stays])
+    second = propose(counts, speaks, DELIVERIES, registered(first), [stays, new])
+    refuse_unsafe(second)
+    assert set(second.tables) == {stays.name, new.name}
+    assert second.tables[stays.name].equals(first.tables[stays.name])
+    assert second.tables[new.name]["n"].null_count() == first.tables[old.name]["n"].null_count() == 2
