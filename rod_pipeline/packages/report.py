@@ -132,8 +132,9 @@ def _of_norms(one: Comparison) -> Iterator[tuple[str, str, str]]:
     lines = [row for row in _latest(one) if None not in (row["eigen"], row["norm"])]
     if lines:
         good = sum(row["eigen"] >= row["norm"] for row in lines)
-        label, of = words().measure(one.measure).label, "niveau" if len(lines) == 1 else "niveaus"
-        yield f"{label} {short(_year(one))}", f"{good} van {len(lines)} {of}", "op of boven de norm voor voldoende"
+        of = "niveau" if len(lines) == 1 else "niveaus"
+        note = f"{of} op of boven de norm voor voldoende, {short(_year(one))}"
+        yield words().measure(one.measure).label, f"{good} van {len(lines)}", note
 
 
 def _of_result(one: Comparison) -> Iterator[tuple[str, str, str]]:

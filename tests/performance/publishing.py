@@ -18,14 +18,16 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
+import duckdb
 import polars as pl
 
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.disclosure.protect import Protected
 from rod_pipeline.disclosure.report import PRINTED, SMALL, report
+from rod_pipeline.marts.across import STROMEN
+from rod_pipeline.marts.contents import careers
 from rod_pipeline.marts.declared import MARTS
-from rod_pipeline.marts.plausible import steps
-from rod_pipeline.marts.published import editions, leaves
+from rod_pipeline.marts.published import editions, leaves, steps
 from rod_pipeline.publishing import disclosing, files, register
 from rod_pipeline.publishing.shape import shaped
 from tests.support.ledger import NOON
@@ -65,7 +67,10 @@ def main() -> None:
     typed = {kind: frame.lazy() for kind, frame in whole(KEY, given.scale).items()}
     marts = {one.name: one.table(typed).collect().with_columns(levering=pl.lit(KEY)) for one in MARTS}
     moments = pl.DataFrame({"levering": [KEY], "moment": [datetime(2026, 8, 24, tzinfo=UTC)]})
-    marts["stromen"] = steps({KEY: typed["doorstroom"]}, moments)
+    with duckdb.connect(":memory:") as connection:
+        careers(connection, {KEY: typed["doorstroom"]}, moments)
+        connection.execute(f"create view stromen as {STROMEN.query}")
+        marts["stromen"] = steps(connection)
     whole.cache_clear()
     del typed
     begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
