@@ -74,6 +74,20 @@ def _two_sides(column: str, good: str, of: str) -> tuple[tuple[Mapping[str, pl.E
     return (({column: _YES}, pl.col(good)), ({column: _NO}, pl.col(of) - pl.col(good)))
 
 
+def _first_year_in_hbo(
+    direct: pl.Expr, entered: pl.Expr, known: pl.Expr, dropped: pl.Expr
+) -> tuple[tuple[Mapping[str, pl.Expr], pl.Expr], ...]:
+    """Who entered hbo, directly or not, by what is known of the first year there."""
+    return tuple(
+        ({"in_hbo": _YES, "direct": direct, "bekend": bekend, "uitval": uitval}, count)
+        for bekend, uitval, count in (
+            (_YES, _YES, dropped),
+            (_YES, _NO, known - dropped),
+            (_NO, _NO, entered - known),
+        )
+    )
+
+
 _GRADUATED_LEAVER = (pl.col("verlater") == "J") & (pl.col("diploma") == "J")
 _FITTING = _GRADUATED_LEAVER & (pl.col("passend") == "J")
 """A fitting diploma is told of leavers alone: of who stays it would be one figure more to protect."""
@@ -104,15 +118,18 @@ _MEASURES: Mapping[str, _Measure] = {
         "doorstroom_hbo",
         tuple(name for name in _COMMON if name != "niveau"),
         (
-            ({"direct": _YES, "later": _NO}, pl.col("direct")),
-            ({"direct": _NO, "later": _YES}, pl.col("later")),
-            ({"direct": _NO, "later": _NO}, pl.col("gediplomeerden") - pl.col("direct") - pl.col("later")),
+            *_first_year_in_hbo(_YES, pl.col("direct"), pl.col("jaar1_bekend_direct"), pl.col("uitval_jaar1_direct")),
+            *_first_year_in_hbo(
+                _NO,
+                pl.col("later"),
+                pl.col("jaar1_bekend") - pl.col("jaar1_bekend_direct"),
+                pl.col("uitval_jaar1") - pl.col("uitval_jaar1_direct"),
+            ),
+            (
+                {"in_hbo": _NO, "direct": _NO, "bekend": _NO, "uitval": _NO},
+                pl.col("gediplomeerden") - pl.col("direct") - pl.col("later"),
+            ),
         ),
-    ),
-    "hbo_starters": _Measure(
-        "doorstroom_hbo",
-        tuple(name for name in _COMMON if name != "niveau"),
-        _two_sides("uitval", "uitval_jaar1", "jaar1_bekend"),
     ),
     _FLOWS: _Measure(_FLOWS, ("schooljaar", "instellingscode", "van", "naar", "soort"), _whole("studenten")),
 }
@@ -126,7 +143,16 @@ NESTED: Mapping[str, Nested] = {
             {"verlater": "N", "bekend": "N"},
             {"diploma": "N", "bekend": "N"},
         ),
-    )
+    ),
+    "mbo_hbo": Nested(
+        ("in_hbo", "direct", "uitval"),
+        (
+            {"in_hbo": "N", "direct": "J"},
+            {"in_hbo": "N", "bekend": "J"},
+            {"in_hbo": "N", "uitval": "J"},
+            {"bekend": "N", "uitval": "J"},
+        ),
+    ),
 }
 """The measures of which several results are told."""
 _STEPS = """
@@ -291,7 +317,8 @@ OFFERED: tuple[Offered, ...] = (
     *_over("plaatsingen", "passende_plaatsing", {**_COUNTRY, **_INSTITUTION}, "passend"),
     *_over("opstroom", "opstroom", {**_COUNTRY, **_INSTITUTION}, "opstroom"),
     *_over("mbo_hbo", "doorstroom_hbo", {**_SECTOR, **_INSTITUTION}, "direct"),
-    *_over("hbo_starters", "hbo_uitval", {**_SECTOR, **_INSTITUTION}, "uitval"),
+    *_over("mbo_hbo", "doorstroom_hbo_ooit", _SECTOR, "in_hbo"),
+    *_over("mbo_hbo", "hbo_uitval", {**_SECTOR, **_INSTITUTION}, "uitval", within=("bekend",)),
     *_over(_FLOWS, "stromen", {"landelijk": ("van", "naar"), "landelijk_soort": ("van", "soort")}),
 )
 """The tables that are offered; a row of each is a cell, and every dimension that isn't named is a total."""

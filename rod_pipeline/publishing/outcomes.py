@@ -54,7 +54,7 @@ def settled(cells: CellList, nested: Nested, tables: Sequence[Offered]) -> CellL
     outcomes = [one for one in nested.outcomes if one in {table.outcome for table in tables}]
     populations = {column for one in tables for column in one.within} - set(outcomes)
     sides = sorted(populations | set(outcomes))
-    if not populations or not outcomes:
+    if not outcomes or len(sides) < 2:
         return cells
     every = cells.cells.with_columns(keys.code(column).alias(column) for column in sides)
     told = every.filter(pl.col("n") > 0).select(sides).drop_nulls().unique()

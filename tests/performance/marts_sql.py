@@ -160,6 +160,8 @@ QUERIES = {
            count(*) as gediplomeerden, count(*) filter (in_hbo and meteen) as direct,
            count(*) filter (in_hbo and not meteen) as later, count(*) filter (bekend) as jaar1_bekend,
            count(*) filter (bekend and hbo_schooljaren_tot_uitval = 1) as uitval_jaar1,
+           count(*) filter (bekend and meteen) as jaar1_bekend_direct,
+           count(*) filter (bekend and meteen and hbo_schooljaren_tot_uitval = 1) as uitval_jaar1_direct,
            count(*) filter (in_hbo and hbo_hoogste_diploma_niveau is not null) as hbo_diploma
     from geteld left join programma on crebo = mbo_hoogste_diploma_opleiding_code
     group by all

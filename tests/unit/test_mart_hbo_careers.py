@@ -32,8 +32,11 @@ def test_dropout_is_over_those_whose_first_year_has_ended() -> None:
         leaver("dropped out later", 2023, **enters, hbo_verblijfsduur=2, hbo_schooljaren_tot_uitval=2),
         leaver("has a diploma", 2023, **enters, hbo_verblijfsduur=2, hbo_hoogste_diploma_niveau="AD"),
     ]
+    later = {"hbo_instroom_studiejaar": "2025-2026", "hbo_onderbrekingsduur": 1, "hbo_verblijfsduur": 1}
+    rows.append(leaver("after a year, dropped out at once", 2023, **later, hbo_schooljaren_tot_uitval=1))
     made = table("doorstroom_hbo", {"mbo_hbo": rows})
-    assert [total(made, name) for name in ("jaar1_bekend", "uitval_jaar1", "hbo_diploma")] == [4, 1, 1]
+    assert [total(made, name) for name in ("jaar1_bekend", "uitval_jaar1", "hbo_diploma")] == [5, 2, 1]
+    assert [total(made, f"{name}_direct") for name in ("jaar1_bekend", "uitval_jaar1")] == [4, 1]
 
 
 def steps(*rows: dict[str, Any]) -> dict[tuple[str, str], tuple[Any, ...]]:

@@ -104,7 +104,9 @@ def test_leaves_add_up_to_the_marts(made: dict[str, pl.DataFrame], offered: dict
     )
     assert n("mbo_hbo", direct="J") == total(made["doorstroom_hbo"], "direct")
     assert n("mbo_hbo") == total(made["doorstroom_hbo"], "gediplomeerden")
-    assert n("hbo_starters", uitval="J") == total(made["doorstroom_hbo"], "uitval_jaar1")
+    assert n("mbo_hbo", in_hbo="J", direct="N") == total(made["doorstroom_hbo"], "later")
+    assert n("mbo_hbo", bekend="J") == total(made["doorstroom_hbo"], "jaar1_bekend")
+    assert n("mbo_hbo", bekend="J", uitval="J") == total(made["doorstroom_hbo"], "uitval_jaar1")
 
 
 def test_each_measure_tells_which_delivery_speaks(made: dict[str, pl.DataFrame]) -> None:
