@@ -278,6 +278,9 @@ class Settings(_Section):
     home: Path = Field(default=Path(".rod"), description="folder of everything local; set it with ROD_HOME")
     decree: Path | None = Field(default=None, description="another decree than the packaged besluit 55352791")
     contracts: Path | None = Field(default=None, description="folder with newer versions of contracts")
+    groupings: Path | None = Field(
+        default=None, description="folder with bedrijfstakgroepen.toml or regios.toml of this installation's own"
+    )
     ledger_url: SecretStr | None = Field(default=None, description="database of the ledger; SQLite in home otherwise")
     kek_file: Path | None = Field(default=None, description="file with the key-encryption key; else ROD_KEK (hex)")
     kek: SecretStr | None = Field(default=None, description="the key-encryption key, 64 hexadecimal digits")

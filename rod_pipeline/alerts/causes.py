@@ -17,6 +17,7 @@ from rod_pipeline.intake.undecided import LAST_CALL, decide_by, unreadable
 from rod_pipeline.ledger.findings import unexcused
 from rod_pipeline.quality.notifying import overdue
 from rod_pipeline.retention.due import Agenda, agenda, ripe_at
+from rod_pipeline.retention.unanswered import unanswered
 from rod_pipeline.retention.watch import STUCK
 from rod_pipeline.runbooks import address
 from rod_pipeline.settings import AlertKind
@@ -124,6 +125,8 @@ def _late(state: LedgerState, todo: Agenda, sweep: timedelta) -> Iterator[Alert]
         elif purge.attested is not None and any(seen.left_in_house for seen in purge.late.values()):
             happened = f"Something of {keys} can't be erased; its certificate says ONVOLLEDIG."
             yield Alert("purge_late", f"purge {purge.purge_id}", happened, see, page, state="left")
+    for one in unanswered(state, now):
+        yield Alert("purge_late", f"answer {one.about}", one.what, one.todo, page, state="unanswered")
 
 
 def _waivers(state: LedgerState, now: datetime, ahead: timedelta) -> Iterator[Alert]:
