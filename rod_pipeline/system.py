@@ -42,6 +42,12 @@ from rod_pipeline.store.territory import Place, TerritoryGuard
 from rod_pipeline.store.vault import Vault
 
 
+class NoInstallation(PermanentError):
+    """The folder holds no installation: a command was run in another folder than it was meant for."""
+
+    code = "ROD-INSTALL-03"
+
+
 class UnknownDelivery(PermanentError):
     """Somebody asks for a delivery that was never announced."""
 
@@ -95,7 +101,15 @@ class System:
 
     @cached_property
     def ledger_as_found(self) -> Ledger:
-        """The ledger as it lies there, for whoever finds out what is wrong with it, or has it catch up."""
+        """The ledger as it lies there, for whoever finds out what is wrong with it, or has it catch up.
+
+        Raises ``NoInstallation``: an empty ledger that were made in a wrong folder would say that all is well.
+        """
+        if not self.settings.is_set_up():
+            raise NoInstallation(
+                f"There is no installation in {self.settings.home.resolve()}: neither a ledger nor a key.",
+                "Go to the folder that holds it, or name it in ROD_HOME; `rod init` makes a new one.",
+            )
         self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Ledger(self.settings.ledger(), self.clock)
 

@@ -39,7 +39,8 @@ try:
 
     x509.Certificate.not_valid_before_utc  # noqa: B018 - there since version 42
 except (ImportError, AttributeError):
-    sys.stderr.write("Het pakket cryptography (42 of nieuwer) ontbreekt. Installeer het: pip install cryptography\n")
+    sys.stderr.write("Het pakket cryptography (42 of nieuwer) ontbreekt.\n")
+    sys.stderr.write(f"Installeer het: {sys.executable} -m pip install --upgrade cryptography\n")
     raise SystemExit(2) from None
 
 if TYPE_CHECKING:
@@ -595,7 +596,7 @@ def outcome(record: Any) -> None:
     for delivery in record["deliveries"]:
         margin = "" if delivery["days_late"] is None else f", {delivery['days_late']} dag(en) te laat"
         gone = spoken(delivery["gone_at"], "nog niet alles weg", "alles weg op ")
-        deadline = spoken(delivery["deadline"], "zonder uiterste datum", "uiterste datum ")
+        deadline = spoken(delivery["deadline"], "zonder uiterste datum", "moest weg zijn vóór ")
         say(f"  levering {delivery['key']}: {gone}; {deadline}{margin}")
     for left in record["remaining"]:
         counts = ", ".join(f"{each['n']} {COUNTED[each['what']][each['n'] != 1]}" for each in left["counts"])
