@@ -9,7 +9,6 @@ import typer
 
 from rod_pipeline.errors import RodError
 
-
 _PANELS = {
     "The installation": "init up demo simulate backup restore recover rights keys",
     "A delivery comes": "announce drop zip-password status rerun synthetic moment decree",
