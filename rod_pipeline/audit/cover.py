@@ -133,7 +133,7 @@ def _facts(head: Head) -> Iterator[tuple[str, str]]:
     if head.reference is not None:
         yield "Uw kenmerk", head.reference
     yield "Stand van het grootboek", f"{number(head.size)} boekingen, de laatste op {instant(head.at)}"
-    yield "Bezit verteld van", day_of(head.day)
+    yield "Wat er was, op", day_of(head.day)
     yield "Grootboek", head.origin
     yield "Wortel (SHA-256)", head.root
     yield "Software", f"rod-pipeline {head.software}"

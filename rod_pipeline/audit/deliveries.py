@@ -115,7 +115,7 @@ def _held(account: Account, day: date) -> Table:
 
     return Table.of(
         "bezit_op_dag",
-        f"Wat op {day.isoformat()} werd gehouden",
+        f"Wat op {day.isoformat()} werd bewaard",
         "Iedere kopie met persoonsgegevens die op de gevraagde dag (Nederlandse tijd) op enig ogenblik bestond. "
         "Reservekopieën, werkgeheugen en pakketten bij ontvangers staan hier niet in; die hebben een eigen einddatum.",
         (
@@ -137,10 +137,10 @@ def _held(account: Account, day: date) -> Table:
 def _periods(account: Account) -> Table:
     return Table.of(
         "bezit_per_periode",
-        "Wat per dag werd gehouden",
+        "Wat per dag werd bewaard",
         "Aaneengesloten dagen (Nederlandse tijd) waarop van een levering evenveel kopieën met persoonsgegevens "
         "bestonden. "
-        "Een dag die in geen periode valt, is een dag waarop niets van de levering werd gehouden. Een bestand over "
+        "Een dag die in geen periode valt, is een dag waarop niets van de levering werd bewaard. Een bestand over "
         "meer leveringen telt bij elk daarvan.",
         (
             KEY,

@@ -9,6 +9,17 @@ import typer
 
 from rod_pipeline.errors import RodError
 
+_PANELS = {
+    "The installation": "init up demo simulate backup restore recover rights keys",
+    "A delivery comes": "announce drop zip-password status rerun synthetic moment decree",
+    "Something is red": "rerun-failed runbook doctor watch heartbeat rows alert",
+    "Its quality": "waive refuse accept contract notice waiver",
+    "Its figures": "open handover declare published package",
+    "It is erased": "purge withdraw retention hold suspension evidence",
+    "For auditors": "dossier ledger incident circumstance",
+}
+"""What ``rod --help`` shows together, in the order in which people come to it. A command without a heading fails."""
+
 
 def application() -> typer.Typer:
     """All commands of ``rod``."""
@@ -66,7 +77,22 @@ def application() -> typer.Typer:
     decisions.register(app)
     packages.register(app)
     simulate.register(app)
+    _arrange(app)
     return app
+
+
+def _arrange(app: typer.Typer) -> None:
+    """Put every command under its heading, in that order."""
+    panel_of = {name: panel for panel, names in _PANELS.items() for name in names.split()}
+    order = list(panel_of)
+    for command in app.registered_commands:
+        assert command.callback is not None
+        command.name = command.name or command.callback.__name__.replace("_", "-")
+        command.rich_help_panel = panel_of[command.name]
+    for group in app.registered_groups:
+        group.rich_help_panel = panel_of[str(group.name)]
+    app.registered_commands.sort(key=lambda command: order.index(str(command.name)))
+    app.registered_groups.sort(key=lambda group: order.index(str(group.name)))
 
 
 def main() -> None:

@@ -295,6 +295,11 @@ def _ours(backend: str, error: DBAPIError) -> RodError:
         state = getattr(error.orig, "pgcode", None)
         code = state or "no connection"
         passing = state.startswith(_POSTGRES_PASSING) if state else isinstance(error, sa.exc.OperationalError)
+    if backend == "sqlite" and code.startswith("SQLITE_IOERR"):
+        return LedgerUnavailable(
+            f"The ledger's file could not be read or written ({code}).",
+            "Mostly its disk is full, or broken: `rod doctor` says whether there is room. It is tried again.",
+        )
     if passing:
         return LedgerUnavailable(
             f"The ledger's database ({backend}) is busy or can't be reached ({code}).",

@@ -125,7 +125,8 @@ def _waits(system: System, state: LedgerState, intake: IntakeState, step: Step) 
         broken = unexcused(intake.findings, state.waivers_of(intake.delivery_id), system.clock.now())
         if not broken:
             return None
-        return f"a person: {len(broken)} blocking findings (a correction, rod waive or rod refuse)"
+        findings = "1 blocking finding" if len(broken) == 1 else f"{len(broken)} blocking findings"
+        return f"a person: {findings} (a correction, rod waive or rod refuse)"
     if step.code in _LIFTED_BY_NOW:
         # Reading the ledger, as was done just now, raises these errors for as long as they hold.
         return None

@@ -104,7 +104,10 @@ def _answered(store: str, doing: str, error: ClientError) -> RodError:
     if code in _EXISTS or status == 412:
         return ObjectExists(happened, "Nothing was overwritten. Run it again: every attempt writes a key of its own.")
     if code in _BUSY or status in {429, 500, 502, 503, 504}:
-        return StoreUnreachable(happened, "It is tried again by itself; if it stays, look at the store's own logs.")
+        return StoreUnreachable(
+            happened,
+            "A step tries it again; if it stays: `rod doctor`, then the store's own logs. Is its disk full?",
+        )
     if code == "NoSuchBucket":
         return BucketMissing(happened, "Create the bucket, or mend its name in the settings of the store.")
     if code in _REFUSED or status in {401, 403}:

@@ -148,6 +148,10 @@ def test_the_command_opens_the_tables_of_a_delivery_on_record(
     for elsewhere in ("from read_csv('/etc/hostname')", "from \"READ_PARQUET\"('https://example.org/x')"):
         refused = ("open", f"select * {elsewhere}", "--delivery", UNDISTURBED, "--purpose", "onderzoek")
         assert CliRunner().invoke(application(), refused).exit_code == 2
+    wrong = ("open", "select nivo from doorstroom", "--delivery", UNDISTURBED, "--purpose", "onderzoek")
+    said = CliRunner().invoke(application(), wrong)
+    assert said.exit_code == 2 and "nivo" in said.output and "Traceback" not in said.output
+    assert "Resolved plan" not in said.output
     events = [entry.event for entry in post_room.system.ledger.entries() if entry.seq > before]
     assert {(event.kind, event.purpose) for event in events} == {("accessed", "onderzoek")}  # type: ignore[union-attr]
 

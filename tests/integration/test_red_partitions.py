@@ -1,5 +1,6 @@
 """What is red: seen with its reason and its age, and run again only when that can help."""
 
+import re
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -75,6 +76,9 @@ def test_the_standing_check_names_what_is_red_and_the_sensor_asks_for_it_when_th
     assert not evaluation.passed
     (row,) = evaluation.metadata["what is red"].value.records  # type: ignore[union-attr]
     assert row.data["delivery"] == "2025-12"
+    assert re.fullmatch(r"[0-9-]{10} [0-9:]{5} UTC", row.data["red since"]), (
+        "an age would be old by the time it is read"
+    )
     assert row.data["why"] == "ROD-PLEIO-07"
     assert row.data["waits for"].startswith("DUO: a new access code")
     assert row.data["owner"] == bench.settings.owner

@@ -139,7 +139,9 @@ def summary(evidence: Evidence, decree: Decree, seal: Seal) -> str:
 def _delivery(said: dict[str, Any]) -> str:
     came = f"verstrekt op {said['moment']} ({said['basis']}, via {said['source']})"
     what = f"schooljaren {said['years']}, {said['rows']} rijen, {said['size']}, {said['copies']} kopieën"
-    gone = f"moest weg zijn vóór {said['deadline']}; alles weg: {said['gone']}{said['margin'] and ', ' + said['margin']}"
+    gone = (
+        f"moest weg zijn vóór {said['deadline']}; alles weg: {said['gone']}{said['margin'] and ', ' + said['margin']}"
+    )
     return _wrapped(f"- levering {said['key']} ({said['ids']}): {came}, {what}; {gone}")
 
 
