@@ -87,10 +87,15 @@ def _of_purge(purge: PurgeState, now: datetime, sweep: timedelta) -> list[Findin
         found.append(Finding("alarm", f"The late sweep of {names} was due on {ripe:%Y-%m-%d %H:%M}."))
     if purge.attested is not None and any(seen.left_in_house for seen in purge.late.values()):
         found.append(Finding("alarm", f"Something of {names} can't be erased; its certificate says ONVOLLEDIG."))
+    # Their copies fall under the term too (voorschrift 3j: "ook eventuele kopieën").
+    over = any(subject.deadline is not None and subject.deadline <= now for subject in purge.plan.subjects)
     for asked in purge.asked:
-        if not purge.declared_by(asked.party, asked.package_id) and purge.planned_at + _ANSWER <= now:
+        if not purge.declared_by(asked.party, asked.package_id) and (over or purge.planned_at + _ANSWER <= now):
             who = "the processor" if asked.package_id is None else f"the recipient of package {asked.package_id}"
-            found.append(Finding("notice", f"{who} hasn't declared that it erased {names} (purge {purge.purge_id})."))
+            said = f"{who} hasn't declared that it erased {names} (purge {purge.purge_id})"
+            found.append(
+                Finding("alarm", f"{said}, and the term has ended.") if over else Finding("notice", f"{said}.")
+            )
     return found
 
 
