@@ -23,19 +23,25 @@ ANSWER = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """``what``: what didn't happen, as a sentence; ``todo``: what to do. ``about`` names it: a package, or a purge."""
+    """``what``: what didn't happen, as a sentence; ``todo``: what to do. ``about`` names it: a package, or a purge.
+
+    ``over``: the term of the delivery has ended, and their copies fall under it too (voorschrift 3j: "ook eventuele
+    kopieën").
+    """
 
     about: str
     what: str
     todo: str
+    over: bool = False
 
 
 def unanswered(state: LedgerState, now: datetime) -> Iterator[Unanswered]:
     """Everything that somebody outside should have declared by now and didn't."""
     for purge in state.purges.values():
         keys = ", ".join(purge.keys)
+        over = any(subject.deadline is not None and subject.deadline <= now for subject in purge.plan.subjects)
         for asked in purge.asked:
-            if purge.declared_by(asked.party, asked.package_id) or purge.planned_at + ANSWER > now:
+            if purge.declared_by(asked.party, asked.package_id) or not (over or purge.planned_at + ANSWER <= now):
                 continue
             if asked.package_id is None:
                 who, option = "The processor", ""
@@ -43,8 +49,10 @@ def unanswered(state: LedgerState, now: datetime) -> Iterator[Unanswered]:
                 who, option = f"The recipient of package {asked.package_id}", f" --package {asked.package_id}"
             yield Unanswered(
                 asked.package_id or f"purge {purge.purge_id}",
-                f"{who} hasn't declared that it erased {keys} (purge {purge.purge_id}).",
+                f"{who} hasn't declared that it erased {keys} (purge {purge.purge_id})"
+                + (", and the term has ended." if over else "."),
                 f"Ask again, and record the answer: `rod declare {purge.purge_id}{option}`.",
+                over,
             )
     going = {key for purge in state.purges.values() for key in purge.keys}
     for package_id, handed in state.handovers.items():

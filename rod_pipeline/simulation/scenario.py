@@ -159,7 +159,7 @@ def _erased(life: Life) -> None:
     _answer(life, "2027-12")
     # Told at once, it would have been complete; by the letter it is, once it comes.
     life.until(_on(2035, 1, 18))
-    life.expect(any(second in notice for notice in life.notices()), "nobody misses the answer of a recipient")
+    life.expect(any(second in alarm for alarm in life.alarms()), "nobody misses the answer of a recipient")
     life.expect(_outcome(life, "2027-12") == "ONVOLLEDIG", "2027-12 counts as complete without that answer")
     _answer(life, "2027-12", package=second, erased_at=_on(2034, 12, 10))
     life.say("A recipient of 2027-12 answers at last: it erased in time. The certificate is drawn up anew.")

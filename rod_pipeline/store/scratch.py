@@ -10,6 +10,7 @@ before anything personal is read or written, the vault has this process ``claim`
 pid and the moment it started; Polars and Python's ``tempfile`` are pointed there. Polars reads its variable at its
 first spill, so claiming after its import is early enough. ``TMPDIR`` stays as it is: a child that touches data opens a
 vault and claims a folder of its own, and other programs (a database, a browser) may run under another account.
+A process with such a folder also leaves no core file when it crashes.
 
 A worker that lives on between steps clears its folder after each (``at_work``), and says in a folder that the hosts of
 an installation share that it may have something in its memory: that of another host can't be looked into from here
@@ -21,6 +22,7 @@ two on one machine don't take each other's leftovers for their own; a folder tha
 """
 
 import os
+import resource
 import shutil
 import socket
 import tempfile
@@ -82,6 +84,8 @@ def claim() -> Path:
                     "There is no file system in memory at /dev/shm, so nothing can be processed without touching disk.",
                     "Mount a tmpfs at /dev/shm (in a container: give it a shm size).",
                 )
+            # What the system writes of a process that crashes holds its memory, and no purge would find that file.
+            resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
             sweep()
             folder = ROOT / f"{_PREFIX}{os.getpid()}-{_started(os.getpid())}-{os.urandom(4).hex()}"
             folder.mkdir(mode=0o700)
