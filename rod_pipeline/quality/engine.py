@@ -270,8 +270,8 @@ def _id_of(named: IDDict, id_keys: Iterable[str] | None = None, id_ignore_keys: 
 
 
 GxExpectation.configuration = property(_once(vars(GxExpectation)["configuration"].fget))  # type: ignore[method-assign, assignment]
-ExpectationConfiguration.to_domain_obj = _once(ExpectationConfiguration.to_domain_obj)  # type: ignore[method-assign]
-IDDict.to_id = _id_of  # type: ignore[method-assign]
+ExpectationConfiguration.to_domain_obj = _once(ExpectationConfiguration.to_domain_obj)  # type: ignore[method-assign, assignment]
+IDDict.to_id = _id_of  # type: ignore[method-assign, assignment]
 
 
 @contextmanager
