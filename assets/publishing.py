@@ -16,7 +16,6 @@ from rod_pipeline.orchestration.failures import about, retry_transient, told_pla
 from rod_pipeline.orchestration.packaging import PUBLISHED
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.publishing.cost import coverage, split
-from rod_pipeline.publishing.disclosing import disclose
 from rod_pipeline.publishing.proposal import NotFoundSafe, Proposal
 from rod_pipeline.publishing.register import Told
 from rod_pipeline.publishing.release import Disclose, publish
@@ -123,4 +122,11 @@ def _table(head: str, rows: pl.DataFrame) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md("\n".join([head, "|---|" + "---:|" * (rows.width - 1), *lines]))
 
 
-published = releasing(disclose)
+def _disclose(system: System, earlier: Told | None) -> Proposal:
+    # Solver and matrices are imported where they are used: of all runs, only a release needs them.
+    from rod_pipeline.publishing.disclosing import disclose
+
+    return disclose(system, earlier)
+
+
+published = releasing(_disclose)

@@ -4,7 +4,7 @@ Belongs here: arguments in, words out. Does not belong here: what differs (``con
 version (``drift``). No value of a file is printed, only names, counts, and the codes of closed lists that may be told.
 """
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,11 +14,12 @@ from rod_pipeline.cli import drift
 from rod_pipeline.cli.received import Kind, Password, PasswordFd, Received, received
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.book import draft_of
-from rod_pipeline.contracts.check import Checked, absent_kinds
-from rod_pipeline.contracts.check import check as check_files
 from rod_pipeline.contracts.model import Contract
 from rod_pipeline.decree import load_decree
 from rod_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from rod_pipeline.contracts.check import Checked
 
 app = typer.Typer(help="How files should look.", no_args_is_help=True)
 
@@ -57,6 +58,9 @@ def check(
     what: Received, kind: Kind = None, zip_password: Password = False, zip_password_fd: PasswordFd = None
 ) -> None:
     """Say exactly how what was received differs from its contracts. Exits with 1 when anything differs."""
+    from rod_pipeline.contracts.check import absent_kinds
+    from rod_pipeline.contracts.check import check as check_files
+
     with received(what, zip_password, zip_password_fd) as came:
         checked = check_files(came.files, came.book, kind, came.password)
     for one in checked:
@@ -68,7 +72,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _tell(one: Checked, book: ContractBook) -> None:
+def _tell(one: "Checked", book: ContractBook) -> None:
     about = "" if one.kind is None else f", as {one.kind} version {book.get(one.kind).version}"
     rows = "" if one.observation is None else f", {one.observation.rows} rows"
     typer.echo(f"{one.name}{about}{rows}: {'fits its contract' if not one.differences else 'differs'}")

@@ -15,9 +15,7 @@ from rod_pipeline.cli.received import File, Kind, Password, PasswordFd, Received
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.accept import Reviewed
 from rod_pipeline.contracts.book import draft_of
-from rod_pipeline.contracts.check import check as check_files
 from rod_pipeline.contracts.diff import changes, rules_on
-from rod_pipeline.contracts.draft import drafts, reverted, undeclared
 from rod_pipeline.contracts.errors import NoSuchContract
 from rod_pipeline.contracts.model import Contract
 from rod_pipeline.decree import load_decree
@@ -49,6 +47,9 @@ def draft(
     zip_password_fd: PasswordFd = None,
 ) -> None:
     """Propose the next version of each contract that what came differs from. It assigns no rubriek: a person does."""
+    from rod_pipeline.contracts.check import check as check_files
+    from rod_pipeline.contracts.draft import drafts, undeclared
+
     folder, failed = out or Settings.load().contracts, False
     with received(what, zip_password, zip_password_fd) as came:
         checked = check_files(came.files, came.book, kind, came.password)
@@ -79,6 +80,7 @@ def revert(
     version: Annotated[int, typer.Argument(help="the earlier version that was right")],
 ) -> None:
     """Propose a next version that says again what an earlier one said, after one that was accepted wrongly."""
+    from rod_pipeline.contracts.draft import reverted
     from rod_pipeline.marts.declared import marts_on
 
     settings = Settings.load()

@@ -4,22 +4,26 @@ Belongs here: the arguments that name it, and opening it. Does not belong here: 
 ``drift``).
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rod_pipeline.contracts import ContractBook
-from rod_pipeline.contracts.check import Source, on_disk
 from rod_pipeline.contracts.model import FileKind
 from rod_pipeline.decree import Decree, load_decree
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
+
+if TYPE_CHECKING:
+    from rod_pipeline.contracts.check import Source
 
 _KEY = re.compile(r"[0-9]{4}-[0-9]{2}(-r[0-9]+)?")
 
@@ -55,6 +59,8 @@ def received(what: Sequence[str], ask: bool, fd: int | None) -> Iterator[Came]:
         with System.open(settings) as system, sealed_files(system, DeliveryKey.parse(what[0])) as (files, known):
             yield Came(files, password or known, system.book, system.decree)
         return
+    from rod_pipeline.contracts.check import on_disk
+
     paths = [Path(name) for name in what]
     if missing := [path for path in paths if not path.is_file()]:
         raise typer.BadParameter(f"{missing[0]} is no file, and no delivery's key either")

@@ -258,15 +258,19 @@ class Ledger:
 
     def _catch_up(self, connection: sa.Connection) -> _Seen:
         row, state, frontier = self._seen
-        if row != BEFORE and _page(connection, row.seq, 1) != [row]:
+        page = _page(connection, row.seq)
+        more = len(page) == _PAGE
+        if row != BEFORE and (not page or page.pop(0) != row):
             raise corrupt(f"Entry {row.seq} of the ledger, which was read before, is gone or has changed.")
-        while page := _page(connection, row.seq + 1):
+        while page:
             entries = []
             for new in page:
                 entries.append(decoded(new, row))
                 row = new
                 frontier, _ = frontier.grown(leaf_hash(leaf_bytes(row)))
             state = _replayed(state, entries)
+            page = _page(connection, row.seq + 1) if more else []
+            more = len(page) == _PAGE
         seen = _Seen(row, state, frontier)
         self._remember(seen)
         return seen
@@ -316,9 +320,12 @@ def _read_back(event: AnyEvent) -> AnyEvent:
         ) from None
 
 
+# Made once: making it took longer than asking it.
+_FROM = sa.select(TABLE).where(TABLE.c.seq >= sa.bindparam("start")).order_by(TABLE.c.seq).limit(sa.bindparam("most"))
+
+
 def _page(connection: sa.Connection, start: int, limit: int = _PAGE) -> list[Row]:
-    query = sa.select(TABLE).where(TABLE.c.seq >= start).order_by(TABLE.c.seq).limit(limit)
-    return [Row(*row) for row in connection.execute(query)]
+    return [Row(*row) for row in connection.execute(_FROM, {"start": start, "most": limit})]
 
 
 def _rows(connection: sa.Connection) -> Iterator[Row]:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from time import sleep
 
 import dagster as dg
-from dagster_graphql import DagsterGraphQLClient
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.orchestration.jobs import deliver
@@ -35,6 +34,9 @@ def run_delivery(settings: Settings, key: DeliveryKey) -> list[str]:
 
     Raises ``NotRunning`` when Dagster isn't up on this machine, ``DeliveryPurged`` when there is a tombstone.
     """
+    # Whatever else needs this module, such as the code location, needs no client.
+    from dagster_graphql import DagsterGraphQLClient
+
     at = running(settings)
     if at is None:
         raise NotRunning("Dagster isn't running here.", "Start it with `rod up`, or use the UI of your deployment.")

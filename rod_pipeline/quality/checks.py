@@ -206,7 +206,7 @@ Check = (
     OneColumn | NotAfter | Unequal | PairNotIn | NotValidInYear | Apart | OutsideSeason | Deviating | Repeated | Rows
 )
 """To add a question about one row: its class here, its columns in ``columns_of``, its expression in
-``breaking.Reading.breaks``, the metric that asks it in ``engine._COUNTED`` (with an expectation there, if Great
+``breaking.Reading.breaks``, the metric that asks it in ``metrics._COUNTED`` (with an expectation there, if Great
 Expectations has none), and its naive reading in the tests."""
 
 

@@ -12,6 +12,7 @@ DuckDB could not read it.
 import io
 import secrets
 from collections.abc import Callable
+from functools import cache
 from typing import BinaryIO, NoReturn, Protocol, Self, cast
 
 import tink
@@ -34,6 +35,10 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> int: ...
 
 
+# Tink looks at every kind of key that it knows, each time it is asked.
+_register = cache(streaming_aead.register)
+
+
 class ScopeKey:
     """The key of one scope. Shows nothing, can't be pickled."""
 
@@ -46,14 +51,14 @@ class ScopeKey:
     @classmethod
     def generate(cls) -> Self:
         """A fresh key from the system's random source."""
-        streaming_aead.register()
+        _register()
         template = streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_1MB
         return cls(tink.new_keyset_handle(template), secrets.token_bytes(FOOTER_KEY_BYTES))
 
     @classmethod
     def from_bytes(cls, material: bytes) -> Self:
         """The key that ``to_bytes`` gave; raises ``SealBroken`` when it is none."""
-        streaming_aead.register()
+        _register()
         try:
             keyset = proto_keyset_format.parse(material[FOOTER_KEY_BYTES:], secret_key_access.TOKEN)
         except tink.TinkError:

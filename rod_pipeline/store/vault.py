@@ -10,6 +10,8 @@ byte for byte and under its key; the ledger says so. Killed at any instant, this
 sealed bytes that nobody reads, and ``sweep`` removes both. What lies under a tombstone is neither read nor written.
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import logging
@@ -19,11 +21,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
-from typing import BinaryIO, cast
-
-import polars as pl
-from polars.exceptions import PolarsError
-from polars.io.parquet import ParquetDecryptionProperties, ParquetEncryptionProperties
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.errors import BlockedError, PermanentError, RodError
@@ -37,6 +35,9 @@ from rod_pipeline.store.keyring import KeyGone, Keyring
 from rod_pipeline.store.objects import ObjectStore, ObjectWriter, pieces
 from rod_pipeline.store.sealing import KeepsError, ScopeKey
 from rod_pipeline.store.territory import TerritoryGuard
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["Copy", "CopyUnavailable", "Ground", "RawWriter", "Vault"]
 
@@ -158,6 +159,10 @@ class Vault(Eraser):
         Raises ``TableUnwritable`` when polars can't compute it (its own text may quote data, so it is not passed on);
         errors that the frame's Python sources raise come out as themselves.
         """
+        # Here and below: most commands open a vault and no table, and shouldn't wait for polars.
+        from polars.exceptions import PolarsError
+        from polars.io.parquet import ParquetEncryptionProperties
+
         with self._new_copy(scope, zone, name, self._reread_table) as draft:
             sink = KeepsError(draft.writer.write)
             failure: RodError | None = None
@@ -206,6 +211,9 @@ class Vault(Eraser):
 
         Raises ``CopyUnavailable``, ``KeyGone``, ``CopyDamaged``.
         """
+        import polars as pl
+        from polars.io.parquet import ParquetDecryptionProperties
+
         copy = self._verified(copy_id)
         key = self._keyring.get(copy.scope)
         with self._in_memory(copy.object_key, copy.size, copy.sha256) as path:
@@ -293,6 +301,10 @@ class Vault(Eraser):
         _agree(source.size, source.digest.hexdigest(), draft.writer.size, draft.writer.sha256)
 
     def _reread_table(self, draft: _Draft) -> int:
+        import polars as pl
+        from polars.exceptions import PolarsError
+        from polars.io.parquet import ParquetDecryptionProperties
+
         with self._in_memory(draft.object_key, draft.writer.size, draft.writer.sha256) as path:
             properties = ParquetDecryptionProperties(footer_key=draft.key.footer_key)
             try:

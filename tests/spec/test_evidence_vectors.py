@@ -19,7 +19,7 @@ FOLDER = Path(os.environ.get("PUBLISHED_VECTORS", "not given"))
 TSA = FOLDER / "rfc3161-client/test/fixtures"
 
 pytestmark = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason="PUBLISHED_VECTORS does not name a folder with the published vectors"
+    not FOLDER.is_dir(), reason="PUBLISHED_VECTORS names no folder with vectors; test_published_vectors says what"
 )
 
 

@@ -33,7 +33,7 @@ from rod_pipeline.ledger.timestamp import TimestampRejected, load_certificates, 
 FOLDER = Path(os.environ.get("PUBLISHED_VECTORS", "not given"))
 
 pytestmark = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason="PUBLISHED_VECTORS does not name a folder with the published vectors"
+    not FOLDER.is_dir(), reason="PUBLISHED_VECTORS names no folder with vectors; test_published_vectors says what"
 )
 
 

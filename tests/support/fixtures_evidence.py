@@ -10,16 +10,21 @@ from rod_pipeline.retention.evidence import attest, verifieer
 from rod_pipeline.system import System
 from tests.support.evidence import Installation, at_the_end_of_the_term, bundled, erased
 from tests.support.ledger import SetClock
+from tests.support.remembering import known
 
 
 @pytest.fixture(scope="session")
 def evidence_bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str]:
     """The bundle of one delivery that was erased at the end of its term, and the verifying key of its log."""
-    installation = Installation(tmp_path_factory.mktemp("evidence"), SetClock())
-    at_the_end_of_the_term(installation)
-    plan = erased(installation, ["2025-12"])
-    attest(cast(System, installation), plan.purge_id)
-    return bundled(installation, plan)
+
+    def made() -> tuple[bytes, str]:
+        installation = Installation(tmp_path_factory.mktemp("evidence"), SetClock())
+        at_the_end_of_the_term(installation)
+        plan = erased(installation, ["2025-12"])
+        attest(cast(System, installation), plan.purge_id)
+        return bundled(installation, plan)
+
+    return cast(tuple[bytes, str], known("evidence", b"bundle", made))
 
 
 @pytest.fixture

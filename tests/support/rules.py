@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from functools import cache
 
 import polars as pl
-from great_expectations.expectations.registry import get_expectation_impl
 
 from expectations import suite_for
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import FileKind
 from rod_pipeline.quality import checks as ask
-from rod_pipeline.quality import counting, engine
+from rod_pipeline.quality import counting, metrics
+from rod_pipeline.quality.engine import check_of
 from rod_pipeline.quality.suite import Expectation
 from rod_pipeline.synthetic.population import Population
 from tests.support.synthetic import tables, zipped
@@ -38,14 +38,14 @@ def is_about_rows(expectation: Expectation) -> bool:
 
 def as_check(expectation: Expectation) -> ask.Check:
     """The question that the engine asks for an expectation about rows."""
-    metric = f"{get_expectation_impl(expectation.type).map_metric}.unexpected_count"
-    kwargs = dict(expectation.kwargs)
-    return engine._COUNTED[metric](kwargs, kwargs, condition_of(expectation))
+    check = check_of(expectation)
+    assert check is not None
+    return check
 
 
 def condition_of(expectation: Expectation) -> ask.Condition | None:
     """Which rows a rule looks at."""
-    return engine._condition(expectation.kwargs.get("row_condition"))
+    return metrics._condition(expectation.kwargs.get("row_condition"))
 
 
 def count(kind: FileKind, frame: pl.DataFrame) -> dict[str, int]:
