@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 Check = Callable[["System"], str]
 ROOT = Path(__file__).parents[1]
+_LOCK = "requirements.lock"
 _ROOM = 2 * 2**30
 _PACKAGES = ("dagster", "dagster-webserver", "great-expectations", "duckdb", "polars", "boto3", "cryptography", "tink")
 
@@ -260,8 +261,9 @@ def _encrypted(block: Path) -> bool:
 def _versions(_: System) -> str:
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         raise OtherVersions("This is not Python 3.11, 3.12 or 3.13.", "Install again with one of these: make install.")
-    lock = ROOT / "requirements.lock"
-    if not lock.exists():
+    # An image has it beside the code.
+    lock = next((file for file in (ROOT / _LOCK, Path(__file__).with_name(_LOCK)) if file.exists()), None)
+    if lock is None:
         raise Unproved(
             "There is no lock beside the code to compare with.", "Compare with the release that you installed."
         )

@@ -7,6 +7,7 @@ No container engine is needed; what only one could show is listed in docs/how-to
 import json
 import re
 import subprocess
+import tomllib
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from rod_pipeline import doctor, runbooks
 from rod_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -255,6 +257,18 @@ def test_an_image_has_a_base_only_by_its_digest(file: str) -> None:
     assert seen[1] == "*", "a build sees what is named, nothing else"
     assert {f"!{each}" for each in sources} <= set(seen)
     assert not re.search(r"^(ADD|ENV .*(PASSWORD|SECRET|TOKEN))", text, re.MULTILINE)
+
+
+def test_an_image_holds_what_a_failure_carries_and_the_doctor_compares_with() -> None:
+    """There is no repository around the code in an image: both lie beside it, and the build sees them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included == {
+        "docs/runbooks": f"rod_pipeline/{runbooks._INSTALLED.name}",
+        "requirements.lock": f"rod_pipeline/{doctor._LOCK}",
+    }
+    dockerfile = (COMPOSE / "Dockerfile").read_text("utf-8")
+    assert all(f" {source} " in dockerfile for source in included)
 
 
 def test_secrets_become_variables_by_their_name_and_none_is_an_argument(tmp_path: Path) -> None:
