@@ -117,6 +117,9 @@ def test_the_job_makes_one_for_each_and_one_that_cant_be_made_keeps_no_other(pos
     assert not done.success
     new = [one.event for one in post_room.system.ledger.state().handovers.values() if one.event.package_id not in known]
     assert [event.recipient for event in new] == ["school-a", "school-b"]
+    shown = [event.step_materialization_data.materialization for event in done.get_asset_materialization_events()]
+    assert [one.asset_key.path for one in shown] == [["packages", "school-a"], ["packages", "school-b"]]
+    assert [one.metadata["package"].value for one in shown] == [event.package_id for event in new]
     told = done.failure_data_for_node("packages_for_recipients")
     assert told is not None and "ROD-PACKAGE-02" in str(told.user_failure_data)
 
