@@ -88,7 +88,8 @@ def alluvial(axes: plt.Axes) -> None:
     axes.set(xlim=(-0.45, 1.55), ylim=(max(b + t for b, t in (*left.values(), *right.values())) + 0.02, -0.02))
     axes.axis("off")
     axes.set_title(f"Waar studenten van {year} een jaar later zijn")
-    axes.text(0.5, axes.get_ylim()[0], f"{hidden} kleine stromen zijn afgeschermd", ha="center", va="top", fontsize=8)
+    said = f"{hidden} stromen zijn afgeschermd" if hidden else "geen stroom is afgeschermd"
+    axes.text(0.5, axes.get_ylim()[0], said, ha="center", va="top", fontsize=8)
 
 
 figure, axes = plt.subplots(figsize=(9, 6))

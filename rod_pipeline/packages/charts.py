@@ -17,7 +17,7 @@ NORM: Final = "#c77700"
 DOT: Final = "#c3ccd6"
 _INK, _DIM, _LINE = "#1c2430", "#5b6675", "#d9dde3"
 _WIDTH: Final = 640
-_LABELS: Final = 190
+_LABELS: Final = 215
 """The room for labels on the left, in which ``_short`` ones fit in any of the fonts."""
 _FONT: Final = "system-ui, 'Liberation Sans', 'Libertinus Serif', sans-serif"
 HIDDEN: Final = "afgeschermd"

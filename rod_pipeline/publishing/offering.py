@@ -95,16 +95,20 @@ def crossings(one: Offered, kept: Sequence[Offered]) -> Iterator[Offered]:
 
 
 def _told_within(one: Offered, kept: Sequence[Offered]) -> Iterator[Offered]:
-    """What a table of an inner outcome tells besides, with those that are kept: that outcome of who has the outer one.
+    """What a table tells besides, with those that are kept: an inner outcome of who has an outer one.
 
     Of what both are by, since a finer grouping tells of a coarser one.
     """
     outcomes = NESTED.get(one.measure, Nested()).outcomes
-    outer = outcomes[: outcomes.index(one.outcome)] if one.outcome in outcomes else ()
     for other in kept:
-        if other.measure == one.measure and other.outcome in outer and other.outcome not in one.within:
+        told = {one.outcome, other.outcome}
+        if other.measure != one.measure or len(told) < 2 or not told <= set(outcomes):
+            continue
+        outer, inner = (outcome for outcome in outcomes if outcome in told)
+        within = tuple(dict.fromkeys((*one.within, *other.within, outer)))
+        if inner not in within:
             both = [column for column in one.by if column in other.by]
-            yield one._replace(by=(*both, one.outcome), within=(*one.within, other.outcome))
+            yield one._replace(by=(*both, inner), outcome=inner, within=within)
 
 
 def small_share(one: Offered, leaves: pl.DataFrame, rules: Policy) -> float | None:

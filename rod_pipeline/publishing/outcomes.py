@@ -31,7 +31,7 @@ def meeting(tables: Sequence[Offered], nested: Nested) -> tuple[Selection, ...]:
     whose outcome an inner outcome is.
     """
     outcomes = [one for one in nested.outcomes if one in {table.outcome for table in tables}]
-    sides = {one: frozenset({*one.within, one.outcome} - {None}) for one in tables}
+    sides = {one: frozenset(filter(None, (*one.within, one.outcome))) for one in tables}
     groupings = {frozenset(one.by) - {one.outcome} for one in tables}
     while more := {one & two for one in groupings for two in groupings} - groupings:
         groupings |= more

@@ -14,12 +14,12 @@ from collections.abc import Collection, Mapping
 
 import polars as pl
 
-from rod_pipeline.errors import BlockedError
+from rod_pipeline.publishing.proposal import NotFoundSafe
 
 _MEMBER = ("indeling", "soort", "code", "groep")
 
 
-class Regrouped(BlockedError):
+class Regrouped(NotFoundSafe):
     """A school year that was told by groups would be told by other groups."""
 
     code = "ROD-PUBLISH-07"

@@ -5,6 +5,7 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import polars as pl
 import pytest
@@ -103,7 +104,9 @@ def test_without_small_counts_none_are_in_the_package_though_they_are_allowed(
 
 def test_the_job_makes_one_for_each_and_one_that_cant_be_made_keeps_no_other(post_room: PostRoom) -> None:
     known = set(post_room.system.ledger.state().handovers)
+    instance = dg.DagsterInstance.ephemeral()
     done = make_packages.execute_in_process(
+        instance=instance,
         run_config={
             "ops": {
                 "packages_for_recipients": {
@@ -117,6 +120,10 @@ def test_the_job_makes_one_for_each_and_one_that_cant_be_made_keeps_no_other(pos
     assert not done.success
     new = [one.event for one in post_room.system.ledger.state().handovers.values() if one.event.package_id not in known]
     assert [event.recipient for event in new] == ["school-a", "school-b"]
+    for event in new:
+        shown = instance.get_latest_materialization_event(dg.AssetKey(["packages", event.recipient]))
+        assert shown is not None and shown.asset_materialization is not None
+        assert shown.asset_materialization.metadata["package"].value == event.package_id
     told = done.failure_data_for_node("packages_for_recipients")
     assert told is not None and "ROD-PACKAGE-02" in str(told.user_failure_data)
 

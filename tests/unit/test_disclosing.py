@@ -150,6 +150,9 @@ def test_leavers_who_got_their_diploma_years_ago_are_protected_too() -> None:
     assert "jaarresultaat_landelijk" in proposal.tables
 
 
+SPEAKS = pl.DataFrame({"measure": "uitkomsten", "schooljaar": "2024-2025", "status": "V", "levering": "2025-12"})
+
+
 def few_below_their_level() -> pl.DataFrame:
     """Twelve institutions, each with 60 leavers with a fitting diploma, 20 and more with another, but of one two."""
     codes = {"jaarresultaat": "J", "verlater": "J", "bekend": "J"}
@@ -173,27 +176,25 @@ def below(proposal: Proposal) -> list[int]:
 
 
 def test_two_results_over_the_same_students_give_no_small_count_by_subtraction(monkeypatch: pytest.MonkeyPatch) -> None:
-    speaks = counted("2025-12")[1]
     results = [one for one in OFFERED if one.measure == "uitkomsten" and set(one.by) & {"instellingscode"}]
     tables = [one for one in results if "niveau" not in one.by and one.name != "kwalificatiewinst_instelling"]
-    proposal = propose({"uitkomsten": few_below_their_level()}, speaks, DELIVERIES, None, tables)
+    proposal = propose({"uitkomsten": few_below_their_level()}, SPEAKS, DELIVERIES, None, tables)
     refuse_unsafe(proposal)
     assert set(proposal.tables) == {one.name for one in tables}
     assert not set(below(proposal)) & {1, 2, 3, 4}
 
     monkeypatch.setattr(disclosing, "meeting", lambda *_: ())
-    assert 2 in below(propose({"uitkomsten": few_below_their_level()}, speaks, DELIVERIES, None, tables))
+    assert 2 in below(propose({"uitkomsten": few_below_their_level()}, SPEAKS, DELIVERIES, None, tables))
 
 
 def test_a_table_that_is_not_offered_any_more_keeps_no_newer_table_from_being_printed() -> None:
-    speaks = counted("2025-12")[1]
     counts = {"uitkomsten": few_below_their_level()}
     named = {one.name: one for one in OFFERED}
     old, stays, new = (
         named[f"{name}_instelling"] for name in ("passend_diploma", "diplomaresultaat", "kwalificatiewinst")
     )
-    first = propose(counts, speaks, DELIVERIES, None, [old, stays])
-    second = propose(counts, speaks, DELIVERIES, registered(first), [stays, new])
+    first = propose(counts, SPEAKS, DELIVERIES, None, [old, stays])
+    second = propose(counts, SPEAKS, DELIVERIES, registered(first), [stays, new])
     refuse_unsafe(second)
     assert set(second.tables) == {stays.name, new.name}
     assert second.tables[stays.name].equals(first.tables[stays.name])
