@@ -1,4 +1,4 @@
-"""Linear programs over a part of a system: how far can one unknown move from a table that fits.
+"""Linear programs over a part of a equations: how far can one unknown move from a table that fits.
 
 Belongs here: building and solving one program with HiGHS. Does not belong here: which part, for whom, and what the
 answer means (``search``). A program is posed in the differences ``d = x - fit`` with a table that fits, so that nothing
@@ -17,7 +17,7 @@ import highspy
 import numpy as np
 import numpy.typing as npt
 
-from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bools, Bounds, DoesNotAddUp, Ints, System
+from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bools, Bounds, DoesNotAddUp, Equations, Ints
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,11 +64,11 @@ def gathered(start: Ints, items: Ints, which: Ints) -> Ints:
     return items[offsets + np.arange(len(offsets))]
 
 
-def part(system: System, bounds: Bounds, fit: Ints, unknowns: Ints, rows: Bools | None = None) -> Part:
+def part(equations: Equations, bounds: Bounds, fit: Ints, unknowns: Ints, rows: Bools | None = None) -> Part:
     """The part with these unknowns and, of their equations, those in ``rows`` (all without it)."""
-    counts = system.col_start[unknowns + 1] - system.col_start[unknowns]
-    at = gathered(system.col_start, system.rows_at, unknowns)
-    sign = gathered(system.col_start, system.signs_at, unknowns)
+    counts = equations.col_start[unknowns + 1] - equations.col_start[unknowns]
+    at = gathered(equations.col_start, equations.rows_at, unknowns)
+    sign = gathered(equations.col_start, equations.signs_at, unknowns)
     of = np.repeat(np.arange(len(unknowns)), counts)
     if rows is not None:
         keep = rows[at]
@@ -169,8 +169,8 @@ class Solver:
 class Whole:
     """Programs over a whole system; each begins where the last one ended."""
 
-    def __init__(self, system: System) -> None:
-        self._system = system
+    def __init__(self, equations: Equations) -> None:
+        self._equations = equations
         self._model: highspy.Highs | None = None
         self._bounds: Bounds | None = None
         self._asked: int | None = None
@@ -182,7 +182,7 @@ class Whole:
             model.changeColCost(self._asked, 0.0)
         model.changeColCost(target, -float(direction))
         self._asked = target
-        every = np.arange(self._system.unknowns, dtype=np.int32)
+        every = np.arange(self._equations.unknowns, dtype=np.int32)
         kind = highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous
         if whole:
             model.changeColsIntegrality(len(every), every, np.full(len(every), kind))
@@ -200,22 +200,22 @@ class Whole:
 
     def _loaded(self, bounds: Bounds) -> highspy.Highs:
         """The model with these bounds."""
-        low, high = bounds.low.astype(np.float64), _ceiling(bounds.high)
+        low, high = -_ceiling(-bounds.low), _ceiling(bounds.high)
         if self._model is None:
-            system = self._system
+            equations = self._equations
             program = highspy.HighsLp()
-            program.num_col_, program.num_row_ = system.unknowns, len(system.right)
-            program.col_cost_ = np.zeros(system.unknowns)
+            program.num_col_, program.num_row_ = equations.unknowns, len(equations.right)
+            program.col_cost_ = np.zeros(equations.unknowns)
             program.col_lower_, program.col_upper_ = low, high
-            program.row_lower_ = program.row_upper_ = system.right.astype(np.float64)
+            program.row_lower_ = program.row_upper_ = equations.right.astype(np.float64)
             program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-            program.a_matrix_.start_ = system.col_start
-            program.a_matrix_.index_ = system.rows_at
-            program.a_matrix_.value_ = system.signs_at.astype(np.float64)
+            program.a_matrix_.start_ = equations.col_start
+            program.a_matrix_.index_ = equations.rows_at
+            program.a_matrix_.value_ = equations.signs_at.astype(np.float64)
             self._model = _highs()
             self._model.passModel(program)
         elif self._bounds is not bounds:
-            every = np.arange(self._system.unknowns, dtype=np.int32)
+            every = np.arange(self._equations.unknowns, dtype=np.int32)
             self._model.changeColsBounds(len(every), every, low, high)
         self._bounds = bounds
         return self._model
@@ -234,14 +234,14 @@ def as_whole(moved: Floats) -> Ints | None:
     return None
 
 
-def fit(system: System, bounds: Bounds, near: Ints, solver: Solver) -> Ints:
+def fit(equations: Equations, bounds: Bounds, near: Ints, solver: Solver) -> Ints:
     """A whole table within bounds that fits every equation, as near as can be. Raises ``DoesNotAddUp`` without one."""
-    if not system.unknowns:
+    if not equations.unknowns:
         return near
-    every = np.arange(system.unknowns)
-    whole = part(system, bounds, near, every)
-    lacking = system.right - np.add.reduceat(system.signs * near[system.row_of], system.row_start[:-1])
-    rows = np.unique(system.rows_at)
+    every = np.arange(equations.unknowns)
+    whole = part(equations, bounds, near, every)
+    lacking = equations.right - np.add.reduceat(equations.signs * near[equations.row_of], equations.row_start[:-1])
+    rows = np.unique(equations.rows_at)
     for must_be_whole in (False, True):
         moved = solver.fitting(whole, lacking[rows], whole=must_be_whole)
         if moved is None:

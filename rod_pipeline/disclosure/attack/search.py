@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from rod_pipeline.disclosure.attack.programs import TOLERANCE, Answer, Floats, Solver, Whole, as_whole, gathered, part
-from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bools, Bounds, Ints, System
+from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bools, Bounds, Equations, Ints
 
 SIZES = (80, 400, 2000)
 """Unknowns (or equations) of the parts that are tried before the whole system."""
@@ -27,11 +27,10 @@ SIGNS = (1, -1)
 
 @dataclass(frozen=True)
 class Found:
-    """For each target: lowest and highest value that no reckoning excludes, and whether it was settled: either as many
-    values as asked for are possible, or low and high are exact."""
+    """For each unknown: bounds that no reckoning made narrower, and whether it was settled: either as many values as
+    asked for are possible, or the bounds are exact. What was no target has the bounds that it had."""
 
-    low: Ints
-    high: Ints
+    bounds: Bounds
     settled: Bools
 
 
@@ -99,12 +98,12 @@ class _Sight:
 class Search:
     """What can be found out in one system; keeps its moves from reader to reader."""
 
-    def __init__(self, system: System, enough: int | None) -> None:
+    def __init__(self, system: Equations, enough: int | None, solver: Solver) -> None:
         """``enough``: so many possible values settle a cell; None asks for all of them."""
         self._system = system
         self._need = UNBOUNDED if enough is None else enough - 1
         self._moves = Moves()
-        self.solver = Solver()
+        self.solver = solver
         self._whole = Whole(system)
 
     def look(self, bounds: Bounds, fit: Ints, targets: Ints) -> Found:
@@ -114,8 +113,15 @@ class Search:
         alone = np.diff(self._system.col_start) == 0  # in no equation: any value within its bounds will do
         for reach, limit in zip(sight.reach, most, strict=True):
             reach[alone] = limit[alone]
-        settled = np.array([self._settle(target, sight) for target in targets.tolist()], dtype=np.bool_)
-        return Found(low=(fit - most[1])[targets], high=(fit + most[0])[targets], settled=settled)
+        settled = self._is_settled(sight)
+        for target in targets[~settled[targets]].tolist():
+            settled[target] = self._settle(target, sight)
+        return Found(Bounds(fit - most[1], fit + most[0]), settled)
+
+    def _is_settled(self, sight: _Sight) -> Bools:
+        (up, down), (most_up, most_down) = sight.reach, sight.most
+        settled: Bools = (up + down >= self._need) | ((up == most_up) & (down == most_down))
+        return settled
 
     def _settle(self, target: int, sight: _Sight) -> bool:
         """Whether all is known that is asked of a target, after the cheapest reckoning that tells it."""
