@@ -38,6 +38,13 @@ class Attacker:
         self._readers = Readers(public, Own(public.cells, own))
         self._public = narrowed(self._bundles.equations, self._bundles.bounds(public.bounds))
 
+    def apart(self, one: Ints, other: Ints) -> tuple[Bools, Ints]:
+        """Of pairs of hidden cells: whether all tables agree on how much more one is than the other, and how much that
+        is."""
+        bundle, sign, shift = self._bundles.bundle, self._bundles.sign, self._bundles.shift
+        agreed = (bundle[one] == bundle[other]) & (sign[one] == sign[other])
+        return agreed, shift[one] - shift[other]
+
     def look(self, reader: str | None, asked: Ints) -> Seen:
         """What a reader finds of the hidden cells that are ``asked``. Raises ``DoesNotAddUp`` when no table fits
         what he knows."""

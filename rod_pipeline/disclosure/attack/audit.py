@@ -23,7 +23,7 @@ from rod_pipeline.disclosure.attack.judging import Judge, Smallness, begin, true
 from rod_pipeline.disclosure.attack.programs import Solver
 from rod_pipeline.disclosure.attack.system import DRIFT, DoesNotAddUp, floors, system
 
-MODEL = 1
+MODEL = 2
 """Version of the reader model of ``docs/explanation/attacker.md``; an audit by another model is no audit."""
 
 
@@ -124,13 +124,13 @@ def audit(
         attacker = Attacker(public, start, own, rules.span, solver)
     except DoesNotAddUp:
         return replace(told, contradicts=("public",))
-    judge = Judge(public, truth, printed, own, small)
+    judge = Judge(public, truth, printed, own, small, attacker)
     results: list[ReaderAudit] = []
     contradicts: list[str] = []
     failing, open_to_all = np.zeros(public.hidden, dtype=np.bool_), frozenset[str]()
     for reader in [None, *sorted({reader for reader in readers if reader is not None})]:
         few = judge.few_others(reader)
-        asked = judge.asked(few)
+        asked = judge.asked(reader, few)
         asked = asked[~failing[asked]]
         try:
             seen = attacker.look(reader, asked)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from rod_pipeline.disclosure.attack.attacker import Seen
+from rod_pipeline.disclosure.attack.attacker import Attacker, Seen
 from rod_pipeline.disclosure.attack.programs import Solver, fit
-from rod_pipeline.disclosure.attack.readers import Own
+from rod_pipeline.disclosure.attack.readers import Own, own_parts
 from rod_pipeline.disclosure.attack.system import (
     CURRENT,
     UNBOUNDED,
@@ -99,9 +99,15 @@ class Judge:
     """What is small for whom, and the judgement of what a reader found out."""
 
     def __init__(
-        self, public: System, truth: pl.DataFrame, printed: pl.DataFrame, own: pl.DataFrame, rules: Smallness
+        self,
+        public: System,
+        truth: pl.DataFrame,
+        printed: pl.DataFrame,
+        own: pl.DataFrame,
+        rules: Smallness,
+        attacker: Attacker,
     ) -> None:
-        """``truth``: release, cell, n. ``printed``: release, cell, n of now. ``own``: cell, reader, n."""
+        """``truth``, ``printed``, ``own``: as for ``audit``."""
         cells = released(truth).select("release", "cell", pl.col("n").cast(pl.Int64))
         unknown = public.cells.join(cells, on=["release", "cell"], how="anti").with_columns(n=pl.lit(-1, pl.Int64))
         at = ["release", "cell"]
@@ -113,6 +119,11 @@ class Judge:
             (pl.col("release") == CURRENT) & pl.col("figure").is_not_null()
         ).to_series().to_numpy()  # fmt: skip
         self._hidden = public.cells.join(cells, on=at, how="left", maintain_order="left")["at"].to_numpy().astype(int)
+        now = public.cells.select("cell").join(
+            cells.filter(pl.col("release") == CURRENT), on="cell", how="left", maintain_order="left"
+        )
+        self._now = now["at"].fill_null(cells.height).to_numpy().astype(int)
+        self._nobody_else = _nobody_else(public, own, rules, attacker)
         self._cell, self._release = cells["cell"].to_list(), cells["release"].to_list()
         sides = "|".join(sorted(rules.outcomes))
         side = cells.with_columns(side=with_outcome(rules.outcomes)).filter("side").select(
@@ -133,15 +144,19 @@ class Judge:
         small[self._side[nobody]] = True
         return small
 
-    def asked(self, few: Bools) -> Ints:
+    def asked(self, reader: str | None, few: Bools) -> Ints:
         """The hidden cells to look at: those with few others, and those whose truth isn't known."""
-        return np.flatnonzero(few[self._hidden] | (self._n[self._hidden] < 0))
+        asked = few[self._hidden] | (self._n[self._hidden] < 0)
+        asked[self._nobody_else.get(reader or "", ())] = False
+        return np.flatnonzero(asked)
 
     def judged(self, reader: str | None, few: Bools, asked: Ints, seen: Seen) -> Judgement:
         """What ``seen`` of the cells that were ``asked`` comes to. A hidden cell whose truth isn't known fails when
         it could be small."""
         at, width, settled = self._hidden[asked], seen.bounds.width()[asked], seen.settled[asked]
-        others = seen.bounds.low[asked] - self._own.everywhere(reader)[at]
+        # Of an earlier release his own figures may not be given: then they are taken to be what they are now.
+        mine = np.append(self._own.everywhere(reader), 0)
+        others = seen.bounds.low[asked] - np.maximum(mine[at], mine[self._now[asked]])
         could = (self._n[at] >= 0) | (others < self._rules.threshold)
         lacking = could & (width < self._rules.span - 1)
         printed = np.flatnonzero(few & self._printed)
@@ -157,3 +172,21 @@ class Judge:
     def _keys(self, cells: Ints) -> frozenset[str]:
         named = ((self._release[at], self._cell[at]) for at in cells.tolist())
         return frozenset(cell if release == CURRENT else f"{release}: {cell}" for release, cell in named)
+
+
+def _nobody_else(public: System, own: pl.DataFrame, rules: Smallness, attacker: Attacker) -> dict[str, Ints]:
+    """Per reader the hidden cells of earlier releases of which it is certain that the others in it aren't few.
+
+    How many of his own were in them needn't be known: in every table that fits, the others are as many as the cell is
+    more than his own part of it.
+    """
+    parts = own_parts(public, own)
+    agreed, others = attacker.apart(parts["at"].to_numpy(), parts["his"].to_numpy())
+    sides = public.cells.with_columns(side=with_outcome(rules.outcomes))["side"].to_numpy()
+    side = sides[parts["at"].to_numpy()]
+    himself = (parts["at"] == parts["his"]).to_numpy()
+    certain = agreed & (himself | ((others == 0) & ~side) | (others >= rules.threshold))
+    return {
+        str(reader): mine["at"].to_numpy()
+        for (reader,), mine in parts.filter(pl.Series(certain)).partition_by("reader", as_dict=True).items()
+    }

@@ -6,6 +6,8 @@ follows from it (``bounds``, ``search``).
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 
@@ -42,6 +44,27 @@ class Own:
         at, n = self.of(reader)
         mine[at] = n
         return mine
+
+
+def own_parts(public: System, own: pl.DataFrame) -> pl.DataFrame:
+    """The hidden cells of earlier releases, each with the hidden cell of a reader's own students in it: reader, cell,
+    his (places in ``public.cells``); a cell with his own code is his own part. ``own``: cell, reader, n.
+
+    That is the cell with his code and the same other codes but those that never stand beside a reader's (of a region,
+    say), if as many of his own are in both now.
+    """
+    now = released(own).filter(pl.col("release") == CURRENT).select("cell", "reader", "n")
+    cells = public.cells.with_row_index("at").filter(pl.col("release") != CURRENT).with_columns(code=dimension(READER))
+    levels = now["cell"].str.extract_all(r"\|[^=|]*").unique().to_list()
+    beside = {name for level in levels if f"|{READER}" in level for name in level}
+    gone = [*sorted({name for level in levels for name in level} - beside), f"|{READER}"]
+    left_out = "|".join(re.escape(name) for name in gone)
+    cells = cells.with_columns(rest=pl.col("cell").str.replace_all(rf"({left_out})=[^|]*", ""))
+    his = cells.drop_nulls("code").select("release", "rest", "cell", reader="code", his="at")
+    alike = his.join(now, on=["cell", "reader"]).drop("cell")
+    totals = cells.filter(pl.col("code").is_null()).join(now, on="cell")
+    parts = totals.join(alike, on=["release", "rest", "reader", "n"]).select("reader", "at", "his")
+    return pl.concat([parts, his.select("reader", at="his", his="his")]).cast({"at": pl.Int64, "his": pl.Int64})
 
 
 class Readers:

@@ -136,7 +136,7 @@ class Search:
     def _show_together(self, targets: Ints, sight: _Sight) -> None:
         """Move many targets at once, each as far as is enough, first to the side where it has most room."""
         free = np.flatnonzero(sight.free)
-        size = min(MOST_AT_ONCE, -(-len(free) // SHARE_AT_ONCE))
+        size = min(MOST_AT_ONCE, 1 + len(free) // SHARE_AT_ONCE)
         up, down = sight.most
         left = targets[(up + down >= self._need)[targets]]
         for turn in range(TURNS):

@@ -65,8 +65,8 @@ class Bundles:
 
     def holding(self, unknowns: Ints) -> Ints:
         """The bundles that unknowns are in, each once."""
-        bundles: Ints = np.unique(self.bundle[unknowns])
-        return bundles[bundles != STILL]
+        bundles: Ints = np.setdiff1d(self.bundle[unknowns], STILL)
+        return bundles
 
 
 def bundled(equations: Equations, fit: Ints) -> Bundles:
