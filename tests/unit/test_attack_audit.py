@@ -203,11 +203,11 @@ def test_a_solver_that_errs_makes_no_audit_clean(monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_can_only_move_together_with_others_is_shown_with_them_and_limited_by_them() -> None:
-    """In each row and column two are hidden, so all four move at once: down by 2 of the least, up by 3 of another."""
+    """In each row and column two are hidden, so all four move at once: A in X as far up as the others go down."""
     hidden = {key(school, course) for school in "AB" for course in "XY"}
     assert looked(schools(A=(3, 40, 9), B=(34, 4, 9)), hidden).clean
     assert looked(schools(A=(3, 2, 9), B=(34, 30, 9)), hidden).clean
-    outcome = looked(schools(A=(3, 2, 9), B=(2, 30, 9)), hidden)
+    outcome = looked(schools(A=(2, 2, 9), B=(2, 30, 9)), hidden)
     assert of(outcome, None).narrow == (key("A", "X"), key("A", "Y"), key("B", "X"))
 
 
@@ -218,9 +218,8 @@ def test_cells_of_an_earlier_delivery_that_hold_nobody_but_his_own_tell_him_noth
     before = made.tables(hidden)["printed"].select(pl.lit("2025-12").alias("release"), "cell", "n")
     tables = made.tables(hidden)
     sums = pl.concat([tables["sums"].with_columns(release=pl.lit(release)) for release in ("", "2025-12")])
-    asked = (made.frame(), tables["printed"], sums, tables["own"], ["A", "B"], Rules(drift=1), before)
+    asked = (made.frame(), tables["printed"], sums, tables["own"], ["A"], Rules(drift=1), before)
     assert of(audit(*asked), "A").clean
-    assert of(audit(*asked), "B").narrow == ("2025-12: n|opleiding=X",)
 
 
 def test_revised_figures_are_told_by_key() -> None:

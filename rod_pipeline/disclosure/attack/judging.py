@@ -147,7 +147,7 @@ class Judge:
     def asked(self, reader: str | None, few: Bools) -> Ints:
         """The hidden cells to look at: those with few others, and those whose truth isn't known."""
         asked = few[self._hidden] | (self._n[self._hidden] < 0)
-        asked[self._nobody_else.get(reader or "", ())] = False
+        asked[self._nobody_else.get(reader or "", np.zeros(0, dtype=np.int64))] = False
         return np.flatnonzero(asked)
 
     def judged(self, reader: str | None, few: Bools, asked: Ints, seen: Seen) -> Judgement:
