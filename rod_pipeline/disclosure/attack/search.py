@@ -122,7 +122,8 @@ class Search:
         alone = np.diff(self._system.col_start) == 0  # in no equation: any value within its bounds will do
         for reach, limit in zip(sight.reach, most, strict=True):
             reach[alone] = limit[alone]
-        self._show_together(targets, sight)
+        if self._need < UNBOUNDED:
+            self._show_together(targets, sight)
         settled = self._is_settled(sight)
         for target in targets[~settled[targets]].tolist():
             settled[target] = self._settle(target, sight)
