@@ -5,8 +5,8 @@
 
 The list is made by ``tests.support.national_list``. ``--hidden`` is a file with the key of a hidden cell on each line,
 for a pattern made elsewhere; without it every count below N is hidden (5 unless said otherwise) and nothing else: with
-40 most is hidden and little can be worked out, at the size of a list that takes long to protect. Prints what readers find and
-the CPU seconds of the audit. Not a test: it judges nothing.
+40 most is hidden and little can be worked out, so that the size of an audit can be tried without protecting first.
+Prints what readers find and the CPU seconds of the audit. Not a test: it judges nothing.
 """
 
 import argparse

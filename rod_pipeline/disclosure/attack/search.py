@@ -112,7 +112,7 @@ class Search:
         self._system = system
         self._need = UNBOUNDED if enough is None else enough - 1
         self._moves = Moves()
-        self.solver = solver
+        self._solver = solver
         self._whole = Whole(system)
 
     def look(self, bounds: Bounds, fit: Ints, targets: Ints) -> Found:
@@ -156,7 +156,7 @@ class Search:
         at, way = np.searchsorted(free, targets[goal > 0]), np.where(up, *SIGNS)[goal > 0]
         if len(at):
             whole = part(self._system, sight.bounds, sight.fit, free)
-            self._take(free, self.solver.together(whole, at, way, goal[goal > 0]), sight)
+            self._take(free, self._solver.together(whole, at, way, goal[goal > 0]), sight)
 
     def _settle(self, target: int, sight: _Sight) -> bool:
         """Whether all is known that is asked of a target, after the cheapest reckoning that tells it."""
@@ -179,7 +179,7 @@ class Search:
         few = part(self._system, sight.bounds, sight.fit, unknowns)
         at = int(np.searchsorted(unknowns, target))
         for side, goal in self._goals(target, sight):
-            answer = self.solver.furthest(few, at, SIGNS[side], goal, near=True)
+            answer = self._solver.furthest(few, at, SIGNS[side], goal, near=True)
             self._take(unknowns, answer.moved, sight)
             if all_there_are:
                 sight.limit(target, side, answer, goal)
@@ -194,7 +194,7 @@ class Search:
         at = int(np.searchsorted(unknowns, target))
         for side, _ in self._goals(target, sight):
             goal = min(int(sight.most[side][target]), self._need)
-            sight.limit(target, side, self.solver.furthest(few, at, SIGNS[side], goal, near=False), goal)
+            sight.limit(target, side, self._solver.furthest(few, at, SIGNS[side], goal, near=False), goal)
             yield
 
     def _among_all(self, target: int, sight: _Sight) -> Iterator[None]:
