@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -30,6 +30,14 @@ from rod_pipeline.disclosure.tables import Table
 _WHO = (("instellingscode",), ("regio",), ())
 _WHAT = (("opleidingscode",), ("code_bc",), ("code_hg",), ())
 _HOW = ((), ("leerweg",))
+
+
+@dataclass(frozen=True)
+class Told:
+    """A release: ``cells`` (release, cell, n, definition) and ``sums`` (release, equation, cell, sign)."""
+
+    cells: pl.DataFrame
+    sums: pl.DataFrame
 
 
 def year(seed: int = 1, scale: float = 1.0) -> pl.DataFrame:
@@ -81,11 +89,16 @@ def definitive(leaves: pl.DataFrame, seed: int) -> pl.DataFrame:
     return leaves.with_columns(n=pl.col("n") + pl.Series(change)).filter(pl.col("n") > 0)
 
 
-def audited(cells: CellList, protected: Protected, earlier: pl.DataFrame | None) -> attack.Audit:
-    """What all readers can work out. The status isn't in the keys: readers know that both releases are of one year."""
+def audited(cells: CellList, protected: Protected, before: Told | None) -> attack.Audit:
+    """What all readers can work out, with what was told before and how that added up. The status isn't in the keys:
+    readers know that both releases are of one year."""
     told = without_status(printed(protected))
     truth, own, sums = (without_status(frame) for frame in (cells.cells.select("cell", "n"), cells.own, cells.sums))
     readers = own["reader"].unique().sort().to_list()
+    earlier = None
+    if before is not None:
+        earlier = without_status(before.cells).select("release", "cell", "n")
+        sums = pl.concat([sums.with_columns(release=pl.lit("")), without_status(before.sums)])
     return attack.audit(truth, told, sums, own, readers, attack.Rules(), earlier)
 
 
@@ -93,17 +106,16 @@ def without_status(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col("cell").str.replace(r"\|status=[^|]*", ""))
 
 
-def row(name: str, leaves: pl.DataFrame, asked: list[Table], register: pl.DataFrame | None) -> pl.DataFrame:
-    """Protect and audit one release, print its row, and give what was told (release, cell, n, definition)."""
+def row(name: str, leaves: pl.DataFrame, asked: list[Table], before: Told | None) -> Told:
+    """Protect and audit one release, print its row, and give what was told."""
     started = time.process_time()
     cells = cell_list({"studenten": leaves}, asked)
     built = time.process_time()
     # Levels that are mostly hidden stay in: it is the price of protecting all of them that is compared.
     policy = load().model_copy(update={"most_hidden": 1.0})
-    protected = protect(cells, policy, None if register is None else Published(register))
+    protected = protect(cells, policy, None if before is None else Published(before.cells))
     done = time.process_time()
-    earlier = None if register is None else without_status(register).select("release", "cell", "n")
-    outcome = audited(cells, protected, earlier)
+    outcome = audited(cells, protected, before)
     end = time.process_time()
     states = dict(protected.cells.group_by("state").len().iter_rows())
     hidden = protected.cells.filter(pl.col("state") != PRINTED)
@@ -115,7 +127,8 @@ def row(name: str, leaves: pl.DataFrame, asked: list[Table], register: pl.DataFr
         f"| {done - built:.1f} | {end - done:.1f} | {'yes' if outcome.clean else failing(outcome)} |",
         flush=True,
     )
-    return printed(protected).with_columns(release=pl.lit("1"), definition=pl.lit(1, pl.Int64))
+    told = printed(protected).with_columns(release=pl.lit("1"), definition=pl.lit(1, pl.Int64))
+    return Told(told, cells.sums.with_columns(release=pl.lit("1")))
 
 
 def failing(outcome: attack.Audit) -> str:

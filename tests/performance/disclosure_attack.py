@@ -1,10 +1,12 @@
 """What can be worked out of a national cell list in which only the small counts are masked, and what finding out costs.
 
-    .venv/bin/python -m tests.performance.disclosure_attack [--by-leerweg] [--hidden FILE] [--readers N] [--seed N]
+    .venv/bin/python -m tests.performance.disclosure_attack [--by-leerweg] [--hidden FILE | --below N] [--readers N]
+                                                            [--seed N]
 
 The list is made by ``tests.support.national_list``. ``--hidden`` is a file with the key of a hidden cell on each line,
-for a pattern made elsewhere; without it every count under five is hidden and nothing else. Prints what readers find and
-the CPU seconds of the audit. Not a test: it judges nothing.
+for a pattern made elsewhere; without it every count below N is hidden (5 unless said otherwise) and nothing else: with
+40 most is hidden and little can be worked out, so that the size of an audit can be tried without protecting first.
+Prints what readers find and the CPU seconds of the audit. Not a test: it judges nothing.
 """
 
 import argparse
@@ -50,12 +52,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--by-leerweg", action="store_true")
     parser.add_argument("--hidden", type=Path)
+    parser.add_argument("--below", type=int, default=5)
     parser.add_argument("--readers", type=int)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     made = national_list(leaves(seed=given.seed), by_leerweg=given.by_leerweg)
     if given.hidden is None:
-        hidden = made.truth.filter(pl.col("n") < 5)
+        hidden = made.truth.filter(pl.col("n") < given.below)
     else:
         hidden = pl.DataFrame({"cell": given.hidden.read_text(encoding="utf-8").split()})
     outcome, seconds = audited(made, hidden, made.readers[: given.readers])

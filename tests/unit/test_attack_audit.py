@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from rod_pipeline.disclosure.attack import Audit, ReaderAudit, Rules, audit
-from rod_pipeline.disclosure.attack.programs import Answer, Whole
+from rod_pipeline.disclosure.attack.programs import Answer, Floats, Part, Solver, Whole
 from rod_pipeline.disclosure.attack.system import Bounds, Ints
 from tests.support.attacking import List, cross
 from tests.support.national_list import leaves, national_list
@@ -184,15 +184,42 @@ def test_what_was_hidden_and_is_gone_from_a_long_list_can_be_anything() -> None:
 def test_a_solver_that_errs_makes_no_audit_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it answers breaks the sums: so nothing is shown, and what isn't shown isn't clean."""
 
-    def wrong(_: Whole, bounds: Bounds, fit: Ints, target: int, direction: int, *, whole: bool = False) -> Answer:
+    def wrong(_: Solver, part: Part, at: Ints, direction: Ints, most: Ints) -> Floats:
+        moved = np.zeros(len(part.unknowns))
+        moved[at] = 9.0 * direction
+        return moved
+
+    def wrong_too(_: Whole, bounds: Bounds, fit: Ints, target: int, direction: int, *, whole: bool = False) -> Answer:
         moved = np.zeros(len(fit))
         moved[target] = 9.0 * direction
         return Answer(9.0, True, moved)
 
-    made, hidden = courses(X=6, Y=3, Z=40), {"n|opleiding=X", "n|opleiding=Y"}
+    made = schools(A=(3, 40, 9), B=(14, 30, 9), C=(20, 25, 9))
+    hidden = {key(school, course) for school in "ABC" for course in "XYZ"}
     assert looked(made, hidden).clean
-    monkeypatch.setattr(Whole, "furthest", wrong)
-    assert of(looked(made, hidden), None).unresolved == ("n|opleiding=Y",)
+    monkeypatch.setattr(Solver, "together", wrong)
+    monkeypatch.setattr(Whole, "furthest", wrong_too)
+    assert of(looked(made, hidden), None).unresolved == (key("A", "X"),)
+
+
+def test_what_can_only_move_together_with_others_is_shown_with_them_and_limited_by_them() -> None:
+    """In each row and column two are hidden, so all four move at once: A in X as far up as the others go down."""
+    hidden = {key(school, course) for school in "AB" for course in "XY"}
+    assert looked(schools(A=(3, 40, 9), B=(34, 4, 9)), hidden).clean
+    assert looked(schools(A=(3, 2, 9), B=(34, 30, 9)), hidden).clean
+    outcome = looked(schools(A=(2, 2, 9), B=(2, 30, 9)), hidden)
+    assert of(outcome, None).narrow == (key("A", "X"), key("A", "Y"), key("B", "X"))
+
+
+def test_cells_of_an_earlier_delivery_that_hold_nobody_but_his_own_tell_him_nothing() -> None:
+    """Only A gives course X. It trusts what it knows of now, and so knows its own past within three values."""
+    made = schools(A=(3, 40), B=(0, 25), C=(0, 12))
+    hidden = {key("A", "X"), key("A", "Y"), "n|opleiding=X", "n|opleiding=Y"}
+    before = made.tables(hidden)["printed"].select(pl.lit("2025-12").alias("release"), "cell", "n")
+    tables = made.tables(hidden)
+    sums = pl.concat([tables["sums"].with_columns(release=pl.lit(release)) for release in ("", "2025-12")])
+    asked = (made.frame(), tables["printed"], sums, tables["own"], ["A"], Rules(drift=1), before)
+    assert of(audit(*asked), "A").clean
 
 
 def test_revised_figures_are_told_by_key() -> None:

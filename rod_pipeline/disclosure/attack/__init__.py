@@ -5,7 +5,7 @@ Nothing here is imported from the part that protects or the other way round, so 
 the other. In plain words: ``docs/explanation/attacker.md``.
 """
 
-from rod_pipeline.disclosure.attack.attacking import DRIFT, attack
+from rod_pipeline.disclosure.attack.attacking import attack
 from rod_pipeline.disclosure.attack.audit import (
     MODEL,
     Audit,
@@ -15,7 +15,7 @@ from rod_pipeline.disclosure.attack.audit import (
     digest,
 )
 from rod_pipeline.disclosure.attack.percentages import counts_behind, telling
-from rod_pipeline.disclosure.attack.system import DoesNotAddUp
+from rod_pipeline.disclosure.attack.system import DRIFT, DoesNotAddUp
 
 __all__ = [
     "DRIFT",

@@ -13,13 +13,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import polars as pl
 
-from rod_pipeline.disclosure.attack.bounds import narrowed
-from rod_pipeline.disclosure.attack.programs import fit
-from rod_pipeline.disclosure.attack.search import Found, Search
-from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bounds, System, known_to, system
-
-DRIFT = 4
-"""How far a reader thinks that the count of a cell moved between two deliveries, unless said otherwise."""
+from rod_pipeline.disclosure.attack.attacker import Attacker, Seen
+from rod_pipeline.disclosure.attack.programs import Solver, fit
+from rod_pipeline.disclosure.attack.system import DRIFT, UNBOUNDED, system
 
 SCHEMA = {
     "reader": pl.String,
@@ -54,33 +50,24 @@ def attack(
     ``settled`` is false where that could not be decided. Raises ``DoesNotAddUp`` when no table fits.
     """
     public = system(printed, sums, earlier, drift, outcomes)
-    search = Search(public, enough)
-    near = np.zeros(public.unknowns, dtype=np.int64)
-    seen: Found | None = None
+    solver = Solver()
+    start = fit(public, public.bounds, np.zeros(public.unknowns, dtype=np.int64), solver)
+    attacker = Attacker(public, start, own, enough, solver)
     results = [pl.DataFrame(schema=SCHEMA)]
-    everybody = narrowed(public, public.bounds)
+    everybody: Seen | None = None
     for reader in sorted(readers, key=lambda one: one or ""):
-        bounds = everybody if reader is None else of_reader(public, everybody, own, reader)
-        near = fit(public, bounds, near, search.solver)
-        targets = np.arange(public.hidden)
-        found = search.look(bounds, near, targets)
-        shown = np.ones(len(targets), dtype=np.bool_)
+        seen = attacker.look(reader, np.arange(public.hidden))
+        low, high, settled = seen.bounds.low, seen.bounds.high, seen.settled
+        shown = np.ones(public.hidden, dtype=np.bool_)
         if reader is None:
-            seen = found
-        elif seen is not None:
-            shown = (found.low > seen.low) | (found.high < seen.high) | (seen.settled & ~found.settled)
+            everybody = seen
+        elif everybody is not None:
+            narrower = (low > everybody.bounds.low) | (high < everybody.bounds.high)
+            shown = narrower | (everybody.settled & ~settled)
         results.append(
-            public.cells.with_columns(
-                reader=pl.lit(reader, pl.String), low=found.low, high=found.high, settled=found.settled
-            )
+            public.cells.with_columns(reader=pl.lit(reader, pl.String), low=low, high=high, settled=settled)
             .filter(shown)
             .with_columns(high=pl.when(pl.col("high") < UNBOUNDED // 2).then(pl.col("high")))
             .select(*SCHEMA)
         )
     return pl.concat(results)
-
-
-def of_reader(public: System, everybody: Bounds, own: pl.DataFrame, reader: str) -> Bounds:
-    """What a reader knows of the unknowns beside what everybody knows, by reckoning with one equation at a time."""
-    mine = known_to(public, own, reader)
-    return narrowed(public, Bounds(np.maximum(mine.low, everybody.low), np.minimum(mine.high, everybody.high)))

@@ -18,20 +18,12 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import polars as pl
 
-from rod_pipeline.disclosure.attack.attacking import DRIFT, of_reader
-from rod_pipeline.disclosure.attack.bounds import narrowed
-from rod_pipeline.disclosure.attack.judging import (
-    Smallness,
-    begin,
-    judge,
-    small_others,
-    true_values,
-    with_own,
-)
-from rod_pipeline.disclosure.attack.search import Search
-from rod_pipeline.disclosure.attack.system import DoesNotAddUp, floors, released, system
+from rod_pipeline.disclosure.attack.attacker import Attacker
+from rod_pipeline.disclosure.attack.judging import Judge, Smallness, begin, true_values
+from rod_pipeline.disclosure.attack.programs import Solver
+from rod_pipeline.disclosure.attack.system import DRIFT, DoesNotAddUp, floors, system
 
-MODEL = 1
+MODEL = 2
 """Version of the reader model of ``docs/explanation/attacker.md``; an audit by another model is no audit."""
 
 
@@ -127,33 +119,28 @@ def audit(
     small = Smallness(rules.threshold, rules.span, rules.large, rules.outcomes)
     try:
         public = system(printed, sums, earlier, rules.drift, rules.outcomes)
-        known = true_values(public, truth)
-        search = Search(public, rules.span)
-        public, start = begin(public, known, floors(public.cells, rules.outcomes), search.solver)
-        everybody = narrowed(public, public.bounds)
+        known, solver = true_values(public, truth), Solver()
+        public, start = begin(public, known, floors(public.cells, rules.outcomes), solver)
+        attacker = Attacker(public, start, own, rules.span, solver)
     except DoesNotAddUp:
         return replace(told, contradicts=("public",))
-    figures = (
-        released(truth)
-        .select("release", "cell", pl.col("n").cast(pl.Int64))
-        .join(released(printed).select("release", "cell", figure="n"), on=["release", "cell"], how="left")
-    )
+    judge = Judge(public, truth, printed, own, small, attacker)
     results: list[ReaderAudit] = []
     contradicts: list[str] = []
     failing, open_to_all = np.zeros(public.hidden, dtype=np.bool_), frozenset[str]()
     for reader in [None, *sorted({reader for reader in readers if reader is not None})]:
+        few = judge.few_others(reader)
+        asked = judge.asked(reader, few)
+        asked = asked[~failing[asked]]
         try:
-            bounds = everybody if reader is None else of_reader(public, everybody, own, reader)
-            few = small_others(figures, own, reader, small)
-            mine = with_own(public.cells, own, reader)["mine"].to_numpy()
-            found = judge(public, bounds, start, known, few, mine, failing, search, small)
+            seen = attacker.look(reader, asked)
         except DoesNotAddUp:
             contradicts.append(str(reader))
             continue
+        found = judge.judged(reader, few, asked, seen)
         cells = (tuple(sorted(keys - open_to_all)) for keys in (found.exact, found.narrow, found.unresolved))
-        results.append(ReaderAudit(reader, few.height, *cells))
+        results.append(ReaderAudit(reader, int(few.sum()), *cells))
         if reader is None:
-            everybody = narrowed(public, found.bounds)
             failing, open_to_all = found.failing, found.exact
     return replace(told, readers=tuple(results), contradicts=tuple(contradicts))
 

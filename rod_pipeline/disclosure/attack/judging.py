@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from rod_pipeline.disclosure.attack.attacker import Attacker, Seen
 from rod_pipeline.disclosure.attack.programs import Solver, fit
-from rod_pipeline.disclosure.attack.search import Search
+from rod_pipeline.disclosure.attack.readers import Own, own_parts
 from rod_pipeline.disclosure.attack.system import (
     CURRENT,
     UNBOUNDED,
@@ -41,13 +42,12 @@ class Smallness:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Of one reader: keys of cells that fail, which hidden cells those are, and bounds of all unknowns afterwards."""
+    """Of one reader: keys of the cells that fail, and which hidden cells those are."""
 
     exact: frozenset[str]
     narrow: frozenset[str]
     unresolved: frozenset[str]
     failing: Bools
-    bounds: Bounds
 
 
 def true_values(public: System, truth: pl.DataFrame) -> Ints:
@@ -95,77 +95,98 @@ def _ends(public: System, link: int) -> tuple[int, int]:
     return int(unknowns[cells & (signs > 0)][0]), int(unknowns[cells & (signs < 0)][0])
 
 
-def small_others(figures: pl.DataFrame, own: pl.DataFrame, reader: str | None, rules: Smallness) -> pl.DataFrame:
-    """The cells whose count of others is small for a reader. ``figures``: release, cell, n (the truth), figure (what is
-    printed of it). Returns release, cell, figure."""
-    table = with_own(figures, own, reader).with_columns(others=pl.col("n") - pl.col("mine"))
-    small = table.filter(pl.col("others").is_between(1, rules.threshold - 1))
-    if rules.outcomes:
+class Judge:
+    """What is small for whom, and the judgement of what a reader found out."""
+
+    def __init__(
+        self,
+        public: System,
+        truth: pl.DataFrame,
+        printed: pl.DataFrame,
+        own: pl.DataFrame,
+        rules: Smallness,
+        attacker: Attacker,
+    ) -> None:
+        """``truth``, ``printed``, ``own``: as for ``audit``."""
+        cells = released(truth).select("release", "cell", pl.col("n").cast(pl.Int64))
+        unknown = public.cells.join(cells, on=["release", "cell"], how="anti").with_columns(n=pl.lit(-1, pl.Int64))
+        at = ["release", "cell"]
+        cells = pl.concat([cells, unknown.select(cells.columns)]).with_row_index("at")
+        figures = released(printed).select(*at, figure="n")
+        self._rules, self._n = rules, cells["n"].to_numpy()
+        self._own = Own(cells, own)
+        self._printed = cells.join(figures, on=at, how="left", maintain_order="left").select(
+            (pl.col("release") == CURRENT) & pl.col("figure").is_not_null()
+        ).to_series().to_numpy()  # fmt: skip
+        self._hidden = public.cells.join(cells, on=at, how="left", maintain_order="left")["at"].to_numpy().astype(int)
+        now = public.cells.select("cell").join(
+            cells.filter(pl.col("release") == CURRENT), on="cell", how="left", maintain_order="left"
+        )
+        self._now = now["at"].fill_null(cells.height).to_numpy().astype(int)
+        self._nobody_else = _nobody_else(public, own, rules, attacker)
+        self._cell, self._release = cells["cell"].to_list(), cells["release"].to_list()
         sides = "|".join(sorted(rules.outcomes))
-        nobody = table.filter((pl.col("others") == 0) & with_outcome(rules.outcomes)).with_columns(
-            group=pl.col("cell").str.replace_all(rf"\|({sides})=[^|]*", "")
+        side = cells.with_columns(side=with_outcome(rules.outcomes)).filter("side").select(
+            "at", "release", cell=pl.col("cell").str.replace_all(rf"\|({sides})=[^|]*", "") if sides else "cell"
+        )  # fmt: skip
+        group = side.join(cells.select(*at, group="at"), on=at, how="left", maintain_order="left")
+        self._side, self._group = (
+            group[name].fill_null(len(self._n)).to_numpy().astype(int) for name in ("at", "group")
         )
-        groups = table.select("release", group="cell", size="others")
-        few = nobody.join(groups, on=["release", "group"], how="left").filter(
-            pl.col("size").fill_null(1).is_between(1, rules.large - 1)
+
+    def few_others(self, reader: str | None) -> Bools:
+        """Of all cells whether the count of others is small for a reader."""
+        others = self._n - self._own.everywhere(reader)
+        small = (self._n >= 0) & (others >= 1) & (others < self._rules.threshold)
+        # A group that is no cell is taken to be small.
+        group = np.append(others, 1)[self._group]
+        nobody = (self._n[self._side] >= 0) & (others[self._side] == 0) & (group >= 1) & (group < self._rules.large)
+        small[self._side[nobody]] = True
+        return small
+
+    def asked(self, reader: str | None, few: Bools) -> Ints:
+        """The hidden cells to look at: those with few others, and those whose truth isn't known."""
+        asked = few[self._hidden] | (self._n[self._hidden] < 0)
+        asked[self._nobody_else.get(reader or "", np.zeros(0, dtype=np.int64))] = False
+        return np.flatnonzero(asked)
+
+    def judged(self, reader: str | None, few: Bools, asked: Ints, seen: Seen) -> Judgement:
+        """What ``seen`` of the cells that were ``asked`` comes to. A hidden cell whose truth isn't known fails when
+        it could be small."""
+        at, width, settled = self._hidden[asked], seen.bounds.width()[asked], seen.settled[asked]
+        # Of an earlier release his own figures may not be given: then they are taken to be what they are now.
+        mine = np.append(self._own.everywhere(reader), 0)
+        others = seen.bounds.low[asked] - np.maximum(mine[at], mine[self._now[asked]])
+        could = (self._n[at] >= 0) | (others < self._rules.threshold)
+        lacking = could & (width < self._rules.span - 1)
+        printed = np.flatnonzero(few & self._printed)
+        failing = np.zeros(len(self._hidden), dtype=np.bool_)
+        failing[asked] = lacking | (could & ~settled)
+        return Judgement(
+            exact=self._keys(np.append(at[lacking & (width == 0)], printed)),
+            narrow=self._keys(at[lacking & (width > 0)]),
+            unresolved=self._keys(at[could & ~lacking & ~settled]),
+            failing=failing,
         )
-        small = pl.concat([small, few.select(small.columns)])
-    return small.select("release", "cell", "figure")
+
+    def _keys(self, cells: Ints) -> frozenset[str]:
+        named = ((self._release[at], self._cell[at]) for at in cells.tolist())
+        return frozenset(cell if release == CURRENT else f"{release}: {cell}" for release, cell in named)
 
 
-def with_own(cells: pl.DataFrame, own: pl.DataFrame, reader: str | None) -> pl.DataFrame:
-    """The cells with ``mine``: how many of a reader's own are in each."""
-    if reader is None:
-        return cells.with_columns(mine=pl.lit(0, pl.Int64))
-    mine = released(own).filter(pl.col("reader") == reader).select("release", "cell", mine=pl.col("n").cast(pl.Int64))
-    return cells.join(mine, on=["release", "cell"], how="left", maintain_order="left").with_columns(
-        pl.col("mine").fill_null(0)
-    )
+def _nobody_else(public: System, own: pl.DataFrame, rules: Smallness, attacker: Attacker) -> dict[str, Ints]:
+    """Per reader the hidden cells of earlier releases of which it is certain that the others in it aren't few.
 
-
-def judge(
-    public: System,
-    bounds: Bounds,
-    start: Ints,
-    known: Ints,
-    small: pl.DataFrame,
-    mine: Ints,
-    told: Bools,
-    search: Search,
-    rules: Smallness,
-) -> Judgement:
-    """What a reader with these bounds works out of the cells that are ``small`` for him.
-
-    ``start``: a table that fits; ``known``: true values, -1 where unknown; ``mine``: his own per hidden cell; ``told``:
-    hidden cells that fail already. A hidden cell whose truth isn't known fails when it could be small. Raises
-    ``DoesNotAddUp`` when no table fits what the reader knows.
+    How many of his own were in them needn't be known: in every table that fits, the others are as many as the cell is
+    more than his own part of it.
     """
-    marked = public.cells.join(
-        small.select("release", "cell", small=True), on=["release", "cell"], how="left", maintain_order="left"
-    )
-    is_small = marked["small"].fill_null(False).to_numpy() | (known < 0)
-    targets = np.flatnonzero(is_small & ~told)
-    if ((start < bounds.low) | (start > bounds.high)).any():
-        start = fit(public, bounds, start, search.solver)
-    found = search.look(bounds, start, targets)
-    width = found.high - found.low
-    could = (known[targets] >= 0) | (found.low - mine[targets] < rules.threshold)
-    few = could & (width < rules.span - 1)
-    release, cell = (public.cells[name].to_list() for name in ("release", "cell"))
-
-    def keys(which: Bools) -> frozenset[str]:
-        at = targets[which].tolist()
-        return frozenset(cell[i] if release[i] == CURRENT else f"{release[i]}: {cell[i]}" for i in at)
-
-    printed = small.filter((pl.col("release") == CURRENT) & pl.col("figure").is_not_null())["cell"].to_list()
-    low, high = bounds.low.copy(), bounds.high.copy()
-    low[targets], high[targets] = found.low, found.high
-    failing = np.zeros(public.hidden, dtype=np.bool_)
-    failing[targets] = few | (could & ~found.settled)
-    return Judgement(
-        exact=keys(few & (width == 0)) | frozenset(printed),
-        narrow=keys(few & (width > 0)),
-        unresolved=keys(could & ~few & ~found.settled),
-        failing=failing,
-        bounds=Bounds(low, high),
-    )
+    parts = own_parts(public, own)
+    agreed, others = attacker.apart(parts["at"].to_numpy(), parts["his"].to_numpy())
+    sides = public.cells.with_columns(side=with_outcome(rules.outcomes))["side"].to_numpy()
+    side = sides[parts["at"].to_numpy()]
+    himself = (parts["at"] == parts["his"]).to_numpy()
+    certain = agreed & (himself | ((others == 0) & ~side) | (others >= rules.threshold))
+    return {
+        str(reader): mine["at"].to_numpy()
+        for (reader,), mine in parts.filter(pl.Series(certain)).partition_by("reader", as_dict=True).items()
+    }

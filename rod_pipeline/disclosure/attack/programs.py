@@ -1,4 +1,4 @@
-"""Linear programs over a part of a system: how far can one unknown move from a table that fits.
+"""Linear programs over a part of a equations: how far can one unknown move from a table that fits.
 
 Belongs here: building and solving one program with HiGHS. Does not belong here: which part, for whom, and what the
 answer means (``search``). A program is posed in the differences ``d = x - fit`` with a table that fits, so that nothing
@@ -17,7 +17,7 @@ import highspy
 import numpy as np
 import numpy.typing as npt
 
-from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bools, Bounds, DoesNotAddUp, Ints, System
+from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bools, Bounds, DoesNotAddUp, Equations, Ints
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,6 +26,9 @@ TOLERANCE = 1e-6
 
 FAR = 1e6
 """What moving the unknown by one is worth beside moving another: as far as possible first, then as few as possible."""
+
+WORTH = 1e3
+"""The same where many unknowns are moved at once and none has to go the furthest."""
 
 NODES = 5000
 """Branches after which an integer program is left unresolved: a number, not a time, so that every run says the same."""
@@ -64,11 +67,11 @@ def gathered(start: Ints, items: Ints, which: Ints) -> Ints:
     return items[offsets + np.arange(len(offsets))]
 
 
-def part(system: System, bounds: Bounds, fit: Ints, unknowns: Ints, rows: Bools | None = None) -> Part:
+def part(equations: Equations, bounds: Bounds, fit: Ints, unknowns: Ints, rows: Bools | None = None) -> Part:
     """The part with these unknowns and, of their equations, those in ``rows`` (all without it)."""
-    counts = system.col_start[unknowns + 1] - system.col_start[unknowns]
-    at = gathered(system.col_start, system.rows_at, unknowns)
-    sign = gathered(system.col_start, system.signs_at, unknowns)
+    counts = equations.col_start[unknowns + 1] - equations.col_start[unknowns]
+    at = gathered(equations.col_start, equations.rows_at, unknowns)
+    sign = gathered(equations.col_start, equations.signs_at, unknowns)
     of = np.repeat(np.arange(len(unknowns)), counts)
     if rows is not None:
         keep = rows[at]
@@ -86,7 +89,14 @@ class _Quiet(highspy.Highs):
         pass
 
 
-def _highs() -> highspy.Highs:
+PRIMAL = 4
+"""Nothing moves (d = 0) is feasible, and so is the last answer when another is asked for."""
+
+DUAL = 1
+"""Where many unknowns are to move, moving all of them is best, and far from feasible: that is mended row by row."""
+
+
+def _highs(strategy: int = PRIMAL) -> highspy.Highs:
     """Single-threaded and with its options fixed, so that the same program has the same answer."""
     highs = _Quiet()  # type: ignore[no-untyped-call]
     for option, value in (
@@ -95,7 +105,7 @@ def _highs() -> highspy.Highs:
         ("random_seed", 0),
         ("presolve", "off"),
         ("solver", "simplex"),
-        ("simplex_strategy", 4),  # primal: d = 0 is feasible, and so is the last answer when another is asked for
+        ("simplex_strategy", strategy),
         ("mip_max_nodes", NODES),
         ("mip_rel_gap", 0.0),
     ):
@@ -107,7 +117,20 @@ class Solver:
     """Programs over parts; each begins anew."""
 
     def __init__(self) -> None:
-        self._highs = _highs()
+        self._highs, self._dual = _highs(), _highs(DUAL)
+
+    def together(self, part: Part, at: Ints, direction: Ints, most: Ints) -> Floats:
+        """How all move when as many as can be of the unknowns ``at`` move in their directions, ``most`` at most, and as
+        little else as possible."""
+        up, down = _ceiling(part.up), _ceiling(part.down)
+        cost_up, cost_down = np.ones(len(up)), np.ones(len(down))
+        for towards, away, cost, way in ((up, down, cost_up, direction > 0), (down, up, cost_down, direction < 0)):
+            towards[at[way]], away[at[way]] = np.minimum(towards[at[way]], most[way]), 0.0
+            cost[at[way]] = -WORTH
+        zero = np.zeros(len(up))
+        right = np.zeros(part.rows)
+        answer = self._run(part, (cost_up, cost_down), ((zero, up), (zero, down)), right, False, self._dual)
+        return zero if answer is None else answer[0]
 
     def furthest(self, part: Part, at: int, direction: int, most: int, *, near: bool) -> Answer:
         """The furthest that unknown ``at`` of the part can move in a direction, ``most`` at most; ``near`` moves as
@@ -140,9 +163,10 @@ class Solver:
         bounds: tuple[tuple[Floats, Floats], tuple[Floats, Floats]],
         right: Floats,
         whole: bool,
+        highs: highspy.Highs | None = None,
     ) -> tuple[Floats, bool] | None:
         """Moves of the best solution and whether it is proven to be best; None when there is none."""
-        count = len(part.unknowns)
+        highs, count = highs or self._highs, len(part.unknowns)
         program = highspy.HighsLp()
         program.num_col_, program.num_row_ = 2 * count, part.rows
         program.col_cost_ = np.concatenate(cost)
@@ -155,22 +179,22 @@ class Solver:
         program.a_matrix_.value_ = np.concatenate([part.sign, -part.sign]).astype(np.float64)
         if whole:
             program.integrality_ = [highspy.HighsVarType.kInteger] * (2 * count)
-        self._highs.clearSolver()
-        self._highs.passModel(program)
-        self._highs.run()
-        status = self._highs.getModelStatus()
-        info = self._highs.getInfo()
+        highs.clearSolver()
+        highs.passModel(program)
+        highs.run()
+        status = highs.getModelStatus()
+        info = highs.getInfo()
         if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
             return None
-        values = np.array(self._highs.getSolution().col_value, dtype=np.float64)
+        values = np.array(highs.getSolution().col_value, dtype=np.float64)
         return values[:count] - values[count:], status == highspy.HighsModelStatus.kOptimal
 
 
 class Whole:
     """Programs over a whole system; each begins where the last one ended."""
 
-    def __init__(self, system: System) -> None:
-        self._system = system
+    def __init__(self, equations: Equations) -> None:
+        self._equations = equations
         self._model: highspy.Highs | None = None
         self._bounds: Bounds | None = None
         self._asked: int | None = None
@@ -182,7 +206,7 @@ class Whole:
             model.changeColCost(self._asked, 0.0)
         model.changeColCost(target, -float(direction))
         self._asked = target
-        every = np.arange(self._system.unknowns, dtype=np.int32)
+        every = np.arange(self._equations.unknowns, dtype=np.int32)
         kind = highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous
         if whole:
             model.changeColsIntegrality(len(every), every, np.full(len(every), kind))
@@ -200,22 +224,22 @@ class Whole:
 
     def _loaded(self, bounds: Bounds) -> highspy.Highs:
         """The model with these bounds."""
-        low, high = bounds.low.astype(np.float64), _ceiling(bounds.high)
+        low, high = -_ceiling(-bounds.low), _ceiling(bounds.high)
         if self._model is None:
-            system = self._system
+            equations = self._equations
             program = highspy.HighsLp()
-            program.num_col_, program.num_row_ = system.unknowns, len(system.right)
-            program.col_cost_ = np.zeros(system.unknowns)
+            program.num_col_, program.num_row_ = equations.unknowns, len(equations.right)
+            program.col_cost_ = np.zeros(equations.unknowns)
             program.col_lower_, program.col_upper_ = low, high
-            program.row_lower_ = program.row_upper_ = system.right.astype(np.float64)
+            program.row_lower_ = program.row_upper_ = equations.right.astype(np.float64)
             program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-            program.a_matrix_.start_ = system.col_start
-            program.a_matrix_.index_ = system.rows_at
-            program.a_matrix_.value_ = system.signs_at.astype(np.float64)
+            program.a_matrix_.start_ = equations.col_start
+            program.a_matrix_.index_ = equations.rows_at
+            program.a_matrix_.value_ = equations.signs_at.astype(np.float64)
             self._model = _highs()
             self._model.passModel(program)
         elif self._bounds is not bounds:
-            every = np.arange(self._system.unknowns, dtype=np.int32)
+            every = np.arange(self._equations.unknowns, dtype=np.int32)
             self._model.changeColsBounds(len(every), every, low, high)
         self._bounds = bounds
         return self._model
@@ -225,23 +249,31 @@ def _ceiling(values: Ints) -> Floats:
     return np.where(values >= UNBOUNDED // 2, highspy.kHighsInf, values.astype(np.float64))
 
 
-def as_whole(moved: Floats) -> Ints | None:
-    """A whole multiple of moves, None when there is no small one. Any multiple keeps all equations as they are."""
+def as_whole(moved: Floats, group: Ints) -> Ints:
+    """A whole multiple of the moves of each group, the smallest; 0 where there is none. ``group``: a number per move.
+
+    Any multiple of a group that shares no equation with others keeps all equations as they are.
+    """
+    whole = np.zeros(len(moved), dtype=np.int64)
+    lacking = np.ones(int(group.max(initial=-1)) + 1, dtype=np.bool_)
     for multiple in MULTIPLES:
         rounded = np.rint(moved * multiple)
-        if np.abs(moved * multiple - rounded).max(initial=0.0) <= TOLERANCE * 10:
-            return rounded.astype(np.int64)
-    return None
+        off = np.zeros(len(lacking))
+        np.maximum.at(off, group, np.abs(moved * multiple - rounded))
+        now = lacking & (off <= TOLERANCE * 10)
+        whole[now[group]] = rounded[now[group]]
+        lacking &= ~now
+    return whole
 
 
-def fit(system: System, bounds: Bounds, near: Ints, solver: Solver) -> Ints:
+def fit(equations: Equations, bounds: Bounds, near: Ints, solver: Solver) -> Ints:
     """A whole table within bounds that fits every equation, as near as can be. Raises ``DoesNotAddUp`` without one."""
-    if not system.unknowns:
+    if not equations.unknowns:
         return near
-    every = np.arange(system.unknowns)
-    whole = part(system, bounds, near, every)
-    lacking = system.right - np.add.reduceat(system.signs * near[system.row_of], system.row_start[:-1])
-    rows = np.unique(system.rows_at)
+    every = np.arange(equations.unknowns)
+    whole = part(equations, bounds, near, every)
+    lacking = equations.right - np.add.reduceat(equations.signs * near[equations.row_of], equations.row_start[:-1])
+    rows = np.unique(equations.rows_at)
     for must_be_whole in (False, True):
         moved = solver.fitting(whole, lacking[rows], whole=must_be_whole)
         if moved is None:

@@ -14,12 +14,21 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from rod_pipeline.disclosure.attack.programs import TOLERANCE, Answer, Floats, Solver, Whole, as_whole, gathered, part
-from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bools, Bounds, Ints, System
+from rod_pipeline.disclosure.attack.system import UNBOUNDED, Bools, Bounds, Equations, Ints
 
 SIZES = (80, 400, 2000)
 """Unknowns (or equations) of the parts that are tried before the whole system."""
+
+MOST_AT_ONCE, SHARE_AT_ONCE = 256, 24
+"""Targets that are moved at once: at most so many, and one of so many unknowns. The fewer, the less do they get in each
+other's way, and the more programs there are."""
+
+TURNS = 4
+"""How often that is tried: to one side, to the other, and both again."""
 
 SIGNS = (1, -1)
 """Of the two sides to which an unknown can move: up, down."""
@@ -27,11 +36,10 @@ SIGNS = (1, -1)
 
 @dataclass(frozen=True)
 class Found:
-    """For each target: lowest and highest value that no reckoning excludes, and whether it was settled: either as many
-    values as asked for are possible, or low and high are exact."""
+    """For each unknown: bounds that no reckoning made narrower, and whether it was settled: either as many values as
+    asked for are possible, or the bounds are exact. What was no target has the bounds that it had."""
 
-    low: Ints
-    high: Ints
+    bounds: Bounds
     settled: Bools
 
 
@@ -99,12 +107,12 @@ class _Sight:
 class Search:
     """What can be found out in one system; keeps its moves from reader to reader."""
 
-    def __init__(self, system: System, enough: int | None) -> None:
+    def __init__(self, system: Equations, enough: int | None, solver: Solver) -> None:
         """``enough``: so many possible values settle a cell; None asks for all of them."""
         self._system = system
         self._need = UNBOUNDED if enough is None else enough - 1
         self._moves = Moves()
-        self.solver = Solver()
+        self._solver = solver
         self._whole = Whole(system)
 
     def look(self, bounds: Bounds, fit: Ints, targets: Ints) -> Found:
@@ -114,8 +122,41 @@ class Search:
         alone = np.diff(self._system.col_start) == 0  # in no equation: any value within its bounds will do
         for reach, limit in zip(sight.reach, most, strict=True):
             reach[alone] = limit[alone]
-        settled = np.array([self._settle(target, sight) for target in targets.tolist()], dtype=np.bool_)
-        return Found(low=(fit - most[1])[targets], high=(fit + most[0])[targets], settled=settled)
+        if self._need < UNBOUNDED:
+            self._show_together(targets, sight)
+        settled = self._is_settled(sight)
+        for target in targets[~settled[targets]].tolist():
+            settled[target] = self._settle(target, sight)
+        return Found(Bounds(fit - most[1], fit + most[0]), settled)
+
+    def _is_settled(self, sight: _Sight) -> Bools:
+        (up, down), (most_up, most_down) = sight.reach, sight.most
+        settled: Bools = (up + down >= self._need) | ((up == most_up) & (down == most_down))
+        return settled
+
+    def _show_together(self, targets: Ints, sight: _Sight) -> None:
+        """Move many targets at once, each as far as is enough, first to the side where it has most room."""
+        free = np.flatnonzero(sight.free)
+        size = min(MOST_AT_ONCE, 1 + len(free) // SHARE_AT_ONCE)
+        up, down = sight.most
+        left = targets[(up + down >= self._need)[targets]]
+        for turn in range(TURNS):
+            left = left[~self._is_settled(sight)[left]]
+            for number in range(blocks := -(-len(left) // size)):
+                self._move(left[number::blocks], free, (up >= down) == (turn % 2 == 0), sight)
+
+    def _move(self, targets: Ints, free: Ints, upwards: Bools, sight: _Sight) -> None:
+        """Move targets up or down."""
+        goals = []
+        for side in (0, 1):
+            goal = np.minimum(sight.most[side], self._need - sight.reach[1 - side])
+            goals.append(np.where(goal > sight.reach[side], goal, 0)[targets])
+        up = upwards[targets]
+        goal = np.where(up, *goals)
+        at, way = np.searchsorted(free, targets[goal > 0]), np.where(up, *SIGNS)[goal > 0]
+        if len(at):
+            whole = part(self._system, sight.bounds, sight.fit, free)
+            self._take(free, self._solver.together(whole, at, way, goal[goal > 0]), sight)
 
     def _settle(self, target: int, sight: _Sight) -> bool:
         """Whether all is known that is asked of a target, after the cheapest reckoning that tells it."""
@@ -138,7 +179,7 @@ class Search:
         few = part(self._system, sight.bounds, sight.fit, unknowns)
         at = int(np.searchsorted(unknowns, target))
         for side, goal in self._goals(target, sight):
-            answer = self.solver.furthest(few, at, SIGNS[side], goal, near=True)
+            answer = self._solver.furthest(few, at, SIGNS[side], goal, near=True)
             self._take(unknowns, answer.moved, sight)
             if all_there_are:
                 sight.limit(target, side, answer, goal)
@@ -153,7 +194,7 @@ class Search:
         at = int(np.searchsorted(unknowns, target))
         for side, _ in self._goals(target, sight):
             goal = min(int(sight.most[side][target]), self._need)
-            sight.limit(target, side, self.solver.furthest(few, at, SIGNS[side], goal, near=False), goal)
+            sight.limit(target, side, self._solver.furthest(few, at, SIGNS[side], goal, near=False), goal)
             yield
 
     def _among_all(self, target: int, sight: _Sight) -> Iterator[None]:
@@ -183,21 +224,28 @@ class Search:
                 yield side, goal
 
     def _take(self, unknowns: Ints, moved: Floats, sight: _Sight) -> None:
-        """Keep the moves of an answer when they are whole and leave every equation as it is."""
-        whole = as_whole(moved)
-        if whole is None or not whole.any():
+        """Keep the moves of an answer that are whole and leave every equation as it is. What shares no equation is a
+        move of its own."""
+        moving = np.abs(moved) > TOLERANCE
+        at, system = unknowns[moving], self._system
+        if not len(at):
             return
-        whole = whole // np.gcd.reduce(whole)
-        nonzero = np.flatnonzero(whole)
-        at, by = unknowns[nonzero], whole[nonzero]
-        counts = self._system.col_start[at + 1] - self._system.col_start[at]
-        rows = gathered(self._system.col_start, self._system.rows_at, at)
-        change = gathered(self._system.col_start, self._system.signs_at, at) * np.repeat(by, counts)
-        distinct, local = np.unique(rows, return_inverse=True)
-        balance = np.zeros(len(distinct), dtype=np.int64)
-        np.add.at(balance, local, change)
-        if balance.any():
-            return
+        counts = system.col_start[at + 1] - system.col_start[at]
+        rows, local = np.unique(gathered(system.col_start, system.rows_at, at), return_inverse=True)
+        signs, of = gathered(system.col_start, system.signs_at, at), np.repeat(np.arange(len(at)), counts)
+        touch = csr_array((signs, (of, local)), shape=(len(at), len(rows)))
+        both = len(at) + len(rows)
+        graph = csr_array((np.ones(len(of), dtype=np.int8), (of, local + len(at))), shape=(both, both))
+        group = connected_components(graph, directed=False)[1][: len(at)]
+        by = as_whole(moved[moving], group)
+        broken = np.zeros(len(at) + len(rows), dtype=np.bool_)
+        broken[group[by == 0]] = True
+        broken[group[of[(by @ touch != 0)[local]]]] = True
+        for move in np.unique(group[~broken[group]]).tolist():
+            here = group == move
+            self._keep(at[here], by[here] // np.gcd.reduce(by[here]), sight)
+
+    def _keep(self, at: Ints, by: Ints, sight: _Sight) -> None:
         self._moves.add(at, by)
         forth, back = (times.min() for times in _times(sight.bounds, sight.fit, at, by))
         _spread(*sight.reach, at, by, np.full(len(at), forth), np.full(len(at), back))

@@ -1,7 +1,7 @@
 """What a reader has before him: printed figures, sums, and the unknowns that they leave.
 
-Belongs here: reading the tables of a publication into one system of equations with bounds, for the public and for each
-institution. Does not belong here: what follows from it (``bounds``, ``programs``, ``search``).
+Belongs here: reading the tables of a publication into one system of equations with bounds, for the public. Does not
+belong here: what institutions know besides (``readers``), what follows from it (``ties``, ``bounds``, ``search``).
 
 Every hidden cell is an unknown whole number. A sum of the list is an equation. A printed figure of an earlier delivery
 and the present figure of the same cell are tied by a *link*: an unknown difference of at most ``drift`` either way. So
@@ -28,15 +28,21 @@ UNBOUNDED = 1 << 40
 
 CURRENT = ""
 """The release label of what is published now."""
-
-READER = "instellingscode"
-"""The dimension whose codes are readers: of a cell with his own code a reader knows the count itself."""
+DRIFT = 4
+"""How far a reader thinks that the count of a cell moved between two deliveries, unless said otherwise."""
 
 
 class DoesNotAddUp(PermanentError):
     """Printed figures contradict their sums, or a reader's own figures."""
 
     code = "ROD-DISCLOSURE-22"
+
+    @classmethod
+    def for_a_reader(cls) -> DoesNotAddUp:
+        return cls(
+            "No table fits what a reader is told: printed figures, sums and own figures contradict each other.",
+            "Publish nothing. Make cells, sums and own figures anew from the same leaves.",
+        )
 
 
 @dataclass(frozen=True)
@@ -52,15 +58,13 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class System:
-    """Equations ``sum(sign * x) = right`` over unknowns with bounds; by row and by column.
+class Equations:
+    """Equations ``sum(sign * x) = right`` over unknowns, by row and by column.
 
-    Unknowns are the hidden cells in order of ``cells`` (release, cell), then the links. ``row_start``, ``row_of`` and
-    ``signs`` hold each row's unknowns; ``col_start`` and ``rows_at`` each unknown's rows, ``signs_at`` its signs there.
+    ``row_start``, ``row_of`` and ``signs`` hold each row's unknowns; ``col_start`` and ``rows_at`` each unknown's rows,
+    ``signs_at`` its signs there. A sign is a whole number, not always one.
     """
 
-    cells: pl.DataFrame
-    bounds: Bounds
     right: Ints
     row_start: Ints
     row_of: Ints
@@ -71,12 +75,35 @@ class System:
 
     @property
     def unknowns(self) -> int:
-        return len(self.bounds.low)
+        return len(self.col_start) - 1
+
+
+@dataclass(frozen=True)
+class System(Equations):
+    """With ``bounds`` for everybody. Unknowns are the hidden cells in order of ``cells`` (release, cell), then the
+    links."""
+
+    cells: pl.DataFrame
+    bounds: Bounds
 
     @property
     def hidden(self) -> int:
         """Number of unknowns that are cells."""
         return self.cells.height
+
+
+def arranged(right: Ints, unknowns: int, row: Ints, unknown: Ints, sign: Ints) -> Equations:
+    """Equations from entries: of which row, which unknown, with which sign."""
+    by_row, by_col = np.lexsort((unknown, row)), np.lexsort((row, unknown))
+    return Equations(
+        right=right,
+        row_start=np.searchsorted(row[by_row], np.arange(len(right) + 1)),
+        row_of=unknown[by_row],
+        signs=sign[by_row],
+        col_start=np.searchsorted(unknown[by_col], np.arange(unknowns + 1)),
+        rows_at=row[by_col],
+        signs_at=sign[by_col],
+    )
 
 
 def released(table: pl.DataFrame) -> pl.DataFrame:
@@ -144,7 +171,9 @@ def system(
             "release", "cell", drift=pl.col("drift") if "drift" in earlier.columns else pl.lit(drift)
         )
         entries, bounds, right = _linked(figures, cells, entries, bounds, right, trust, drift)
-    return _arranged(cells.select("release", "cell"), bounds, right, entries)
+    row, unknown, sign = (entries[name].to_numpy().astype(np.int64) for name in ("row", "unknown", "sign"))
+    together = arranged(right, len(bounds.low), row, unknown, sign)
+    return System(**vars(together), cells=cells.select("release", "cell"), bounds=bounds)
 
 
 def _linked(
@@ -180,38 +209,3 @@ def _linked(
     bounds = Bounds(np.concatenate([low, -apart]), np.concatenate([high, apart]))
     right = np.concatenate([right, np.zeros(both.height, dtype=np.int64)])
     return pl.concat([entries, more.cast(entries.schema)]), bounds, right
-
-
-def _arranged(cells: pl.DataFrame, bounds: Bounds, right: Ints, entries: pl.DataFrame) -> System:
-    row, unknown, sign = (entries[name].to_numpy().astype(np.int64) for name in ("row", "unknown", "sign"))
-    by_row, by_col = np.lexsort((unknown, row)), np.lexsort((row, unknown))
-    return System(
-        cells=cells,
-        bounds=bounds,
-        right=right,
-        row_start=np.searchsorted(row[by_row], np.arange(len(right) + 1)),
-        row_of=unknown[by_row],
-        signs=sign[by_row],
-        col_start=np.searchsorted(unknown[by_col], np.arange(len(bounds.low) + 1)),
-        rows_at=row[by_col],
-        signs_at=sign[by_col],
-    )
-
-
-def known_to(public: System, own: pl.DataFrame, reader: str) -> Bounds:
-    """What a reader knows of the unknowns before he reckons: at least his own, and exactly that in cells of himself."""
-    cells = public.cells.join(
-        released(own).filter(pl.col("reader") == reader).select("release", "cell", "n"),
-        on=["release", "cell"],
-        how="left",
-        maintain_order="left",
-    )
-    mine = cells["n"].fill_null(0).to_numpy().astype(np.int64)
-    himself = cells.select((dimension(READER) == reader).fill_null(False)).to_series().to_numpy()
-    # Of an earlier release his own figures may not have been given: then he is taken to know nothing of it.
-    told = cells.select((pl.col("release") == CURRENT) | pl.col("n").is_not_null()).to_series().to_numpy()
-    low, high = public.bounds.low.copy(), public.bounds.high.copy()
-    low[: len(mine)] = np.maximum(low[: len(mine)], mine)
-    fixed = np.flatnonzero(himself & told)
-    low[fixed] = high[fixed] = mine[fixed]
-    return Bounds(low, high)
