@@ -30,6 +30,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster_shared.serdes import serialize_value
 
 from rod_pipeline.errors import PermanentError
+from rod_pipeline.orchestration.pools import declare, in_process
 from rod_pipeline.orchestration.worker import carry_out
 from rod_pipeline.settings import BadSettings, Settings
 
@@ -55,7 +56,7 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
     scheduler = settings.execution.scheduler
     if scheduler is None:
         # Importing the libraries costs more than most steps.
-        return dg.in_process_executor
+        return in_process
     if not scheduler.startswith("tls://") and not _on_loopback(scheduler):
         raise BadSettings(
             "The Dask scheduler is spoken to without TLS: whoever reaches it could have any code carried out.",
@@ -80,6 +81,7 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
                 "Steps are to run on several machines, but Dagster's storage is a file.",
                 "Put it in PostgreSQL (`storage` in dagster.yaml), or unset `execution.scheduler`.",
             )
+        declare(context.instance)
         return _Delegating(DaskSteps(scheduler))
 
     return dask
