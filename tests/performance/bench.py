@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, str] = {
 APART = {
     "disclosure_r": "needs R and packages of it",
     "fuzz_readers": "judges: it is a part of the soak",
+    "soak_deliveries": "judges: it is a part of the soak",
     "marts_sql": "a part of marts",
     "validation_oracle": "a part of validation",
     "validation_table": "a part of validation",
