@@ -115,8 +115,6 @@ class DaskSteps(StepHandler):
         step = _step(step_handler_context)
         attempt = args.known_state.get_retry_state().get_attempt_count(step) if args.known_state else 0
         key = f"{args.run_id}/{step}/{attempt}"
-        # The steps before it are over: a task that is held on to is done again when the worker that did it is lost.
-        self._tasks.clear()
         self._tasks[step] = self._connected().submit(carry_out, serialize_value(args), key=key)
         self._over.discard(step)
         return iter(())
@@ -157,7 +155,7 @@ class DaskSteps(StepHandler):
 
 
 class _Delegating(StepDelegatingExecutor):
-    """One step of a run at a time: each holds the delivery for itself."""
+    """As many steps of a run at a time as the graph lets: the five files of a delivery go to whoever is free."""
 
     def __init__(self, steps: DaskSteps) -> None:
         super().__init__(
@@ -165,7 +163,6 @@ class _Delegating(StepDelegatingExecutor):
             retries=RetryMode.ENABLED,
             sleep_seconds=_POLL_SECONDS,
             check_step_health_interval_seconds=_HEALTH_SECONDS,
-            max_concurrent=1,
         )
         self._steps = steps
 

@@ -34,7 +34,7 @@ def declare(instance: dg.DagsterInstance) -> None:
                     raise
 
 
-def _in_process(context: dg.InitExecutorContext) -> object:
+def _in_process(context: dg.InitExecutorContext) -> dg.Executor:
     declare(context.instance)
     made = dg.in_process_executor.executor_creation_fn
     assert made is not None
@@ -43,7 +43,7 @@ def _in_process(context: dg.InitExecutorContext) -> object:
 
 in_process = dg.ExecutorDefinition(
     name="in_process",
-    config_schema=dg.in_process_executor.config_schema,
+    config_schema=dg.in_process_executor.config_schema.as_field(),
     executor_creation_fn=_in_process,
     description="All steps in the process of their run, once the pools are there.",
 )

@@ -4,9 +4,9 @@
 
 A deployment as on several machines: two hosts with a Dask worker each (network namespaces, so it needs root),
 Dagster's code server, daemon and webserver as processes, ledger and Dagster's storage in PostgreSQL, keys in OpenBao,
-data in SeaweedFS. Deliveries are announced a few at a time; the sensor takes them in. Nine out of ten came more than
-seven years ago, so the other sensor has them erased as soon as they are in. Meanwhile a host or the process of a run is
-killed, by a seeded die. It judges: it ends with an error unless
+data in SeaweedFS. Deliveries are announced a few at a time; the sensor takes them in. Of nine out of ten it turns out,
+once they are in, that they came more than seven years ago, so the other sensor has them erased. Meanwhile a host or the
+process of a run is killed, by a seeded die. It judges: it ends with an error unless
 
 - every delivery is stored, or erased with a certificate, and nobody had to help;
 - store, keys, secrets and ledger tell one story, and the chain of the ledger holds;
@@ -38,6 +38,7 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.announcing import announce
 from rod_pipeline.ledger.state import LedgerState
 from rod_pipeline.orchestration.partitions import DELIVERY, PURGED
+from rod_pipeline.retention.decisions import move_moment
 from rod_pipeline.store import scratch
 from rod_pipeline.store.seaweed import LocalStore
 from rod_pipeline.synthetic.pleio_server import StandIn
@@ -84,6 +85,7 @@ class Soak:
         while True:
             with self.bench.system() as system:
                 state = system.ledger.state()
+            self._grow_old(state)
             finished = sum(self._is_done(state, key) for key in self.keys[: self.announced])
             if finished != done:
                 done, progress = finished, monotonic()
@@ -106,10 +108,23 @@ class Soak:
 
     def _announce(self, key: str) -> None:
         link = self.bench.pleio.publish(delivery(DeliveryKey.parse(key).moment, population=SMALL), CODE)
-        moment = LONG_AGO if self._is_to_go(key) else None
         with self.bench.system() as system:
-            announce(system, DeliveryKey.parse(key), [link], CODE, moment=moment)
+            announce(system, DeliveryKey.parse(key), [link], CODE)
         self.announced += 1
+
+    def _grow_old(self, state: LedgerState) -> None:
+        """Of deliveries that have gone all the way, and are to go, an earlier moment becomes known."""
+        for key in self.keys[: self.announced]:
+            intake = state.deliveries.get(key)
+            is_in = intake is not None and intake.tombstone is None and self._went_well(key)
+            if is_in and self._is_to_go(key) and intake.moment != LONG_AGO:  # type: ignore[union-attr]
+                with self.bench.system() as system:
+                    move_moment(system, DeliveryKey.parse(key), LONG_AGO, "placed")
+
+    def _went_well(self, key: str) -> bool:
+        """Whether the newest run of a delivery is over and went well."""
+        newest = self.instance.get_runs(dg.RunsFilter(tags={"dagster/partition": key}), limit=1)
+        return bool(newest) and newest[0].status is dg.DagsterRunStatus.SUCCESS
 
     def _is_to_go(self, key: str) -> bool:
         return self.keys.index(key) % KEPT != 0
@@ -118,7 +133,7 @@ class Soak:
         if self._is_to_go(key):
             grave = state.tombstones.get(key)
             return grave is not None and state.purges[grave.purge_id].phase == "attested"
-        return key in state.deliveries and state.deliveries[key].stage == "stored"
+        return key in state.deliveries and state.deliveries[key].stage == "stored" and self._went_well(key)
 
     def _going_on(self) -> bool:
         return bool(self.instance.get_runs_count(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))))
