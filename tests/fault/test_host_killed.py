@@ -1,10 +1,11 @@
-"""A machine dies in the middle of a delivery: another one goes on, and nothing is double or lost."""
+"""Two machines share a delivery; one dies in the middle of it, the other goes on, and nothing is double or lost."""
 
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
+from typing import TypeVar
 
 import dagster as dg
 import pytest
@@ -24,7 +25,7 @@ from tests.support.pipeline import Bench, delivery, discrepancies, store_environ
 
 KEY = "2025-12"
 SMALL = Population(seed=11, scale=0.0005)
-MIDDLE = "validation__diplomas"
+T = TypeVar("T")
 pytestmark = pytest.mark.soak
 
 
@@ -69,16 +70,19 @@ def test_the_other_machine_goes_on_with_the_delivery(two: Two, tmp_path: Path, s
     with cluster.instance() as instance:
         instance.add_dynamic_partitions(DELIVERY, [KEY])
         run = cluster.deliver(KEY)
-        _wait(lambda: _started(instance, MIDDLE) >= 1, cluster, run)
-        (mark,) = bench.settings.workers.iterdir()
-        dead, _, process = mark.name.rpartition("@")
+        going_on = _wait(lambda: found if len(found := _going_on(instance)) == 2 else {}, cluster, run)
+        marks = {mark.name.rpartition("@") for mark in bench.settings.workers.iterdir()}
+        at = {int(process.partition("-")[0]): (host, process) for host, _, process in marks}
+        assert {host for host, _ in at.values()} == set(two.hosts), "each reads another file of the same delivery"
+        middle, pid = sorted(going_on.items())[0]
+        dead, process = at[pid]
         power_off(two.workers[dead])
         # What Polars would have left, had memory been short.
         spilled = two.hosts[dead].memory / f"rod-{process}-00000000" / "polars" / "spill"
         spilled.parent.mkdir(parents=True)
         spilled.write_bytes(b"rows")
         assert run.wait(500) == 0, cluster.logs()
-        assert _started(instance, MIDDLE) == 2, "begun on the dead machine, and again on the other"
+        assert _started(instance, middle) == 2, "begun on the dead machine, and again on the other"
         ended = [
             entry.step_key
             for run_of in instance.get_runs()
@@ -110,6 +114,20 @@ def test_the_other_machine_goes_on_with_the_delivery(two: Two, tmp_path: Path, s
     assert not spilled.exists()
 
 
+def _going_on(instance: dg.DagsterInstance) -> dict[str, int]:
+    """The steps that began and didn't end, each with the process that carries it out."""
+    going_on = {}
+    for run in instance.get_runs():
+        for entry in instance.all_logs(run.run_id):
+            event = entry.dagster_event
+            if event is not None and entry.step_key is not None:
+                if event.event_type is dg.DagsterEventType.STEP_START:
+                    going_on[entry.step_key] = event.pid or 0
+                elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
+                    going_on.pop(entry.step_key, None)
+    return going_on
+
+
 def _started(instance: dg.DagsterInstance, step: str) -> int:
     return sum(
         entry.step_key == step
@@ -119,10 +137,11 @@ def _started(instance: dg.DagsterInstance, step: str) -> int:
 
 
 def _wait(
-    true: Callable[[], bool], cluster: Cluster, run: "subprocess.Popen[bytes] | None" = None, hangs: float = 500
-) -> None:
-    """Wait for something that happens by itself; fails when it clearly won't."""
+    true: Callable[[], T], cluster: Cluster, run: "subprocess.Popen[bytes] | None" = None, hangs: float = 500
+) -> T:
+    """Wait for something that happens by itself, and return it; fails when it clearly won't."""
     until = monotonic() + hangs
-    while not true():
+    while not (found := true()):
         assert monotonic() < until and (run is None or run.poll() is None), cluster.logs()
         sleep(0.05)
+    return found

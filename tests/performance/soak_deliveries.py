@@ -277,6 +277,8 @@ def main() -> None:
     asked = parser.parse_args()
     if reason := why_not():
         sys.exit(f"Not run: {reason}.")
+    # What service managers send would otherwise end this process and leave all that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     began = monotonic()
     # Not in /dev/shm, of which each host has its own.
     with tempfile.TemporaryDirectory(prefix="rod-soak-", dir="/var/tmp") as named, ExitStack() as stack:
