@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, str] = {
     "ledger_growth": "--folder {folder}",
     "purge_objects": "--versions 20000",
     "withdrawal": "--folder {folder}",
+    "two_workers": "--scale 0.05",
 }
 """Name of the module, and what it is called with; ``{folder}`` is a folder of its own."""
 
