@@ -56,6 +56,7 @@ def two(shared: Path, seaweed: StoreSettings, monkeypatch: pytest.MonkeyPatch) -
     postgres, bao = backend.servers()
     with StandIn() as pleio:
         bench = Bench(shared / "home", seaweed, pleio)
+        (bench.home / "rod.toml").open("a").write("[retention]\ndrain_minutes = 0\n")
         addresses = [seaweed.endpoint, bao.address]
         ports = [postgres.port, pleio.port, pleio.storage.server_port]
         ports += [int(address.rpartition(":")[2]) for address in addresses]
@@ -74,7 +75,7 @@ def test_the_other_machine_goes_on_with_the_delivery(two: Two, tmp_path: Path, s
         marks = {mark.name.rpartition("@") for mark in bench.settings.workers.iterdir()}
         at = {int(process.partition("-")[0]): (host, process) for host, _, process in marks}
         assert {host for host, _ in at.values()} == set(two.hosts), "each reads another file of the same delivery"
-        middle, pid = sorted(going_on.items())[0]
+        middle, pid = min(going_on.items())
         dead, process = at[pid]
         power_off(two.workers[dead])
         # What Polars would have left, had memory been short.
@@ -102,14 +103,14 @@ def test_the_other_machine_goes_on_with_the_delivery(two: Two, tmp_path: Path, s
     assert discrepancies(bench) == []
 
     # What the dead one may have left in its memory isn't taken for nothing by a purge that can't look there.
-    assert scratch.elsewhere(bench.settings.workers) == (dead,)
+    assert scratch.unseen(bench.settings.workers, 0) == (dead,)
     with bench.system() as system:
         (place,) = [place for place in copy_register(system) if place.place == "scratch"]
         subject = Subject(key=KEY, intakes=(delivery_id,))
         with pytest.raises(HostUnseen):
             place.verify_absent(subject)
         two.workers[dead] = cluster.work_on(two.hosts[dead])
-        _wait(lambda: scratch.elsewhere(bench.settings.workers) == (), cluster)
+        _wait(lambda: scratch.unseen(bench.settings.workers, 0) == (), cluster)
         place.verify_absent(subject)
     assert not spilled.exists()
 

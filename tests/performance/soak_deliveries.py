@@ -182,7 +182,7 @@ class Soak:
             *([] if checked == state.seq else [f"{checked} entries are read of {state.seq}"]),
             *discrepancies(self.bench),
             *(f"{pool} is held" for pool in pools if storage.get_concurrency_info(pool).active_slot_count),
-            *(f"a worker on {host} says it is at a step" for host in scratch.elsewhere(self.bench.settings.workers)),
+            *(f"a worker on {host} says it is at a step" for host in scratch.unseen(self.bench.settings.workers, 0)),
             *(f"{what}: {sorted(seen ^ meant)[:9]}" for what, (seen, meant) in shown.items() if seen != meant),
             *(
                 f"memory of the {name} grew: {grown(sizes):.2f}"
