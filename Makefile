@@ -13,7 +13,7 @@ demo: install
 	$(BIN)/rod demo $(if $(ONCE)$(SIMULATE),--once)
 	$(if $(SIMULATE),$(BIN)/rod simulate --home .rod/simulation)
 
-# Files whole, in the order of tests/conftest.py: the longest first. One process more than two cores have: much of what
+# Files whole, in the order of tests/longest.txt: the longest first. One process more than two cores have: much of what
 # the longest do is waiting for sensors, queues and servers.
 PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 

@@ -13,7 +13,8 @@ from rod_pipeline.orchestration.failures import retry_transient, told_plainly
 from rod_pipeline.orchestration.jobs import CERTIFICATE, ERASED
 from rod_pipeline.orchestration.partitions import one_run_per_delivery, purged_deliveries
 from rod_pipeline.orchestration.pools import PURGE
-from rod_pipeline.orchestration.purging import conclude, erase, hand_over, show_mart_database, stopping
+from rod_pipeline.orchestration.purging import conclude, erase, hand_over, show_mart_database
+from rod_pipeline.orchestration.register import stop_runs
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.retention.evidence import find
 
@@ -35,7 +36,7 @@ from rod_pipeline.retention.evidence import find
 def erased(context: dg.AssetExecutionContext, rod: Rod) -> dg.MaterializeResult[None]:
     key = context.partition_key
     with told_plainly(), rod.open() as system:
-        purge = erase(system, key, stopping(system, context.log))
+        purge = erase(system, key, stop_runs(system, context.log.warning))
         state = system.ledger.state()
         shown = describe_erasure.erased(purge, key, state, timedelta(hours=system.settings.retention.late_sweep_hours))
         show_mart_database(context, state)

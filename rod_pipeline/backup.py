@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
+from rod_pipeline.actors import FILE as ACTORS
 from rod_pipeline.errors import BlockedError, PermanentError
 from rod_pipeline.ledger.catchup import catch_up
 from rod_pipeline.retention.evidence.verifieer import zipped
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from rod_pipeline.system import System
 
 _LEDGER, _KEYS = "ledger.db", "keys"
-_FILES = ("notary.vkey", "notary/last_checkpoint", "notary/succession", "declaration.toml", "rod.toml")
+_FILES = ("notary.vkey", "notary/last_checkpoint", "notary/succession", "declaration.toml", "rod.toml", ACTORS)
 _KEY_FILE = re.compile(rf"{_KEYS}/([0-9a-f]{{16}}\.(key|gone)|kek\.mark)")
 
 

@@ -17,7 +17,7 @@ from rod_pipeline.orchestration.executing import executor_of
 from rod_pipeline.orchestration.failures import stop_run_retries
 from rod_pipeline.orchestration.hygiene import forget_daily, forget_old_runs
 from rod_pipeline.orchestration.jobs import deliver, purge
-from rod_pipeline.orchestration.packaging import make_packages, publish_tables
+from rod_pipeline.orchestration.packaging import make_packages, packages, publish_tables
 from rod_pipeline.orchestration.planning import look_for_moments, planned_moments
 from rod_pipeline.orchestration.publishing import publish_ledger, unpublished_entries
 from rod_pipeline.orchestration.red_check import look_for_red, no_partition_is_red, red_partitions
@@ -56,6 +56,7 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
         assets=[
             moments.moments.replace_attributes(owners=owners),
             *(asset.with_hooks({stop_run_retries}) for asset in owned),
+            *(spec.replace_attributes(owners=owners) for spec in packages(settings.packages.recipients)),
         ],
         asset_checks=[no_partition_is_red, moments.have_come],
         jobs=[

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from rod_pipeline.actors import keep_name, reseal
 from rod_pipeline.clock import Clock
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.ledger.note import SigningKey, sign_note
@@ -123,8 +124,9 @@ def replace_kek(settings: Settings) -> KekReplaced:
 
     The old key is gone afterwards, and with it whatever backups of ``keys`` and ``secrets`` hold: make new ones at
     once. Nothing else may run meanwhile; a process that does gets ``WrongKek`` from then on. Killed at any instant,
-    everything refuses to start until this is run again, which finishes it. The opaque names of persons change with
-    the key. Raises ``KekElsewhere``, ``MissingSecret``, ``KeyUnreadable``, ``SecretUnreadable``.
+    everything refuses to start until this is run again, which finishes it. Keys in OpenBao aren't touched; the opaque
+    name of whoever runs this stays what it was (``actors``). Raises ``KekElsewhere``, ``MissingSecret``,
+    ``KeyUnreadable``, ``SecretUnreadable``.
     """
     if settings.kek is not None:
         raise KekElsewhere(
@@ -137,13 +139,14 @@ def replace_kek(settings: Settings) -> KekReplaced:
     codes = SecretStore(home / "secrets" / "codes", old)
     if not coming.exists():
         # What doesn't open stops it here, while everything still runs.
-        LocalKeyring(home / "keys", old).rewrap(old)
+        LocalKeyring.rewrapped(home / "keys", old, old)
         codes.rewrap(old)
+        keep_name(home, old)
         _write_secret(coming, secrets.token_bytes(32).hex().encode() + b"\n")
     new = read_kek(coming).get_secret_value()
-    mark = LocalKeyring.opens(home / "keys", new)
-    keys = LocalKeyring(home / "keys", new if mark else old).rewrap(new)
+    keys = LocalKeyring.rewrapped(home / "keys", old, new)
     sealed = codes.rewrap(new)
+    reseal(home, old, new)
     declaration = settings.store.declaration or home / "declaration.toml"
     signed = declaration.exists() and resign(declaration, old, new)
     coming.replace(file)

@@ -11,7 +11,10 @@ network to read it.
 import re
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "docs" / "runbooks"
+from rod_pipeline.settings import AlertsSection
+
+_INSTALLED = Path(__file__).with_name("runbook_pages")
+FOLDER = _INSTALLED if _INSTALLED.exists() else Path(__file__).parents[1] / "docs" / "runbooks"
 PARTS = ("Cause", "See", "Do", "Don't", "Over")
 """What every section answers: why, how to see it, what to do, what not to do, when it is over."""
 
@@ -19,6 +22,19 @@ PARTS = ("Cause", "See", "Do", "Don't", "Over")
 def address(code: str) -> str:
     """Where in the documentation an error code has its runbook."""
     return f"docs/runbooks/{code.rpartition('-')[0]}.md#{code.lower()}"
+
+
+def link(page: str, settings: AlertsSection) -> str:
+    """Where a page of the documentation (``docs/….md``, with or without ``#anchor``) is to be read.
+
+    Without an address of the documentation it is the page's own path in the repository.
+    """
+    if not settings.docs_url:
+        return page
+    if settings.docs_are == "site":
+        path, mark, anchor = page.removeprefix("docs/").partition("#")
+        page = re.sub(r"README\.md$", "index.md", path).removesuffix(".md") + ".html" + mark + anchor
+    return f"{settings.docs_url.rstrip('/')}/{page}"
 
 
 def section(code: str, folder: Path = FOLDER) -> str | None:

@@ -123,7 +123,11 @@ class RetentionSection(_Section):
         default=24, ge=0, description="how long after the second inventory everything is looked through once more"
     )
     decision_days: int = Field(
-        default=30, ge=1, description="how many days a delivery that failed waits for a person's decision; then it goes"
+        # A month: DUO answers, a contract is mended or a holiday passes within it; data without a use lies no longer.
+        default=30,
+        ge=1,
+        le=90,
+        description="how many days a delivery that failed or can't be read waits for a person's decision; then it goes",
     )
     drain_minutes: int = Field(default=10, ge=0, description="how long a purge waits for work on its deliveries to end")
     backups: tuple[BackupSection, ...] = Field(
@@ -250,7 +254,10 @@ class AlertsSection(_Section):
     reminder_hours: int = Field(default=24, ge=1, description="after how many hours what lasts is told again")
     waiver_days: int = Field(default=7, ge=0, description="how many days before a waiver ends somebody is told")
     ui_url: str = Field(default="http://127.0.0.1:3000", description="address of Dagster's UI, for links to runs")
-    docs_url: str = Field(default="", description="address of this documentation's folder, before docs/…")
+    docs_url: str = Field(default="", description="address of this documentation, for links to its pages; none without")
+    docs_are: Literal["files", "site"] = Field(
+        default="files", description="files: docs_url has docs/….md, as a forge shows it; site: what `make site` built"
+    )
     heartbeat_url: str | None = Field(
         default=None,
         pattern=_REFERENCE,
@@ -271,6 +278,9 @@ class Settings(_Section):
     home: Path = Field(default=Path(".rod"), description="folder of everything local; set it with ROD_HOME")
     decree: Path | None = Field(default=None, description="another decree than the packaged besluit 55352791")
     contracts: Path | None = Field(default=None, description="folder with newer versions of contracts")
+    groupings: Path | None = Field(
+        default=None, description="folder with bedrijfstakgroepen.toml or regios.toml of this installation's own"
+    )
     ledger_url: SecretStr | None = Field(default=None, description="database of the ledger; SQLite in home otherwise")
     kek_file: Path | None = Field(default=None, description="file with the key-encryption key; else ROD_KEK (hex)")
     kek: SecretStr | None = Field(default=None, description="the key-encryption key, 64 hexadecimal digits")
@@ -342,7 +352,16 @@ class Settings(_Section):
 
     def ledger(self) -> str:
         """The URL of the ledger's database."""
-        return self.ledger_url.get_secret_value() if self.ledger_url else f"sqlite:///{self.home / 'ledger.db'}"
+        return self.ledger_url.get_secret_value() if self.ledger_url else f"sqlite:///{self._ledger_file}"
+
+    def is_set_up(self) -> bool:
+        """Is there an installation: a ledger, or a key-encryption key to begin one with?"""
+        keys = (self.kek_path, coming_kek(self.kek_path))
+        return bool(self.ledger_url or self.kek or self._ledger_file.exists() or any(file.exists() for file in keys))
+
+    @property
+    def _ledger_file(self) -> Path:
+        return self.home / "ledger.db"
 
 
 def coming_kek(file: Path) -> Path:

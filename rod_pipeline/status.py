@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from rod_pipeline.contracts.model import FILE_KINDS
+from rod_pipeline.intake.undecided import decide_by, unreadable
 from rod_pipeline.ledger.findings import unexcused
 from rod_pipeline.ledger.intakes import IntakeState
 from rod_pipeline.ledger.purges import PurgeState
@@ -126,7 +127,12 @@ def _by_stage(system: System, intake: IntakeState, term: Term) -> tuple[Waits, .
         case "waiting_for_code":
             ended = intake.code.removeprefix("ended:")
             return (Waits("DUO", f"a new access code ({ended}); then rod announce {intake.key}, or rod drop"),)
-        case "received" | "validated":
+        case "received" if codes := unreadable(system.ledger.state(), intake):
+            until = _before(system, intake)
+            return (Waits("person", f"a decision{until}; it can't be read ({', '.join(codes)}): see their runbooks"),)
+        case "received":
+            return (Waits("pipeline", f"its run{_before(system, intake)}; if that is red: rod rerun-failed"),)
+        case "validated":
             return (Waits("pipeline", "its run; if that is red: rod rerun-failed"),)
         case "failed":
             return (Waits("person", f"a decision{_before(system, intake)}: a correction, rod waive or rod refuse"),)
@@ -142,9 +148,8 @@ def _by_stage(system: System, intake: IntakeState, term: Term) -> tuple[Waits, .
 
 
 def _before(system: System, intake: IntakeState) -> str:
-    if intake.notified_at is None:
-        return ""
-    return f" before {intake.notified_at + timedelta(days=system.settings.retention.decision_days):%Y-%m-%d}"
+    until = decide_by(system.ledger.state(), intake, system.settings.retention.decision_days)
+    return "" if until is None else f" before {until:%Y-%m-%d}"
 
 
 def _of_duties(system: System, state: LedgerState, intake: IntakeState, term: Term, now: datetime) -> list[Waits]:

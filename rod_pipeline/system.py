@@ -4,8 +4,6 @@ Belongs here: putting the parts together from settings. Does not belong here: wh
 ``quality``, ``marts``, ``retention``), Dagster (``orchestration``).
 """
 
-import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from rod_pipeline.actors import name_here
 from rod_pipeline.clock import Clock, SystemClock
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.decree import Decree, load_decree
@@ -44,6 +43,12 @@ from rod_pipeline.store.vault import Vault
 
 _TELLING_SECONDS = 600.0
 """How long to wait for who writes notices and pages of the same delivery: they take seconds."""
+
+
+class NoInstallation(PermanentError):
+    """The folder holds no installation: a command was run in another folder than it was meant for."""
+
+    code = "ROD-INSTALL-03"
 
 
 class UnknownDelivery(PermanentError):
@@ -99,7 +104,15 @@ class System:
 
     @cached_property
     def ledger_as_found(self) -> Ledger:
-        """The ledger as it lies there, for whoever finds out what is wrong with it, or has it catch up."""
+        """The ledger as it lies there, for whoever finds out what is wrong with it, or has it catch up.
+
+        Raises ``NoInstallation``: an empty ledger that were made in a wrong folder would say that all is well.
+        """
+        if not self.settings.is_set_up():
+            raise NoInstallation(
+                f"There is no installation in {self.settings.home.resolve()}: neither a ledger nor a key.",
+                "Go to the folder that holds it, or name it in ROD_HOME; `rod init` makes a new one.",
+            )
         self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Ledger(self.settings.ledger(), self.clock)
 
@@ -234,8 +247,7 @@ class System:
 
     def actor(self) -> str:
         """An opaque name for whoever runs this process: the same person has the same name, which tells nothing."""
-        who = f"{os.getuid()}".encode()
-        return "a" + hashlib.blake2b(who, key=self._kek, digest_size=8).hexdigest()
+        return name_here(self.settings.home, self._kek)
 
     @cached_property
     def _kek(self) -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from rod_pipeline.errors import RodError
+from rod_pipeline.runbooks import link
 from rod_pipeline.settings import AlertKind, AlertsSection
 
 _TITLES: dict[AlertKind, str] = {
@@ -63,7 +64,7 @@ class Alert:
         lines = [self.happened, f"What to do: {self.to_do}"]
         if self.run is not None:
             lines.append(f"Run: {settings.ui_url.rstrip('/')}/runs/{self.run}")
-        lines.append(f"Runbook: {settings.docs_url}{self.runbook}")
+        lines.append(f"Runbook: {link(self.runbook, settings)}")
         return "\n".join(lines)
 
 

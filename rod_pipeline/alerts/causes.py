@@ -10,16 +10,20 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from rod_pipeline.alerts.alert import Alert
+from rod_pipeline.alerts.alert import Alert, sentence
 from rod_pipeline.intake.moments import open_questions
+from rod_pipeline.intake.refusing import DecisionOverdue
+from rod_pipeline.intake.undecided import LAST_CALL, decide_by, unreadable
 from rod_pipeline.ledger.findings import unexcused
 from rod_pipeline.quality.notifying import overdue
 from rod_pipeline.retention.due import Agenda, agenda, ripe_at
+from rod_pipeline.retention.unanswered import unanswered
 from rod_pipeline.retention.watch import STUCK
+from rod_pipeline.runbooks import address
 from rod_pipeline.settings import AlertKind
 
 if TYPE_CHECKING:
-    from rod_pipeline.ledger.state import LedgerState
+    from rod_pipeline.ledger.state import IntakeState, LedgerState
     from rod_pipeline.system import System
 
 KINDS: frozenset[AlertKind] = frozenset(
@@ -33,7 +37,7 @@ def causes(system: System) -> tuple[Alert, ...]:
     state, now, settings = system.ledger.state(), system.clock.now(), system.settings
     todo = agenda(state, now, system.decree, settings.retention)
     return (
-        *_blocked(state, settings.retention.decision_days),
+        *_blocked(state, now, settings.retention.decision_days),
         *_notices(state, now, settings.quality.notice_hours),
         *_late(state, todo, timedelta(hours=settings.retention.late_sweep_hours)),
         *_waivers(state, now, timedelta(days=settings.alerts.waiver_days)),
@@ -48,7 +52,7 @@ def causes(system: System) -> tuple[Alert, ...]:
     )  # fmt: skip
 
 
-def _blocked(state: LedgerState, decision_days: int) -> Iterator[Alert]:
+def _blocked(state: LedgerState, now: datetime, decision_days: int) -> Iterator[Alert]:
     for key, intake in sorted(state.deliveries.items()):
         if intake.corrected_by is not None:
             continue
@@ -58,16 +62,34 @@ def _blocked(state: LedgerState, decision_days: int) -> Iterator[Alert]:
                 f"Ask DUO for a new code: `rod announce {key}`; or hand the files over: `rod drop {key}`.",
                 "docs/how-to/failed-partition.md", code="ROD-LANDING-01", state=intake.delivery_id,
             )  # fmt: skip
-        elif intake.stage == "failed":
-            until = ""
-            if intake.notified_at is not None:
-                until = f" by {intake.notified_at + timedelta(days=decision_days):%Y-%m-%d}, when it is erased"
-            broken = {(finding.file, finding.rule) for finding in intake.findings if finding.severity == "blocking"}
-            yield Alert(
-                "blocked", key, f"Delivery {key} broke {len(broken)} blocking rules; nothing of it goes on.",
-                f"Send the notice, and decide{until}: a corrected delivery, a waiver, or `rod refuse {key}`.",
-                "docs/how-to/failed-partition.md", state=f"{intake.delivery_id} {sorted(broken)}",
-            )  # fmt: skip
+        elif (until := decide_by(state, intake, decision_days)) is not None:
+            yield from _undecided(state, intake, until, now)
+
+
+def _undecided(state: LedgerState, intake: IntakeState, until: datetime, now: datetime) -> Iterator[Alert]:
+    """What waits for a decision; another alert in the last week, so that it is told anew whatever was told before."""
+    last = until - LAST_CALL <= now
+    by, state_of = f" by {until:%Y-%m-%d}, when it is erased", f"{intake.delivery_id}{' last' if last else ''}"
+    codes, page, key = unreadable(state, intake), "docs/how-to/failed-partition.md", intake.key
+    if intake.stage == "failed":
+        broken = {(finding.file, finding.rule) for finding in intake.findings if finding.severity == "blocking"}
+        yield Alert(
+            "blocked", key, f"Delivery {key} broke {len(broken)} blocking rules; nothing of it goes on.",
+            f"Send the notice, and decide{by}: a corrected delivery, a waiver, or `rod refuse {key}`.",
+            page, state=f"{state_of} {sorted(broken)}",
+        )  # fmt: skip
+    elif codes:
+        yield Alert(
+            "blocked", key, f"Delivery {key} can't be read ({', '.join(codes)}). {sentence(codes[0])}",
+            f"Send the notice, and decide{by}: a corrected delivery, a contract that fits, or `rod refuse {key}`.",
+            address(codes[0]), code=codes[0], state=f"{state_of} {codes}",
+        )  # fmt: skip
+    elif last:
+        yield Alert(
+            "blocked", key, f"Delivery {key} was received and never judged; nothing of it goes on.",
+            f"See why its run is red (`rod status`), and mend that{by}; or `rod refuse {key}`.",
+            page, code=DecisionOverdue.code, state=state_of,
+        )  # fmt: skip
 
 
 def _notices(state: LedgerState, now: datetime, hours: int) -> Iterator[Alert]:
@@ -103,6 +125,8 @@ def _late(state: LedgerState, todo: Agenda, sweep: timedelta) -> Iterator[Alert]
         elif purge.attested is not None and any(seen.left_in_house for seen in purge.late.values()):
             happened = f"Something of {keys} can't be erased; its certificate says ONVOLLEDIG."
             yield Alert("purge_late", f"purge {purge.purge_id}", happened, see, page, state="left")
+    for one in unanswered(state, now):
+        yield Alert("purge_late", f"answer {one.about}", one.what, one.todo, page, state="unanswered")
 
 
 def _waivers(state: LedgerState, now: datetime, ahead: timedelta) -> Iterator[Alert]:

@@ -83,9 +83,8 @@ def drop(
             archive_password=_password(zip_password, zip_password_fd),
             moment=_utc(moment),
         )
-    typer.echo(
-        f"{len(files)} files of {key} are sealed in the store (intake {delivery_id}); the sensor starts its run."
-    )
+    what = "1 file of" if len(files) == 1 else f"{len(files)} files of"
+    typer.echo(f"Sealed in the store: {what} {key} (intake {delivery_id}). The sensor starts its run.")
     typer.echo("Your own downloads are copies too: remove them now, and empty the wastebasket.")
 
 
@@ -172,11 +171,24 @@ def open_(
             open_tables(delivery, purpose.value) as tables,
             pl.Config(tbl_rows=_SHOWN, tbl_cols=-1),
         ):
-            typer.echo(str(pl.SQLContext(tables).execute(sql, eager=True)))
+            try:
+                typer.echo(str(pl.SQLContext(tables).execute(sql, eager=True)))
+            except pl.exceptions.PolarsError as error:
+                raise _no_answer(error) from None
         return
+    import duckdb
+
     with System.open(Settings.load()) as system, open_database(system, system.actor(), purpose.value) as connection:
-        relation = connection.sql(sql)
-        typer.echo(str(relation) if relation is not None else "done")
+        try:
+            relation = connection.sql(sql)
+            typer.echo(str(relation) if relation is not None else "done")
+        except duckdb.Error as error:
+            raise _no_answer(error) from None
+
+
+def _no_answer(error: Exception) -> typer.BadParameter:
+    """What is wrong with a query, in the words of who read it; without the plan that Polars adds."""
+    return typer.BadParameter(str(error).partition("\n\nResolved plan")[0], param_hint="the query")
 
 
 def _secret(prompt: str, fd: int | None) -> str:

@@ -1,4 +1,4 @@
-"""``rod contract draft``, ``diff`` and ``accept``: from what came to the next version of a contract.
+"""``rod contract draft``, ``revert``, ``diff`` and ``accept``: from what came to the next version of a contract.
 
 Belongs here: arguments in, words out. Does not belong here: the draft (``contracts.draft``), what changed
 (``contracts.diff``), what may be put in force (``contracts.accept``). No value of a file is printed, only names,
@@ -17,7 +17,7 @@ from rod_pipeline.contracts.accept import Reviewed
 from rod_pipeline.contracts.book import draft_of
 from rod_pipeline.contracts.check import check as check_files
 from rod_pipeline.contracts.diff import changes, rules_on
-from rod_pipeline.contracts.draft import drafts, undeclared
+from rod_pipeline.contracts.draft import drafts, reverted, undeclared
 from rod_pipeline.contracts.errors import NoSuchContract
 from rod_pipeline.contracts.model import Contract
 from rod_pipeline.decree import load_decree
@@ -35,7 +35,7 @@ class NoFolder(PermanentError):
 
 def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
-    for command in (draft, diff, accept):
+    for command in (draft, revert, diff, accept):
         app.command()(command)
 
 
@@ -64,8 +64,7 @@ def draft(
             if folder is None:
                 typer.echo(text)
                 continue
-            if path.exists():
-                raise typer.BadParameter(f"{path} is there already: accept it, or remove it first")
+            _refuse_written(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
             typer.echo(f"{one.name}: {path}")
@@ -73,6 +72,26 @@ def draft(
             typer.echo(f"{one.name}: {count} columns need a rubriek or a letter of the minister.", err=True)
     if failed:
         raise typer.Exit(1)
+
+
+def revert(
+    file: File,
+    version: Annotated[int, typer.Argument(help="the earlier version that was right")],
+) -> None:
+    """Propose a next version that says again what an earlier one said, after one that was accepted wrongly."""
+    from rod_pipeline.marts.declared import marts_on
+
+    settings = Settings.load()
+    folder, book = _folder(settings), ContractBook.load(settings.contracts, load_decree(settings.decree))
+    right, newest = book.get(file, version), book.get(file)
+    if version == newest.version:
+        raise typer.BadParameter(f"version {version} of {file} is in force already")
+    path = draft_of(folder, file, newest.version + 1)
+    _refuse_written(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    marts = [mart.name for mart in marts_on(file) if mart.declares(right)]
+    path.write_text(reverted(right, newest.version + 1, marts), "utf-8")
+    typer.echo(f"{path} says what version {version} said. See `rod contract diff {file}`, then accept it.")
 
 
 def diff(
@@ -130,6 +149,11 @@ def _folder(settings: Settings) -> Path:
             "There is no folder for contracts of your own.", 'Make one, and name it in the settings: contracts = "…".'
         )
     return settings.contracts
+
+
+def _refuse_written(path: Path) -> None:
+    if path.exists():
+        raise typer.BadParameter(f"{path} is there already: accept it, or remove it first")
 
 
 def _tell(old: Contract, new: Contract, book: ContractBook, newer: ContractBook) -> None:

@@ -8,10 +8,17 @@ from typing import Annotated
 
 import typer
 
+from rod_pipeline.errors import PermanentError
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
 
 app = typer.Typer(no_args_is_help=True)
+
+
+class NothingToMove(PermanentError):
+    """The ledger was to be moved, but not where, or there is none."""
+
+    code = "ROD-LEDGER-11"
 
 
 @app.command()
@@ -30,6 +37,24 @@ def replace_key() -> None:
 
     settings = Settings.load()
     typer.echo(replace_signing_key(settings.home, settings.evidence.origin).decode(), nl=False)
+
+
+@app.command()
+def move() -> None:
+    """Bring the ledger of this installation's folder over to the database that the settings name now."""
+    from rod_pipeline.clock import SystemClock
+    from rod_pipeline.ledger.log import Ledger
+
+    settings = Settings.load()
+    old = settings.home / "ledger.db"
+    if settings.ledger_url is None or not old.is_file():
+        raise NothingToMove(
+            "There is no ledger to move: the settings name no other database, or this folder has no ledger.",
+            "Stop everything of this installation, say in `ledger_url` where the ledger is to be, and run this where "
+            "it was kept until now.",
+        )
+    head = Ledger(f"sqlite:///{old}", SystemClock()).hand_over(Ledger(settings.ledger(), SystemClock()))
+    typer.echo(f"The {head.size} entries are in the new database, under the same root hash; the old one is closed.")
 
 
 @app.command()

@@ -22,12 +22,12 @@ _COLUMNS = {
     "delivery": False,
     "stage": True,
     "checks": True,
-    "came by": False,
+    "came\nby": False,
     "moment": False,
-    "erase before": False,
+    "erase\nbefore": False,
     "copies": False,
 }
-"""The columns of the table, and whether one may be broken over lines."""
+"""The columns of the table, and whether one may be broken over lines. In a terminal of 80 no word is."""
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +47,9 @@ def status(
     if as_json:
         typer.echo(json.dumps(asdict(now), default=_instant, indent=1))
         return
-    table = Table(box=SIMPLE, pad_edge=False)
+    if not now.deliveries:
+        typer.echo("No delivery was ever announced here: `rod announce` or `rod drop` begins one.")
+    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     for name, wraps in _COLUMNS.items():
         table.add_column(name, no_wrap=not wraps, overflow="fold")
     for one in now.deliveries:
@@ -60,7 +62,8 @@ def status(
             "" if one.erase_before is None else f"{one.erase_before:%Y-%m-%d}",
             str(one.copies),
         )
-    Console().print(table)
+    if now.deliveries:
+        Console().print(table)
     for one in now.deliveries:
         for waits in one.waits:
             typer.echo(f"{one.key} waits for {waits.who}: {waits.what}")

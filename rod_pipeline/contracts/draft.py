@@ -1,7 +1,7 @@
-"""The next version of a contract, proposed from a file that came.
+"""The next version of a contract, proposed from a file that came, or from an earlier version.
 
-Belongs here: writing the proposal as TOML for a person to review. Does not belong here: looking at the file
-(``observe``), deciding (``accept``).
+Belongs here: writing the proposal as TOML for a person to review, also one that goes back to an earlier version. Does
+not belong here: looking at the file (``observe``), deciding (``accept``).
 
 A column that the present contract declares keeps everything, its rubriek too. One that it does not declare is written
 with ``rubriek = ""``: which rubriek of the annex or which letter of the minister allows it is for a person to say, and
@@ -13,14 +13,14 @@ they may be told (``codes``), as comments.
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rod_pipeline.contracts.book import ContractBook, draft_of, list_draft_of
 from rod_pipeline.contracts.check import likely_renames, missed
 from rod_pipeline.contracts.identifiers import names_identifier
-from rod_pipeline.contracts.model import Column, Dialect, ValueList
+from rod_pipeline.contracts.model import Column, Contract, Dialect, ValueList
 from rod_pipeline.contracts.observe import Observation
 from rod_pipeline.decree import Decree
 
@@ -51,6 +51,24 @@ def draft(seen: Observation, decree: Decree) -> str:
     As a contract it is whole, and the reader takes the file by it, once each column in it has its ground.
     """
     return "\n".join(_lines(seen, decree)) + "\n"
+
+
+def reverted(old: Contract, version: int, marts: Sequence[str]) -> str:
+    """The text of a next ``version`` that says again what ``old`` said, and that ``marts`` understand.
+
+    A version that was in use never changes and is never taken away, or what was read by it could not be explained.
+    """
+    said = old.model_dump(mode="json", exclude_defaults=True, exclude={"version", "breakdowns", "dialect", "columns"})
+    lines = [
+        f"# Says again what version {old.version} said. Review it as any draft: why, and does DUO still deliver so?",
+        f"version = {version}",
+        *_settings(said | {"marts": list(marts)}),
+    ]
+    for table, values in (("breakdowns", old.breakdowns), ("dialect", _said(old.dialect))):
+        lines += ["", f"[{table}]", *_settings(values)]
+    for column in old.columns:
+        lines += ["", "[[column]]", *_settings(_said(column))]
+    return "\n".join(lines) + "\n"
 
 
 def list_draft(values: ValueList, rows: int, codes: Mapping[str, int]) -> str:
@@ -147,8 +165,8 @@ def _technical_name(header: str, taken: set[str]) -> str:
     return next(one for one in (name, *(f"{name}_{number}" for number in range(2, 100))) if one not in taken)
 
 
-def _said(column: Column) -> dict[str, Any]:
-    return column.model_dump(mode="json", exclude_defaults=True)
+def _said(part: Column | Dialect) -> dict[str, Any]:
+    return part.model_dump(mode="json", exclude_defaults=True)
 
 
 def _settings(values: Mapping[str, Any]) -> Iterator[str]:

@@ -162,8 +162,10 @@ def _received(
     with system.vault.write_raw(intake.delivery_id, "landing", MANIFEST) as writer:
         writer.write(json.dumps(about, sort_keys=True).encode())
     moment = seen
-    if intake.moment is not None and intake.moment_basis is not None and intake.moment <= seen:
-        moment, basis = intake.moment, intake.moment_basis
+    # What was announced, or an earlier attempt that got as far as a first byte.
+    known = system.ledger.state().provided(intake.key)
+    if known is not None and known[0] <= seen:
+        moment, basis = known
     system.ledger.append(
         Received(
             delivery_id=intake.delivery_id,

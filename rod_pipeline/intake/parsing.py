@@ -79,7 +79,7 @@ def parse(system: System, key: DeliveryKey, file: FileKind) -> ParsedFile:
         before = intake.parsed.get(file)
         if before is not None and (before.contract == contract.version or intake.stage == "stored"):
             copy = system.vault.copy(before.copy_id)
-            return ParsedFile(before.rows, 0, contract, copy)
+            return ParsedFile(before.rows, 0, system.book.get(file, before.contract), copy)
         clear(system, intake.delivery_id, file)
         with _naming(file), _member(system, intake, file) as stream:
             table = read_table(stream, contract, decree=system.decree)

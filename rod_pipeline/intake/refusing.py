@@ -8,15 +8,16 @@ The rule is DESIGN 14.2; the duty to tell is voorschrift 3e of the decree.
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import PermanentError, RefusedData, RodError
+from rod_pipeline.intake.undecided import is_overdue
 from rod_pipeline.ledger.events import Refused
 from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.quality.notifying import tell_refusal
+from rod_pipeline.retention.clockguard import trusted_for_a_term
 from rod_pipeline.retention.gate import DeliveryPurged
 
 if TYPE_CHECKING:
@@ -45,27 +46,35 @@ def refuse_by_decision(system: System, key: DeliveryKey) -> str:
 
 
 class DecisionOverdue(PermanentError):
-    """Nobody decided within the set time about a delivery that failed."""
+    """Nobody decided within the set time about a delivery that failed or can't be read."""
 
     code = "ROD-REFUSE-03"
 
 
 def refuse_undecided(system: System) -> tuple[str, ...]:
-    """Erase what failed and waited for a person for longer than ``decision_days`` (DESIGN 14.2); returns the keys.
+    """Erase what waited for a person for longer than ``decision_days`` (``undecided``); returns the keys.
 
-    The wait begins with the first notice about the intake. A delivery that somebody is working on is left for now.
+    A delivery that somebody is working on is left for now, and so is one that is held on an order. Raises
+    ``ClockDoubtful`` when something is due and this machine's clock is far ahead: as with a term, nothing is undone.
     """
-    latest = system.clock.now() - timedelta(days=system.settings.retention.decision_days)
-    refused = []
-    for key, intake in sorted(system.ledger.state().deliveries.items()):
-        if intake.stage != "failed" or intake.notified_at is None or intake.notified_at > latest:
+    refused, trusted = [], False
+    for key in sorted(system.ledger.state().deliveries):
+        if not _is_overdue(system, key):
             continue
+        if not trusted:
+            trusted_for_a_term(system)
+            trusted = True
         with suppress(Busy), system.hold(DeliveryKey.parse(key)) as held:
-            if held.stage != "failed" or held.delivery_id != intake.delivery_id:
-                continue
-            refuse(system, held, DecisionOverdue("Nobody decided in time about this delivery.", "Send the notice."))
-            refused.append(key)
+            # Whoever held it until now may have mended it.
+            if _is_overdue(system, key):
+                refuse(system, held, DecisionOverdue("Nobody decided in time about this delivery.", "Send the notice."))
+                refused.append(key)
     return tuple(refused)
+
+
+def _is_overdue(system: System, key: str) -> bool:
+    days = system.settings.retention.decision_days
+    return is_overdue(system.ledger.state(), key, system.clock.now(), days, system.decree)
 
 
 class NotRefusable(PermanentError):

@@ -62,6 +62,13 @@ _SQLITE = (
         BEGIN SELECT RAISE(ABORT, 'ledger: append-only'); END""",
 )
 
+# Not called ledger…: the tables above are counted by that name.
+_CLOSED = (
+    "CREATE TABLE moved_ledger (seq INTEGER)",
+    """CREATE TRIGGER moved_ledger_guard BEFORE INSERT ON ledger
+        BEGIN SELECT RAISE(ABORT, 'ledger: moved'); END""",
+)
+
 _POSTGRES = (
     "CREATE TABLE ledger (seq bigint PRIMARY KEY CHECK (seq > 0), "
     "at text NOT NULL, kind text NOT NULL, body text NOT NULL)",
@@ -123,6 +130,12 @@ class LedgerDatabase(PermanentError):
     code = "ROD-LEDGER-07"
 
 
+class LedgerMoved(PermanentError):
+    """The ledger is continued in another database; this one is closed."""
+
+    code = "ROD-LEDGER-10"
+
+
 class Database:
     """The database of one ledger. Makes the tables when they aren't there; safe to do from several processes at once.
     A role that may only read, and ``sqlite:///file:<path>?mode=ro&uri=true``, do for reading a ledger that is there.
@@ -132,7 +145,10 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        """``url`` is ``sqlite:///<path>`` or ``postgresql+psycopg2://…``; raises ``LedgerUrl`` for another."""
+        """``url`` is ``sqlite:///<path>`` or ``postgresql+psycopg2://…``; raises ``LedgerUrl`` for another.
+
+        Raises ``LedgerMoved`` for one that was closed.
+        """
         parsed = _parse(url)
         self.name = parsed.get_backend_name()
         self._where = f"{self.name}: {parsed.database}" + (f" on {parsed.host}" if parsed.host else "")
@@ -155,6 +171,10 @@ class Database:
                 },
             )
         with self.reading() as connection:
+            if self.name == "sqlite" and connection.scalar(
+                sa.text("SELECT count(*) FROM sqlite_master WHERE name = 'moved_ledger'")
+            ):
+                raise _moved()
             if not self._absent(connection):
                 # Whoever may only read a ledger, such as a notary, opens it all the same.
                 return
@@ -173,6 +193,11 @@ class Database:
             if connection.scalar(sa.select(sa.func.to_regclass(table))) is None
             for statement in statements
         ]
+
+    def close_for_good(self, connection: sa.Connection) -> None:
+        """In the transaction of ``connection``: nothing is added to this SQLite database any more, nor is it opened."""
+        for statement in _CLOSED:
+            connection.execute(sa.text(statement))
 
     def __repr__(self) -> str:
         return f"Database({self._where})"
@@ -261,6 +286,8 @@ _POSTGRES_PASSING = ("08", "40", "53", "57P", "55P03", "25P03")
 
 def _ours(backend: str, error: DBAPIError) -> RodError:
     if backend == "sqlite":
+        if str(error.orig) == "ledger: moved":
+            return _moved()
         number = getattr(error.orig, "sqlite_errorcode", None)
         code = str(getattr(error.orig, "sqlite_errorname", "unknown"))
         passing = number is not None and number & 0xFF in _SQLITE_PASSING
@@ -277,4 +304,11 @@ def _ours(backend: str, error: DBAPIError) -> RodError:
         f"The ledger's database ({backend}) refused the operation ({code}).",
         "Look up the code in the database's manual: mostly a missing right, a path that can't be written, a full disk "
         "or a table that is not the ledger's.",
+    )
+
+
+def _moved() -> LedgerMoved:
+    return LedgerMoved(
+        "This ledger was moved: it is continued in another database.",
+        "Nothing was changed. Give this process the settings of the others (`ledger_url`), and start it again.",
     )

@@ -184,6 +184,10 @@ def _inventoried(event: Inventoried, state: LedgerState) -> None:
             refuse(event, "it found no key, and one of the delivery is not on record as destroyed")
         if state.live_copies(intake) and not left["objects"]:
             refuse(event, "it found no object, and a copy is not on record as erased")
+    for generation in state.generations.values():
+        held = set(generation.deliveries) & set(subject.intakes)
+        if held and state.keys.get(generation.generation) == "live" and not left["mart_database"]:
+            refuse(event, "it found no mart database, and the key of one with the delivery in it is not destroyed")
 
 
 def _attested(event: Attested, state: LedgerState) -> None:

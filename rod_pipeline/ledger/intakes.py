@@ -40,11 +40,11 @@ class IntakeState:
     """One intake of a delivery.
 
     ``code`` is ``none`` for a manual drop, ``awaiting`` while the secret store may hold the access code, and
-    ``ended:<reason>`` after that. ``raw`` are the copies of the received files; ``parsed`` maps a file to its newest
-    table of strings, ``checks`` to how that very table came out; ``tables`` and ``rows`` map a file to its typed
-    table's copy and number of rows; ``marts`` maps a mart to this delivery's newest table of it. ``superseded`` means
-    that a later intake of the same key was announced, ``corrected_by`` is the accepted correction of this delivery,
-    ``tombstone`` what makes it unusable for ever.
+    ``ended:<reason>`` after that. ``raw`` are the copies of the files, received at ``received_at``; ``parsed`` maps a
+    file to its newest table of strings, ``checks`` to how that very table came out; ``tables`` and ``rows`` map a file
+    to its typed table's copy and number of rows; ``marts`` maps a mart to this delivery's newest table of it.
+    ``superseded`` means that a later intake of the same key was announced, ``corrected_by`` is the accepted correction
+    of this delivery, ``tombstone`` what makes it unusable for ever.
     """
 
     delivery_id: str
@@ -56,6 +56,7 @@ class IntakeState:
     moment_basis: MomentBasis | None
     code: str
     raw: tuple[str, ...] = ()
+    received_at: datetime | None = None
     parsed: Mapping[str, Parsed] = field(default_factory=_empty)
     checks: Mapping[str, Checked] = field(default_factory=_empty)
     verdict: Validated | None = None
@@ -135,7 +136,9 @@ def advanced_intake(intake: IntakeState, event: OfIntake, at: datetime, copies: 
         case CodeEnded():
             return replace(intake, code=f"ended:{event.reason}") if intake.code == "awaiting" else intake
         case Received():
-            return replace(intake, raw=event.copies, moment=event.moment, moment_basis=event.moment_basis)
+            return replace(
+                intake, raw=event.copies, received_at=at, moment=event.moment, moment_basis=event.moment_basis
+            )
         case Parsed():
             # Checks and verdict rest on the parsed tables they name, so a newer table takes them away.
             return replace(

@@ -227,6 +227,20 @@ class Ledger:
             tree.store(connection, nodes)
         self._remember(_Seen(row, state, frontier))
 
+    def hand_over(self, to: "Ledger") -> TreeHead:
+        """Have ``to``, which has no entries yet or the first of these, continue this ledger, and close this one.
+
+        This one has to lie in SQLite. Nobody writes to either meanwhile; killed, it can be done again. Afterwards this
+        one is never opened again (``LedgerMoved``). Raises ``LedgerForked`` when ``to`` has another history; else as
+        ``append`` does.
+        """
+        with self._database.writing() as connection:
+            now = self._catch_up(connection).frontier
+            head = TreeHead(now.size, now.root())
+            to.restore(_rows(connection), head)
+            self._database.close_for_good(connection)
+        return head
+
     @contextmanager
     def _proving(self, size: int) -> Iterator[tuple[sa.Connection, Frontier]]:
         """A transaction in which the stored tree is complete, and the tree now. Raises ``NotInTree``."""
@@ -305,6 +319,13 @@ def _read_back(event: AnyEvent) -> AnyEvent:
 def _page(connection: sa.Connection, start: int, limit: int = _PAGE) -> list[Row]:
     query = sa.select(TABLE).where(TABLE.c.seq >= start).order_by(TABLE.c.seq).limit(limit)
     return [Row(*row) for row in connection.execute(query)]
+
+
+def _rows(connection: sa.Connection) -> Iterator[Row]:
+    seen = 0
+    while page := _page(connection, seen + 1):
+        yield from page
+        seen = page[-1].seq
 
 
 def _leaf(connection: sa.Connection, seq: int) -> bytes:

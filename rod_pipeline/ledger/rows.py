@@ -19,11 +19,12 @@ from rod_pipeline.errors import BlockedError, PermanentError
 from rod_pipeline.ledger.events import ADAPTER, AnyEvent, Entry
 
 _AT = "%Y-%m-%dT%H:%M:%S.%fZ"
-_KNOWN = {
+KNOWN = {
     (model.model_fields["kind"].default, version)
     for model in get_args(get_args(AnyEvent)[0])
     for version in get_args(model.model_fields["v"].annotation)
 }
+"""Each kind of event and version of it that this software reads."""
 
 _REMEDY = (
     "Stop all processing: the ledger was written to past this software, or an older copy of it was put back. Compare "
@@ -102,7 +103,7 @@ def decoded(row: Row, previous: Row) -> Entry:
         kind, version = body["kind"], body["v"]
     except (ValueError, TypeError, KeyError):
         raise _corrupt(row, "is no event") from None
-    if (kind, version) not in _KNOWN:
+    if (kind, version) not in KNOWN:
         raise LedgerTooNew(
             f"Entry {row.seq} of the ledger is of a kind or version that this software does not know.",
             "It was written by a newer version: bring this installation up to date; until then it does nothing.",

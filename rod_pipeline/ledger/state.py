@@ -65,6 +65,7 @@ from rod_pipeline.ledger.quality import (
     Waived,
     WaiverWithdrawn,
 )
+from rod_pipeline.ledger.vocabulary import MomentBasis
 
 __all__ = [
     "CopyState",
@@ -158,6 +159,20 @@ class LedgerState:
     def intakes_of(self, key: str) -> tuple[IntakeState, ...]:
         """Every intake of a delivery, the refused and replaced ones too, in the order of their announcement."""
         return tuple(intake for intake in self.intakes.values() if intake.key == key)
+
+    def provided(self, key: str) -> tuple[datetime, MomentBasis] | None:
+        """The earliest known moment of provision of a delivery, and how it is known; None while nothing of it came.
+
+        A file that began to come in counts, also when that broke off or its intake was replaced.
+        """
+        known: list[tuple[datetime, MomentBasis]] = []
+        for intake in self.intakes_of(key):
+            if intake.moment is not None and intake.moment_basis is not None:
+                known.append((intake.moment, intake.moment_basis))
+            basis: MomentBasis = "first_download" if intake.channel == "pleio" else "ingestion"
+            landed = (copy for copy in self.copies_of(intake.delivery_id) if copy.zone == "landing")
+            known += [(copy.registered_at, basis) for copy in landed]
+        return min(known, key=lambda one: one[0], default=None)
 
     def notices_of(self, delivery_id: str) -> tuple[NoticeState, ...]:
         """Every notice about one intake, the closed ones too, in the order of their first drafts."""

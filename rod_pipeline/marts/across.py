@@ -7,14 +7,26 @@ the tables beside it.
 
 from dataclasses import dataclass
 
-from rod_pipeline.marts.bedrijfstakgroepen import TABLE as GROUPS
 from rod_pipeline.marts.columns import at_programme
 from rod_pipeline.marts.definition import Described
+from rod_pipeline.marts.groupings import TABLE as GROUPINGS
 
-_GROUP_OF = f"""
-left join {GROUPS} o on o.soort = 'opleiding' and o.code = c.opleidingscode
-left join {GROUPS} k on k.soort = 'sectorkamer' and k.code = c.sectorkamer
-"""
+
+def _group_of(alias: str, kind: str, column: str) -> str:
+    return (
+        f"left join {GROUPINGS} {alias} on {alias}.soort = '{kind}' and {alias}.code = c.{column} "
+        f"and c.schooljaar >= {alias}.vanaf and ({alias}.tot is null or c.schooljaar < {alias}.tot)"
+    )
+
+
+_GROUPS_OF = " ".join(
+    _group_of(*one)
+    for one in (
+        ("o", "opleiding", "opleidingscode"),
+        ("k", "sectorkamer", "sectorkamer"),
+        ("i", "instelling", "instellingscode"),
+    )
+)
 _CELL = ("instellingscode", "opleidingscode", "sectorkamer", "niveau", "leerweg")
 _CELLS = ", ".join(_CELL)
 _MEASURES = (
@@ -105,19 +117,20 @@ from loopbanen group by all
 )
 TREND = View(
     name="trend",
-    about="Students, instroom, uitstroom and graduates through the years, per bedrijfstakgroep and sector chamber",
+    about="Students, instroom, uitstroom, graduates through the years, per bedrijfstakgroep, sector chamber and region",
     formula=(
         "the figures in force of studentaantallen (studenten), instroom (instroom), uitstroom (uitstroom) and "
         "behaalde_diplomas (hoofddiplomas), each student once in the country; the group is that of the crebo, else of "
         "the sector chamber."
     ),
-    source="besluit 55352791, consideration c; groups: bedrijfstakgroepen.toml, which says whether they are assumed",
+    source="besluit 55352791, consideration c; groups and regions: the table indelingen, with its source",
     columns={
         "schooljaar": "School year",
         "status": "V provisional, D final",
         "levering": "The delivery that speaks for the figures in this row",
         "bedrijfstakgroep": "Cluster of programmes",
         "aangenomen": "J: the cluster is our own assumption",
+        "regio": "Region of the institution; null as long as nobody filled regios.toml",
         **_ABOUT_CELL,
         "studenten": "Students on 1 October",
         "instroom": "Students who come in",
@@ -128,10 +141,10 @@ TREND = View(
 with cijfers as (
     {" union all ".join(_in_force(name, mart) for name, mart, _ in _MEASURES)}
 )
-select c.schooljaar, c.status, c.levering, coalesce(o.bedrijfstakgroep, k.bedrijfstakgroep) as bedrijfstakgroep,
-       coalesce(o.aangenomen, k.aangenomen) as aangenomen, {", ".join(f"c.{name}" for name in _CELL)},
+select c.schooljaar, c.status, c.levering, coalesce(o.naam, k.naam) as bedrijfstakgroep,
+       coalesce(o.aangenomen, k.aangenomen) as aangenomen, i.naam as regio, {", ".join(f"c.{name}" for name in _CELL)},
        {", ".join(f"sum(c.{name})::bigint as {name}" for name, _, _ in _MEASURES)}
-from cijfers c {_GROUP_OF}
+from cijfers c {_GROUPS_OF}
 group by all
 """,
 )

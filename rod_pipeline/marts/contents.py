@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rod_pipeline.marts import bedrijfstakgroepen, in_force, loopbanen, studiesucces, waived
+from rod_pipeline.marts import groupings, in_force, loopbanen, studiesucces, waived
 from rod_pipeline.marts.across import VIEWS
 from rod_pipeline.marts.coded import STORED, create, create_coded, show
 from rod_pipeline.marts.declared import MARTS
@@ -64,7 +64,7 @@ def fill(
     create(connection, EDITIONS, pl.concat([in_force.standing(pl.concat(editions)), told]))
     create(connection, DELIVERIES, _deliveries(system, deliveries))
     create(connection, waived.TABLE, waived.waivers_table(state, deliveries, system.clock.now()))
-    create(connection, bedrijfstakgroepen.TABLE, bedrijfstakgroepen.bedrijfstakgroepen())
+    create(connection, groupings.TABLE, groupings.groupings(system.settings.groupings))
     for mart in MARTS:
         connection.execute(actueel(mart.name))
     for view in VIEWS:
@@ -191,8 +191,8 @@ def _comments() -> Iterator[str]:
     yield from _comment("table", EDITIONS, "Which delivery speaks for which school year, per mart", _ABOUT_EDITIONS)
     waivers = {name: told for name, (_, told) in waived.COLUMNS.items()}
     yield from _comment("table", waived.TABLE, waived.ABOUT, waivers)
-    about = "Clusters of programmes: a maintained reference table"
-    yield from _comment("table", bedrijfstakgroepen.TABLE, about, bedrijfstakgroepen.ABOUT)
+    about = "Bedrijfstakgroepen and regions: maintained reference tables, each from a school year on"
+    yield from _comment("table", groupings.TABLE, about, groupings.ABOUT)
 
 
 def _told(what: Mart | Described) -> str:

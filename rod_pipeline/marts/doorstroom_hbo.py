@@ -50,6 +50,18 @@ _NUMBERS: tuple[tuple[str, str, pl.Expr, tuple[str, ...]], ...] = (
         ("hbo_schooljaren_tot_uitval",),
     ),
     (
+        "jaar1_bekend_direct",
+        "Of those in hbo on the next 1 October: whose first year there has ended",
+        _KNOWN & _DIRECT,
+        ("hbo_verblijfsduur", "hbo_schooljaren_tot_uitval", "hbo_onderbrekingsduur"),
+    ),
+    (
+        "uitval_jaar1_direct",
+        "Of those: dropped out in the first year",
+        _KNOWN & _DIRECT & (_DROPPED == 1),
+        ("hbo_schooljaren_tot_uitval", "hbo_onderbrekingsduur"),
+    ),
+    (
         "hbo_diploma",
         "Of those in hbo: with a diploma there so far",
         _ENTERED & pl.col("hbo_hoogste_diploma_niveau").is_not_null(),
@@ -84,6 +96,7 @@ MART = Mart(
         "gediplomeerden = rows with mbo_hoogste_diploma_niveau MBO-4; direct = hbo_instroom_studiejaar is the year "
         "after mbo_uitstroom_schooljaar and hbo_onderbrekingsduur 0; later = any other entry; jaar1_bekend = entrants "
         "with hbo_verblijfsduur over 1 or a known dropout; uitval_jaar1 = hbo_schooljaren_tot_uitval 1 among them; "
+        "jaar1_bekend_direct and uitval_jaar1_direct = the same among direct; "
         "hbo_diploma = entrants with a level of a hbo diploma."
     ),
     source=(

@@ -20,6 +20,7 @@ from rod_pipeline.marts import in_force
 from rod_pipeline.marts.contents import editions_of, moments_of, of_all
 from rod_pipeline.marts.database import feeding, open_database
 from rod_pipeline.marts.declared import MARTS
+from rod_pipeline.marts.groupings import GROUP, REGION, grouped, groupings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -46,6 +47,17 @@ class Offered(NamedTuple):
     reads_as: str = ""
 
 
+class Nested(NamedTuple):
+    """How outcomes of one measure lie in each other.
+
+    ``outcomes``: from the outer to the inner one; the inner one tells something of who has the outer one. ``never``:
+    codes that no leaf has together, by its definition.
+    """
+
+    outcomes: tuple[str, ...] = ()
+    never: tuple[Mapping[str, str], ...] = ()
+
+
 class _Measure(NamedTuple):
     """Which mart a measure is of, its dimensions, and its parts: the values of extra columns, and what counts them."""
 
@@ -62,8 +74,25 @@ def _two_sides(column: str, good: str, of: str) -> tuple[tuple[Mapping[str, pl.E
     return (({column: _YES}, pl.col(good)), ({column: _NO}, pl.col(of) - pl.col(good)))
 
 
-_FITTING = (pl.col("verlater") == "J") & (pl.col("passend") == "J")
+def _first_year_in_hbo(
+    direct: pl.Expr, entered: pl.Expr, known: pl.Expr, dropped: pl.Expr
+) -> tuple[tuple[Mapping[str, pl.Expr], pl.Expr], ...]:
+    """Who entered hbo, directly or not, by what is known of the first year there."""
+    return tuple(
+        ({"in_hbo": _YES, "direct": direct, "bekend": bekend, "uitval": uitval}, count)
+        for bekend, uitval, count in (
+            (_YES, _YES, dropped),
+            (_YES, _NO, known - dropped),
+            (_NO, _NO, entered - known),
+        )
+    )
+
+
+_GRADUATED_LEAVER = (pl.col("verlater") == "J") & (pl.col("diploma") == "J")
+_FITTING = _GRADUATED_LEAVER & (pl.col("passend") == "J")
 """A fitting diploma is told of leavers alone: of who stays it would be one figure more to protect."""
+_ESTABLISHED = pl.when(_GRADUATED_LEAVER).then("categorie_bekend").otherwise(_YES)
+"""Whether it can be told which level was expected: asked of leavers with a diploma alone (kwalificatiewinst)."""
 _FLOWS = "stromen"
 _MEASURES: Mapping[str, _Measure] = {
     "studenten": _Measure("studentaantallen", (*_COMMON, "leeftijdsgroep"), _whole("studenten")),
@@ -74,8 +103,8 @@ _MEASURES: Mapping[str, _Measure] = {
         "uitkomsten",
         (*_COMMON, "jaarresultaat", "verlater", "diploma"),
         (
-            ({"passend": _YES}, pl.when(_FITTING).then("studenten").otherwise(0)),
-            ({"passend": _NO}, pl.when(_FITTING).then(0).otherwise("studenten")),
+            ({"passend": _YES, "bekend": _ESTABLISHED}, pl.when(_FITTING).then("studenten").otherwise(0)),
+            ({"passend": _NO, "bekend": _ESTABLISHED}, pl.when(_FITTING).then(0).otherwise("studenten")),
         ),
     ),
     "starters": _Measure(
@@ -89,18 +118,43 @@ _MEASURES: Mapping[str, _Measure] = {
         "doorstroom_hbo",
         tuple(name for name in _COMMON if name != "niveau"),
         (
-            ({"direct": _YES, "later": _NO}, pl.col("direct")),
-            ({"direct": _NO, "later": _YES}, pl.col("later")),
-            ({"direct": _NO, "later": _NO}, pl.col("gediplomeerden") - pl.col("direct") - pl.col("later")),
+            *_first_year_in_hbo(_YES, pl.col("direct"), pl.col("jaar1_bekend_direct"), pl.col("uitval_jaar1_direct")),
+            *_first_year_in_hbo(
+                _NO,
+                pl.col("later"),
+                pl.col("jaar1_bekend") - pl.col("jaar1_bekend_direct"),
+                pl.col("uitval_jaar1") - pl.col("uitval_jaar1_direct"),
+            ),
+            (
+                {"in_hbo": _NO, "direct": _NO, "bekend": _NO, "uitval": _NO},
+                pl.col("gediplomeerden") - pl.col("direct") - pl.col("later"),
+            ),
         ),
-    ),
-    "hbo_starters": _Measure(
-        "doorstroom_hbo",
-        tuple(name for name in _COMMON if name != "niveau"),
-        _two_sides("uitval", "uitval_jaar1", "jaar1_bekend"),
     ),
     _FLOWS: _Measure(_FLOWS, ("schooljaar", "instellingscode", "van", "naar", "soort"), _whole("studenten")),
 }
+NESTED: Mapping[str, Nested] = {
+    "uitkomsten": Nested(
+        ("diploma", "passend"),
+        (
+            {"jaarresultaat": "N", "verlater": "N"},
+            {"verlater": "N", "passend": "J"},
+            {"diploma": "N", "passend": "J"},
+            {"verlater": "N", "bekend": "N"},
+            {"diploma": "N", "bekend": "N"},
+        ),
+    ),
+    "mbo_hbo": Nested(
+        ("in_hbo", "direct", "uitval"),
+        (
+            {"in_hbo": "N", "direct": "J"},
+            {"in_hbo": "N", "bekend": "J"},
+            {"in_hbo": "N", "uitval": "J"},
+            {"bekend": "N", "uitval": "J"},
+        ),
+    ),
+}
+"""The measures of which several results are told."""
 _STEPS = """
 select schooljaar, status, levering, instellingscode, niveau as van,
        coalesce(vervolg_niveau, case diploma when 'J' then 'uit mbo, met diploma' else 'uit mbo, zonder diploma' end)
@@ -115,16 +169,18 @@ group by all
 """
 
 
-def leaves(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+def leaves(tables: Mapping[str, pl.DataFrame], groups: pl.DataFrame | None = None) -> dict[str, pl.DataFrame]:
     """Per measure its leaves: String dimensions and ``n`` (Int64, over 0), unique per combination, sorted.
 
-    ``tables``: marts by name, each with the figures of one edition per school year (``figures_in_force``). Restricted.
+    ``tables``: marts by name, each with the figures of one edition per school year (``figures_in_force``); ``groups``:
+    the groupings of the installation, by default the packaged ones (``groupings``). Restricted.
     Of ``starters`` a school year stands for the three cohorts up to it, so the leaves of neighbouring years share
     students; only opbrengstjaren of which all three cohorts are there have any. A measure whose mart isn't among
     ``tables`` has none.
     """
     known = {name: measure for name, measure in _MEASURES.items() if measure.mart in tables}
-    return {name: _leaves(tables[measure.mart], name, measure) for name, measure in known.items()}
+    groups = groupings() if groups is None else groups
+    return {name: grouped(_leaves(tables[measure.mart], name, measure), groups) for name, measure in known.items()}
 
 
 def _leaves(table: pl.DataFrame, name: str, measure: _Measure) -> pl.DataFrame:
@@ -194,6 +250,11 @@ _LEERWEG: Mapping[str, tuple[str, ...]] = {
     "landelijk_niveau_leerweg": ("niveau", "leerweg"),
 }
 _PROGRAMME: Mapping[str, tuple[str, ...]] = {"landelijk_beroepsopleiding": ("sectorkamer", "code_bc")}
+_BY_GROUP: Mapping[str, tuple[str, ...]] = {GROUP: (GROUP,), REGION: (REGION,)}
+_BY_REGION: Mapping[str, tuple[str, ...]] = {
+    f"{REGION}_niveau": (REGION, "niveau"),
+    f"{REGION}_sectorkamer": (REGION, "sectorkamer"),
+}
 _SECTOR: Mapping[str, tuple[str, ...]] = {name: _COUNTRY[name] for name in ("landelijk", "landelijk_sectorkamer")}
 
 
@@ -217,14 +278,27 @@ OFFERED: tuple[Offered, ...] = (
     *_over(
         "studenten",
         "studentaantallen",
-        {**_COUNTRY, **_LEERWEG, **_also("leeftijdsgroep"), **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR},
+        {
+            **_COUNTRY,
+            **_LEERWEG,
+            **_also("leeftijdsgroep"),
+            **_PROGRAMME,
+            **_BY_LEVEL,
+            **_OF_SECTOR,
+            **_BY_GROUP,
+            **_BY_REGION,
+        },
     ),
-    *_over("instroom", "instroom", {**_COUNTRY, **_LEERWEG, **_also("vooropleiding"), **_BY_LEVEL}),
+    *_over("instroom", "instroom", {**_COUNTRY, **_LEERWEG, **_also("vooropleiding"), **_BY_LEVEL, **_BY_GROUP}),
     *_over("uitstroom", "uitstroom_met_diploma", {**_COUNTRY, **_INSTITUTION}, "diploma"),
     *_over("uitstroom", "uitstroom_reden", {"landelijk": ("reden",)}),
-    *_over("gediplomeerden", "gediplomeerden", {**_COUNTRY, **_LEERWEG, **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR}),
-    *_over("uitkomsten", "jaarresultaat", {**_COUNTRY, **_BY_LEVEL}, "diploma", within=("jaarresultaat",)),
-    *_over("uitkomsten", "diplomaresultaat", {**_COUNTRY, **_BY_LEVEL}, "diploma", within=("verlater",)),
+    *_over(
+        "gediplomeerden",
+        "gediplomeerden",
+        {**_COUNTRY, **_LEERWEG, **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR, **_BY_GROUP},
+    ),
+    *_over("uitkomsten", "jaarresultaat", {**_COUNTRY, **_BY_LEVEL, **_BY_GROUP}, "diploma", within=("jaarresultaat",)),
+    *_over("uitkomsten", "diplomaresultaat", {**_COUNTRY, **_BY_LEVEL, **_BY_GROUP}, "diploma", within=("verlater",)),
     *_over(
         "uitkomsten",
         "passend_diploma",
@@ -232,11 +306,19 @@ OFFERED: tuple[Offered, ...] = (
         "passend",
         within=("verlater",),
     ),
-    *_over("starters", "startersresultaat", {**_COUNTRY, **_BY_LEVEL}, "succes"),
+    *_over(
+        "uitkomsten",
+        "kwalificatiewinst",
+        {"landelijk": (), "landelijk_niveau": ("niveau",), **_SECTOR, **_INSTITUTION},
+        "passend",
+        within=("verlater", "diploma", "bekend"),
+    ),
+    *_over("starters", "startersresultaat", {**_COUNTRY, **_BY_LEVEL, **_BY_GROUP}, "succes"),
     *_over("plaatsingen", "passende_plaatsing", {**_COUNTRY, **_INSTITUTION}, "passend"),
     *_over("opstroom", "opstroom", {**_COUNTRY, **_INSTITUTION}, "opstroom"),
     *_over("mbo_hbo", "doorstroom_hbo", {**_SECTOR, **_INSTITUTION}, "direct"),
-    *_over("hbo_starters", "hbo_uitval", {**_SECTOR, **_INSTITUTION}, "uitval"),
+    *_over("mbo_hbo", "doorstroom_hbo_ooit", _SECTOR, "in_hbo"),
+    *_over("mbo_hbo", "hbo_uitval", {**_SECTOR, **_INSTITUTION}, "uitval", within=("bekend",)),
     *_over(_FLOWS, "stromen", {"landelijk": ("van", "naar"), "landelijk_soort": ("van", "soort")}),
 )
 """The tables that are offered; a row of each is a cell, and every dimension that isn't named is a total."""

@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.scheduler.instigation import InstigatorType, TickStatus
 
 from rod_pipeline.doctor import Check, Unproved
+from rod_pipeline.doctor_servers import CHECKS as SERVERS
+from rod_pipeline.doctor_servers import of_database
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.system import System
 
@@ -37,6 +40,8 @@ class SlotsLeaked(PermanentError):
 def _configuration(system: System) -> str:
     with _instance(system) as instance:
         pools, monitoring = instance.get_concurrency_config().pool_config, instance.get_settings("run_monitoring")
+        queue = instance.get_concurrency_config().run_queue_config
+        limits = [] if queue is None else queue.tag_concurrency_limits or []
         must = {
             "telemetry off (nothing is sent out of the EEA)": not instance.telemetry_enabled,
             "run_monitoring on (a run whose process died doesn't stay STARTED)": instance.run_monitoring_enabled,
@@ -47,6 +52,15 @@ def _configuration(system: System) -> str:
                 not instance.run_retries_enabled or not instance.run_retries_retry_on_asset_or_op_failure
             ),
             "pools of 1 (one at a time fetches, builds and erases)": pools.default_pool_limit == 1,
+            "a limit of 1 run for each dagster/partition (a purge and a rerun of one delivery never overlap)": any(
+                limit.get("key") == "dagster/partition" and limit.get("limit") == 1 for limit in limits
+            ),
+            "an end of ticks (retention of sensor and schedule)": all(
+                days >= 0
+                for kind in (InstigatorType.SENSOR, InstigatorType.SCHEDULE)
+                for status, days in instance.get_tick_retention_settings(kind).items()
+                if status != TickStatus.STARTED
+            ),
         }
         logs = type(instance.compute_log_manager).__name__
     if wrong := [what for what, holds in must.items() if not holds]:
@@ -84,6 +98,12 @@ def _pools(system: System) -> str:
     return f"{len(held)} runs hold a place in the {len(pools)} pools, and all of them are going on."
 
 
+def _database(system: System) -> str:
+    with _instance(system) as instance:
+        url = getattr(instance.event_log_storage, "postgres_url", None)
+    return of_database(url or "sqlite://")
+
+
 def _home(system: System) -> Path:
     return Path(os.environ.get("DAGSTER_HOME") or system.settings.home / "dagster")
 
@@ -97,4 +117,10 @@ def _instance(system: System) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-CHECKS: Mapping[str, Check] = {"Dagster's configuration": _configuration, "daemon": _daemon, "pools": _pools}
+CHECKS: Mapping[str, Check] = {
+    **SERVERS,
+    "Dagster's configuration": _configuration,
+    "daemon": _daemon,
+    "pools": _pools,
+    "Dagster's database": _database,
+}

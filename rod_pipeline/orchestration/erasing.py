@@ -31,6 +31,7 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, As
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.runs.schema import BackfillTagsTable, BulkActionsTable
 from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 
@@ -161,6 +162,11 @@ def instances_of(settings: Settings) -> Iterator[dg.DagsterInstance]:
                 raise DagsterUnknown(
                     "Dagster keeps its runs in a storage that this software can't look through.",
                     "Use Dagster's storage in SQLite or PostgreSQL.",
+                )
+            if not isinstance(instance.compute_log_manager, LocalComputeLogManager | NoOpComputeLogManager):
+                raise DagsterUnknown(
+                    "Dagster puts what runs print in a place that this software can't look through.",
+                    "Use NoOpComputeLogManager, as the deployments do, or LocalComputeLogManager.",
                 )
             yield instance
 

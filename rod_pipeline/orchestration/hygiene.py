@@ -21,7 +21,8 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
 from rod_pipeline.orchestration.erasing import forget_runs
-from rod_pipeline.orchestration.failures import retry_transient, stop_run_retries, told_plainly
+from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.nightly import nightly
 from rod_pipeline.orchestration.resources import Rod
 
 _SHOWN = (
@@ -82,24 +83,12 @@ def _forget(context: dg.OpExecutionContext, rod: Rod) -> None:
     context.log.info(f"{gone} runs of before {before:%Y-%m-%d} were forgotten.")
 
 
-@dg.job(
-    name="forget_old_runs",
-    executor_def=dg.in_process_executor,
-    hooks={stop_run_retries},
-    description=(
-        "Forgets finished runs, events and logs after dagster.run_days. What Dagster shows the state of deliveries and "
-        "erasures by is kept: nothing changes colour."
-    ),
-)
-def forget_old_runs() -> None:
-    _forget()
-
-
-forget_daily = dg.ScheduleDefinition(
-    name="forget_daily",
-    job=forget_old_runs,
-    cron_schedule="45 3 * * *",
-    execution_timezone="Europe/Amsterdam",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Each night, after tidy_daily.",
+forget_old_runs, forget_daily = nightly(
+    _forget,
+    job="forget_old_runs",
+    schedule="forget_daily",
+    minute=45,
+    does="Forgets finished runs, events and logs after dagster.run_days. What Dagster shows the state of deliveries "
+    "and erasures by is kept: nothing changes colour.",
+    when="Each night, after tidy_daily.",
 )

@@ -5,6 +5,7 @@ Belongs here: what runs when a person starts it. Does not belong here: what a re
 that something leaves is a person's decision.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import dagster as dg
@@ -14,7 +15,8 @@ from rod_pipeline.errors import RodError
 from rod_pipeline.orchestration.failures import about, retry_transient, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.pools import PUBLISHING, in_process
 from rod_pipeline.orchestration.resources import Rod
-from rod_pipeline.packages.making import make
+from rod_pipeline.packages.making import Made, make
+from rod_pipeline.settings import RecipientSection
 
 # Not started again by the daemon when its process died: that something leaves is a person's decision each time.
 _BY_A_PERSON = {"dagster/max_retries": "0"}
@@ -29,6 +31,44 @@ publish_tables = dg.define_asset_job(
         "Protects and audits all published tables and makes a release of them. Without a clean audit there is none."
     ),
 )
+
+
+def packages(recipients: Sequence[RecipientSection]) -> list[dg.AssetSpec]:
+    """What the UI shows of packages: one asset per recipient, whose history is what was made for it.
+
+    Not materialised from the UI: that something leaves is done by the job, for a purpose.
+    """
+    return [
+        dg.AssetSpec(
+            _key(to.name),
+            deps=[PUBLISHED],
+            group_name="packages",
+            description=(
+                f"Packages for recipient {to.name}, each one encrypted file. The job make_packages makes one; who "
+                "sends it removes it from the outbox when it has arrived."
+            ),
+        )
+        for to in recipients
+    ]
+
+
+def _key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(["packages", name])
+
+
+def _shown(name: str, made: Made) -> dg.AssetMaterialization:
+    until = "no end: it holds no personal data" if made.until is None else f"{made.until:%Y-%m-%d}"
+    return dg.AssetMaterialization(
+        _key(name),
+        description="Send the file, and remove it when it has arrived.",
+        metadata={
+            "package": made.package_id,
+            "what is in it": made.description,
+            "deliveries": ", ".join(made.deliveries) or "none: published figures alone",
+            "the recipient erases it before": until,
+            "file": dg.MetadataValue.path(made.file),
+        },
+    )
 
 
 class Packages(dg.Config):
@@ -60,6 +100,7 @@ def packages_for_recipients(context: dg.OpExecutionContext, config: Packages, ro
                 context.log.error(f"No package for {name}: {error}")
             else:
                 context.log.info(f"Package {made.package_id} ({made.description}) for {name} lies in {made.file}.")
+                context.log_event(_shown(name, made))
         if failed:
             # Not retried: those that were made would be made, and handed over, once more.
             raise dg.Failure(

@@ -5,7 +5,7 @@ the ledger knows with what Dagster shows. Does not belong here: the steps (``rod
 metadata (``describe_erasure``), when it is asked for (``retiring``).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -15,7 +15,6 @@ from rod_pipeline.ledger.purges import PurgeState
 from rod_pipeline.ledger.state import LedgerState
 from rod_pipeline.orchestration import describe_erasure
 from rod_pipeline.orchestration.describe_erasure import CERTIFIED, PURGE, certificate_id
-from rod_pipeline.orchestration.erasing import cancel_work
 from rod_pipeline.orchestration.jobs import CERTIFICATE, ERASED, MART_DATABASE
 from rod_pipeline.orchestration.register import copy_register
 from rod_pipeline.retention.due import agenda
@@ -114,18 +113,6 @@ def hand_over(system: System, purge: PurgeState) -> str:
     except RodError as error:
         return f"not yet: {error}"
     return f"{system.settings.evidence.bucket}/{evidence_key(purge.purge_id, serial, BUNDLE)}"
-
-
-def stopping(system: System, log: dg.DagsterLogManager) -> StopWork:
-    """Stops the runs of a purge's deliveries, and says which went on nevertheless."""
-
-    def stop(keys: Sequence[str]) -> None:
-        if stuck := cancel_work(system.settings, keys):
-            log.warning(
-                f"These runs didn't stop: {', '.join(stuck)}. The purge waits for what they hold, then goes on."
-            )
-
-    return stop
 
 
 def show_mart_database(context: dg.AssetExecutionContext | dg.OpExecutionContext, state: LedgerState) -> None:

@@ -4,7 +4,7 @@ Belongs here: putting the places of the domain and Dagster's together. Does not 
 (``retention.places``, ``erasing``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rod_pipeline.orchestration.erasing import DagsterPlace, cancel_work
 from rod_pipeline.retention.engine import StopWork
@@ -18,10 +18,11 @@ def copy_register(system: System) -> CopyRegister:
     return CopyRegister((*places(system), DagsterPlace(system.settings)))
 
 
-def stop_runs(system: System) -> StopWork:
-    """Ends the runs of Dagster on the deliveries of a purge."""
+def stop_runs(system: System, tell: Callable[[str], None] = lambda said: None) -> StopWork:
+    """Ends the runs of Dagster on the deliveries of a purge; ``tell`` hears which of them went on nevertheless."""
 
     def stop(keys: Sequence[str]) -> None:
-        cancel_work(system.settings, keys)
+        if stuck := cancel_work(system.settings, keys):
+            tell(f"These runs didn't stop: {', '.join(stuck)}. The purge waits for what they hold, then goes on.")
 
     return stop

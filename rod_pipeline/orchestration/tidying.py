@@ -1,14 +1,15 @@
 """What goes by itself, once a day: rests of refused and replaced intakes, expired codes, what nobody decided about.
 
 Belongs here: the job and its schedule. Does not belong here: what is tidied away (``intake.tidying``), when a delivery
-that failed has waited long enough (``intake.refusing``).
+has waited long enough (``intake.undecided``).
 """
 
 import dagster as dg
 
 from rod_pipeline.intake.refusing import refuse_undecided
 from rod_pipeline.intake.tidying import tidy
-from rod_pipeline.orchestration.failures import retry_transient, stop_run_retries, told_plainly
+from rod_pipeline.orchestration.failures import retry_transient, told_plainly
+from rod_pipeline.orchestration.nightly import nightly
 from rod_pipeline.orchestration.resources import Rod
 
 
@@ -17,7 +18,7 @@ from rod_pipeline.orchestration.resources import Rod
     retry_policy=retry_transient,
     description=(
         "Erases what refused and replaced intakes left and codes past their time, and refuses deliveries that failed "
-        "and waited for a decision longer than retention.decision_days."
+        "or can't be read and waited for a decision longer than retention.decision_days."
     ),
 )
 def _tidy(context: dg.OpExecutionContext, rod: Rod) -> None:
@@ -29,21 +30,11 @@ def _tidy(context: dg.OpExecutionContext, rod: Rod) -> None:
         context.log.warning(f"Delivery {key} was refused: nobody decided in time. Its notice is in the folder notices.")
 
 
-@dg.job(
-    name="tidy_up",
-    executor_def=dg.in_process_executor,
-    hooks={stop_run_retries},
-    description="Removes what must not stay: rests of intakes, expired codes, failures that nobody decides on.",
-)
-def tidy_up() -> None:
-    _tidy()
-
-
-tidy_daily = dg.ScheduleDefinition(
-    name="tidy_daily",
-    job=tidy_up,
-    cron_schedule="30 3 * * *",
-    execution_timezone="Europe/Amsterdam",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Each night, when nobody announces anything.",
+tidy_up, tidy_daily = nightly(
+    _tidy,
+    job="tidy_up",
+    schedule="tidy_daily",
+    minute=30,
+    does="Removes what must not stay: rests of intakes, expired codes, deliveries that nobody decides on.",
+    when="Each night, when nobody announces anything.",
 )

@@ -14,8 +14,8 @@ from rod_pipeline.orchestration.failures import retry_transient, stop_run_retrie
 from rod_pipeline.orchestration.jobs import ERASED, FIRST
 from rod_pipeline.orchestration.partitions import PURGED
 from rod_pipeline.orchestration.pools import PURGE, in_process
-from rod_pipeline.orchestration.purging import show_mart_database, stopping
-from rod_pipeline.orchestration.register import copy_register
+from rod_pipeline.orchestration.purging import show_mart_database
+from rod_pipeline.orchestration.register import copy_register, stop_runs
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.retention.withdrawal import withdraw as withdraw_decree
 
@@ -49,7 +49,7 @@ def erase_everything(context: dg.OpExecutionContext, config: Withdrawal, rod: Ro
                 "The confirmation isn't the reference of the decree; nothing was erased.",
                 "If the decree was withdrawn, type its reference as confirmation. It can't be undone.",
             )
-        register, stop = copy_register(system), stopping(system, context.log)
+        register, stop = copy_register(system), stop_runs(system, context.log.warning)
         withdraw_decree(system, register, config.order, system.actor(), stop)
         state = system.ledger.state()
         sweep = timedelta(hours=system.settings.retention.late_sweep_hours)

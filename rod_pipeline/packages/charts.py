@@ -17,6 +17,8 @@ NORM: Final = "#c77700"
 DOT: Final = "#c3ccd6"
 _INK, _DIM, _LINE = "#1c2430", "#5b6675", "#d9dde3"
 _WIDTH: Final = 640
+_LABELS: Final = 190
+"""The room for labels on the left, in which ``_short`` ones fit in any of the fonts."""
 _FONT: Final = "system-ui, 'Liberation Sans', 'Libertinus Serif', sans-serif"
 HIDDEN: Final = "afgeschermd"
 
@@ -63,7 +65,7 @@ def columns(title: str, described: str, bars: Sequence[tuple[str, float | None, 
 
 def pairs(title: str, described: str, lines: Sequence[Pair], *, most: float) -> str:
     """Two lying bars a line: ours, and the country's below it; with a norm, an upright stroke through both."""
-    left, right, row, top = 160, 150, 40, 8
+    left, right, row, top = _LABELS, 150, 40, 8
     room, height = _WIDTH - left - right, top + row * len(lines) + 4
 
     def x(value: float) -> float:
@@ -88,7 +90,7 @@ def pairs(title: str, described: str, lines: Sequence[Pair], *, most: float) -> 
 
 def places(title: str, described: str, lines: Sequence[Place]) -> str:
     """A line for each label on which every institution is a dot, ours the dark one, from 0 to 100 per cent."""
-    left, right, row, top = 160, 150, 34, 18
+    left, right, row, top = _LABELS, 150, 34, 18
     room, height = _WIDTH - left - right, top + row * len(lines) + 4
     low = 10 * math.floor(min((min(line.every) for line in lines if line.every), default=0) / 10)
 
@@ -120,7 +122,7 @@ def key(entries: Iterable[tuple[str, str]]) -> str:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 28 else f"{label[:27]}…"
+    return label if len(label) <= 26 else f"{label[:25].rstrip(' ,')}…"
 
 
 def _text(

@@ -134,7 +134,10 @@ def _norm(measure: str, by: tuple[str, ...]) -> pl.Expr:
 
 
 def listed(found: tuple[Comparison, ...]) -> pl.DataFrame:
-    """All comparisons under each other, for who wants to work with them: one row a figure."""
+    """All comparisons under each other, for who wants to work with them: one row a figure.
+
+    Figures as they stand in a file for Dutch readers: a count has no decimals, a percentage a comma.
+    """
     parts = [frame for one in found for frame in _lines(one)]
     if not parts:
         return pl.DataFrame(schema=_LISTED)
@@ -147,9 +150,9 @@ _LISTED: Mapping[str, type[pl.DataType]] = {
     "jaar": pl.String,
     "status": pl.String,
     "indeling": pl.String,
-    "eigen": pl.Float64,
-    "landelijk": pl.Float64,
-    "norm": pl.Float64,
+    "eigen": pl.String,
+    "landelijk": pl.String,
+    "norm": pl.String,
     "rang": pl.Int64,
     "van": pl.Int64,
 }
@@ -163,7 +166,14 @@ def _lines(one: Comparison) -> Iterator[pl.DataFrame]:
         (pl.col(one.year) if one.year else pl.lit(None, pl.String)).alias("jaar"),
         (pl.col("status") if "status" in one.frame.columns else pl.lit(None, pl.String)).alias("status"),
         (pl.concat_str(*parts, separator=", ") if parts else pl.lit("totaal")).alias("indeling"),
-        pl.col("eigen", "landelijk", "norm").cast(pl.Float64),
+        *(_plain(name, one.kind) for name in ("eigen", "landelijk")),
+        _plain("norm", "percentage"),
         "rang",
         "van",
     )
+
+
+def _plain(name: str, kind: Literal["count", "percentage"]) -> pl.Expr:
+    if kind == "count":
+        return pl.col(name).cast(pl.Int64).cast(pl.String)
+    return pl.col(name).cast(pl.Float64).cast(pl.String).str.replace(".", ",", literal=True)

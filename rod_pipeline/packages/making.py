@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from rod_pipeline.deliveries import DeliveryKey, new_id
-from rod_pipeline.errors import BlockedError
+from rod_pipeline.errors import BlockedError, PermanentError
 from rod_pipeline.ledger.erasure import HandedOver
 from rod_pipeline.ledger.publication import AggregatesShared, Description, Purpose
 from rod_pipeline.ledger.publications import PermissionState, ReleaseState
@@ -36,12 +36,17 @@ from rod_pipeline.packages.recipients import encrypted, recipient
 from rod_pipeline.packages.report import About, report
 from rod_pipeline.publishing.files import as_csv
 from rod_pipeline.publishing.release import find, read_tables
-from rod_pipeline.publishing.words import code_labels
 from rod_pipeline.publishing.zipping import zipped
 from rod_pipeline.settings import RecipientSection
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
+
+
+class NoFigures(PermanentError):
+    """A package was to be made for a sector chamber or bedrijfstakgroep of which nothing is published."""
+
+    code = "ROD-PACKAGE-07"
 
 
 class NotPermitted(BlockedError):
@@ -121,7 +126,7 @@ def _with_small_counts(
     with rows.living(system, keys) as intakes:
         counts = rows.small_counts(system, intakes, chamber, purpose)
         until = min(_end(system, intakes), permission.event.until)
-        what = _Contents(system, _sector(system, to), release, until)
+        what = _Contents(system, _sector(system, to, release), release, until)
         return _handed_over(
             system,
             to,
@@ -137,7 +142,7 @@ def _with_small_counts(
 
 def _of_published(system: System, to: RecipientSection, release: ReleaseState, purpose: Purpose) -> Made:
     package_id = new_id()
-    what = _Contents(system, _sector(system, to), release, None)
+    what = _Contents(system, _sector(system, to, release), release, None)
     sealed = encrypted(zipped(what.members(package_id, {}, (), "aggregates")), to)
     system.ledger.append(
         AggregatesShared(
@@ -199,11 +204,27 @@ def standing_permission(state: LedgerState, name: str, now: datetime) -> Permiss
     return max(stand, key=lambda one: one.event.until, default=None)
 
 
-def _sector(system: System, to: RecipientSection) -> Subject:
-    if to.chamber is None:
-        return Subject("bedrijfstakgroep", str(to.group), f"bedrijfstakgroep {to.group}")
-    label = code_labels(system.book)["sectorkamer"].get(to.chamber, to.chamber)
-    return Subject("sectorkamer", to.chamber, f"sectorkamer {label}")
+def _sector(system: System, to: RecipientSection, release: ReleaseState) -> Subject:
+    """Whose figures they are. Raises ``NoFigures`` when the release has none of them."""
+    column: Literal["sectorkamer", "bedrijfstakgroep"] = "bedrijfstakgroep" if to.chamber is None else "sectorkamer"
+    code = str(to.group if to.chamber is None else to.chamber)
+    published = read_tables(system, release)
+    by = (frame for frame in published.values() if {column, "aantal"} <= set(frame.columns))
+    if all(frame.filter(pl.col(column) == code).is_empty() for frame in by):
+        raise NoFigures(
+            f"Nothing is published of {column} {code}.",
+            "See the codes in the tables codes and indelingen of the release (`rod published get`); mend the recipient "
+            "in the settings.",
+        )
+    return Subject(column, code, f"{column} {labels_in(published).get(column, {}).get(code, code)}")
+
+
+def labels_in(published: Mapping[str, pl.DataFrame]) -> Mapping[str, Mapping[str, str]]:
+    """The labels of codes by column, as a release has them."""
+    labels: dict[str, dict[str, str]] = {}
+    for column, code, label in published["codes"].iter_rows():
+        labels.setdefault(column, {})[code] = label
+    return labels
 
 
 @dataclass(frozen=True)
@@ -220,7 +241,7 @@ class _Contents:
     ) -> Iterator[tuple[str, bytes]]:
         """Every file of the package: name and content, in the order in which they are read."""
         published = read_tables(self.system, self.release)
-        labels, decree = code_labels(self.system.book), self.system.decree
+        labels, decree = labels_in(published), self.system.decree
         found = comparisons(published, self.subject)
         until = None if self.until is None else self.until.astimezone(ZoneInfo("Europe/Amsterdam")).date()
         about = About(

@@ -24,6 +24,9 @@ _MONTHS = (
 _PLAIN = frozenset({"niveau", "leerweg", "leeftijdsgroep", "instellingscode", "opleidingscode"})
 """Columns of which the code itself is what people say."""
 _MOST_LINES = 12
+_SIDES: Mapping[str, str] = {"Eigen": "eigen", "Landelijk": "landelijk"}
+_OVER_THE_YEAR = frozenset({"gediplomeerden", "uitstroom"})
+"""What is counted in the course of a school year; students and instroom are of 1 October."""
 _STATUS: Mapping[str, str] = {"V": "voorlopig", "D": "definitief"}
 
 
@@ -106,28 +109,49 @@ def _notice(about: About) -> str:
 
 
 def _facts(counts: Sequence[Comparison], results: Sequence[Comparison]) -> Iterator[tuple[str, str, str]]:
-    for one in counts:
-        if one.years and not one.rest:
-            *_, year = one.years
-            row = _row(one, year)
-            before = _row(one, one.years[-2]) if one.years[1:] else None
-            note = f"{short(year)}, {_status(row)}"
-            if row["eigen"] is not None and before is not None and before["eigen"]:
-                note += f"; {_signed(100 * (row['eigen'] / before['eigen'] - 1))} in een jaar"
-            yield words().measure(one.measure).label, _number(row["eigen"]), note
-    for one in results:
-        lines = _latest(one)
-        if not lines:
-            continue
-        good = sum(row["eigen"] >= row["norm"] for row in lines if None not in (row["eigen"], row["norm"]))
-        judged = sum(None not in (row["eigen"], row["norm"]) for row in lines)
-        label = words().measure(one.measure).label
-        if judged:
-            of = "niveau" if judged == 1 else "niveaus"
-            yield f"{label} {short(_year(one))}", f"{good} van {judged} {of}", "op of boven de norm voor voldoende"
-        elif not one.rest:
-            row = lines[0]
-            yield label, _percent(row["eigen"]), f"{short(_year(one))}; landelijk {_percent(row['landelijk'])}"
+    """What a board looks at first: how many students, results beside their norms, then the other counts and results."""
+    numbers = [fact for one in counts if one.years and not one.rest for fact in _of_count(one)]
+    judged = [fact for one in results for fact in _of_norms(one)]
+    others = [fact for one in results if not one.rest for fact in _of_result(one)]
+    yield from (*numbers[:1], *judged, *numbers[1:], *others)
+
+
+def _of_count(one: Comparison) -> Iterator[tuple[str, str, str]]:
+    years = _years_over(one)
+    if not years:
+        return
+    year = years[-1]
+    row, before = _row(one, year), _row(one, years[-2]) if years[1:] else None
+    note = f"{short(year)}, {_status(row)}"
+    if row["eigen"] is not None and before is not None and before["eigen"]:
+        note += f"; {_signed(100 * (row['eigen'] / before['eigen'] - 1))} in een jaar"
+    yield words().measure(one.measure).label, _number(row["eigen"]), note
+
+
+def _of_norms(one: Comparison) -> Iterator[tuple[str, str, str]]:
+    lines = [row for row in _latest(one) if None not in (row["eigen"], row["norm"])]
+    if lines:
+        good = sum(row["eigen"] >= row["norm"] for row in lines)
+        of = "niveau" if len(lines) == 1 else "niveaus"
+        note = f"{of} op of boven de norm voor voldoende, {short(_year(one))}"
+        yield words().measure(one.measure).label, f"{good} van {len(lines)}", note
+
+
+def _of_result(one: Comparison) -> Iterator[tuple[str, str, str]]:
+    for row in _latest(one)[:1]:
+        note = f"{short(_year(one))}; landelijk {_percent(row['landelijk'])}"
+        yield words().measure(one.measure).label, _percent(row["eigen"]), note
+
+
+def _years_over(one: Comparison) -> tuple[str, ...]:
+    """The years of a count that may be set beside each other: of what is counted over a school year, those that ended.
+
+    What is provisional is counted before the year is over, so it would seem to have collapsed.
+    """
+    if one.measure not in _OVER_THE_YEAR or "status" not in one.frame.columns:
+        return one.years
+    ended = set(one.frame.filter(pl.col("status") == "D")[one.year])
+    return tuple(year for year in one.years if year in ended)
 
 
 def _students(counts: Sequence[Comparison], labels: Mapping[str, Mapping[str, str]]) -> Iterator[Part]:
@@ -135,7 +159,7 @@ def _students(counts: Sequence[Comparison], labels: Mapping[str, Mapping[str, st
         word = words().measure(measure)
         figures: list[Figure] = []
         sheets: list[Sheet] = []
-        for one in (one for one in counts if one.measure == measure and one.years):
+        for one in (one for one in counts if one.measure == measure and _years_over(one)):
             rest = one.rest
             if not rest:
                 figures.append(_trend(one, word.label))
@@ -147,7 +171,11 @@ def _students(counts: Sequence[Comparison], labels: Mapping[str, Mapping[str, st
 
 
 def _trend(one: Comparison, label: str) -> Figure:
-    bars = [(short(year), row["eigen"], _number(row["eigen"])) for year in one.years for row in [_row(one, year)]]
+    rows = [(year, _row(one, year)) for year in _years_over(one)]
+    bars = [
+        (f"{short(year)}{' (voorlopig)' if row.get('status') == 'V' else ''}", row["eigen"], _number(row["eigen"]))
+        for year, row in rows
+    ]
     caption = f"{label} per schooljaar"
     told = "; ".join(f"{year}: {said}" for year, _, said in bars)
     return Figure(caption, charts.columns(caption, told, bars), "", told)
@@ -181,17 +209,22 @@ def _shares(one: Comparison, column: str, label: str, labels: Mapping[str, Mappi
 def _over_years(
     one: Comparison, column: str | None, said: Callable[[Any], str], labels: Mapping[str, Mapping[str, str]]
 ) -> Sheet:
-    """Our own figures: a line for each code of ``column`` (without one: a single line), a column for each year."""
-    cells = {(row[one.year], row[column] if column else ""): row["eigen"] for row in one.frame.iter_rows(named=True)}
-    codes = sorted({code for _, code in cells})
+    """A column for each year; a line for each code of ``column`` with our own figures, without one our own and the
+    country's."""
+    years = _years_over(one)
+    if column is None:
+        rows = [_row(one, year) for year in years]
+        lines = tuple((label, *(said(row[side]) for row in rows)) for label, side in _SIDES.items())
+        return Sheet(("", *map(short, years)), lines)
+    cells = {(row[one.year], row[column]): row["eigen"] for row in one.frame.iter_rows(named=True)}
     lines = tuple(
         (
-            named(column, code, labels) if column else "Eigen",
-            *(said(cells[year, code]) if (year, code) in cells else "–" for year in one.years),
+            named(column, code, labels),
+            *(said(cells[year, code]) if (year, code) in cells else "–" for year in years),
         )
-        for code in codes
+        for code in sorted({code for _, code in cells})
     )
-    return Sheet((words().column(column).label if column else "", *map(short, one.years)), lines)
+    return Sheet((words().column(column).label, *map(short, years)), lines)
 
 
 def _result(one: Comparison, labels: Mapping[str, Mapping[str, str]]) -> Part | None:
@@ -229,8 +262,8 @@ def _result(one: Comparison, labels: Mapping[str, Mapping[str, str]]) -> Part | 
         legend = [(charts.OWN, "uw instelling"), (charts.DOT, "andere instellingen, zonder naam")]
         figures.append(Figure(caption, charts.places(caption, told, places), charts.key(legend), told))
     said: dict[str, Callable[[dict[str, Any]], str]] = {
-        "Eigen": lambda row: _percent(row["eigen"]),
-        "Landelijk": lambda row: _percent(row["landelijk"]),
+        label: lambda row, side=side: _percent(row[side])  # type: ignore[misc]
+        for label, side in _SIDES.items()
     }
     if any(row["norm"] is not None for row in lines):
         said["Norm"] = lambda row: "–" if row["norm"] is None else _percent(row["norm"])
@@ -240,7 +273,9 @@ def _result(one: Comparison, labels: Mapping[str, Mapping[str, str]]) -> Part | 
     rows = tuple((name, *(say(row) for say in said.values())) for name, row in zip(names, lines, strict=True))
     title = word.label if not rest else f"{word.label} naar {words().column(rest[0]).label.lower()}"
     over_years = _over_years(one, rest[0] if rest else None, _percent, labels)
-    return Part(title, (f"{word.about}.",), tuple(figures), (Sheet(head, rows), over_years))
+    # Of a single line the drawing says it all.
+    sheets = (Sheet(head, rows), over_years) if rest else (over_years,)
+    return Part(title, (f"{word.about}.",), tuple(figures), sheets)
 
 
 def _sources(about: About, *, ranked: bool) -> Part:
@@ -254,7 +289,8 @@ def _sources(about: About, *, ranked: bool) -> Part:
             f"zo'n aantal zou volgen (regels versie {about.policy}). Een percentage staat er alleen waar beide "
             "aantallen waaruit het volgt, worden getoond.",
             *(place if ranked else ()),
-            "Voorlopige cijfers veranderen nog.",
+            "Voorlopige cijfers veranderen nog. Wat in de loop van een schooljaar wordt geteld, staat er pas als het "
+            "schooljaar definitief is.",
             "Normen: Inspectie van het Onderwijs, definitie indicatoren onderwijsresultaten mbo (31 mei 2024).",
         ),
     )
@@ -262,13 +298,14 @@ def _sources(about: About, *, ranked: bool) -> Part:
 
 def _year(one: Comparison) -> str:
     """The newest school year of which any figure of our own is printed."""
-    printed = one.frame.filter(pl.col("eigen").is_not_null())
-    years = (printed if printed.height else one.frame)[one.year] if one.years else pl.Series([""])
+    ended = one.frame.filter(pl.col(one.year).is_in(list(_years_over(one)))) if one.years else one.frame
+    printed = ended.filter(pl.col("eigen").is_not_null())
+    years = (printed if printed.height else ended)[one.year] if one.years else pl.Series([""])
     return str(years.max())
 
 
 def _latest(one: Comparison) -> list[dict[str, Any]]:
-    if not one.years:
+    if not one.years or not _years_over(one):
         return []
     return list(one.frame.filter(pl.col(one.year) == _year(one)).iter_rows(named=True))
 

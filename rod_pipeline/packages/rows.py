@@ -29,7 +29,7 @@ DELIVERY = "levering"
 
 
 class NothingLiving(PermanentError):
-    """A package was to be made of a delivery that isn't stored, or was corrected."""
+    """Rows were asked for of a delivery that isn't stored, or was corrected."""
 
     code = "ROD-PACKAGE-04"
 
@@ -52,10 +52,10 @@ def _found(system: System, keys: Sequence[DeliveryKey]) -> tuple[IntakeState, ..
     alive = {d.key: d for d in deliveries if d.stage == "stored" and d.corrected_by is None}
     wanted = sorted({str(key) for key in keys}) or sorted(alive)[-1:]
     if not wanted or not set(wanted) <= set(alive):
-        missing = ", ".join(sorted(set(wanted) - set(alive))) or "any delivery"
+        missing = ", ".join(sorted(set(wanted) - set(alive))) or "not one"
         raise NothingLiving(
-            f"There is no stored and living {missing} to make a package of.",
-            "See `rod status`. A delivery that was corrected or erased goes into no package.",
+            f"There is no stored and living delivery to read: {missing}.",
+            "Name one that `rod status` shows as stored. One that was corrected or erased is opened for nobody.",
         )
     return tuple(alive[key] for key in wanted)
 

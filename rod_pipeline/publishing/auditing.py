@@ -19,11 +19,11 @@ from collections.abc import Sequence
 import polars as pl
 
 from rod_pipeline.disclosure import attack
-from rod_pipeline.publishing.register import YEAR_OF, Told
+from rod_pipeline.publishing import keys
+from rod_pipeline.publishing.register import Told
 
 CONTRADICTION = "figures that contradict each other"
 _YEAR = ["measure", "schooljaar"]
-_LEVEL = pl.col("cell").str.replace_all(r"=[^|]*", "").alias("level")
 
 
 def audited(
@@ -63,12 +63,12 @@ def audited(
 
 
 def _levels(cells: pl.Series) -> tuple[str, ...]:
-    return tuple(cells.str.replace_all(r"=[^|]*", "").unique().sort())
+    return tuple(cells.to_frame("cell").select(keys.LEVEL).to_series().unique().sort())
 
 
 def told_otherwise(printed: pl.DataFrame, speaks: pl.DataFrame, earlier: Told) -> pl.Series:
     """The cells that are printed and were hidden before, or printed otherwise with the same status."""
-    now = printed.drop_nulls("n").with_columns(*YEAR_OF)
+    now = printed.drop_nulls("n").with_columns(*keys.YEAR_OF)
     now = now.join(speaks.select(*_YEAR, pl.col("status").alias("now")), on=_YEAR, how="left", nulls_equal=True)
     both = now.join(earlier.cells.select("cell", "status", pl.col("n").alias("then")), on="cell")
     same = pl.col("status").eq_missing(pl.col("now"))
@@ -87,7 +87,7 @@ def changed_years(printed: pl.DataFrame, earlier: Told | None) -> pl.DataFrame:
     levels = before.select(*_YEAR, "level", told_level=True).unique()
     both = now.join(
         before.select("cell", pl.col("n").alias("then"), told=True), on="cell", how="full", coalesce=True
-    ).with_columns(*YEAR_OF, _LEVEL)
+    ).with_columns(*keys.YEAR_OF, keys.LEVEL)
     both = both.join(levels, on=[*_YEAR, "level"], how="left", nulls_equal=True)
     # A cell that isn't there was told to be zero, where its level is told; elsewhere nothing was.
     zero = pl.lit(0, pl.Int64)
@@ -99,12 +99,12 @@ def changed_years(printed: pl.DataFrame, earlier: Told | None) -> pl.DataFrame:
 
 
 def _with_year(cells: pl.DataFrame) -> pl.DataFrame:
-    return cells.with_columns(*YEAR_OF, _LEVEL, now=True)
+    return cells.with_columns(*keys.YEAR_OF, keys.LEVEL, now=True)
 
 
 def _of_years(frame: pl.DataFrame, years: pl.DataFrame) -> pl.DataFrame:
     return (
-        frame.with_columns(*YEAR_OF)
+        frame.with_columns(*keys.YEAR_OF)
         .join(years, on=_YEAR, how="semi", nulls_equal=True, maintain_order="left")
         .select(frame.columns)
     )
@@ -114,14 +114,14 @@ def _distinct(told: Told) -> Told:
     """Of releases that told the same of a year the first alone."""
     line = pl.concat_str("cell", pl.col("n").cast(pl.String).fill_null("x"), separator="\t")
     content = (
-        told.cells.with_columns(*YEAR_OF)
+        told.cells.with_columns(*keys.YEAR_OF)
         .sort("release", "cell")
         .group_by(*_YEAR, "release", maintain_order=True)
         .agg(line.str.join("\n").alias("content"))
     )
     kept = content.unique([*_YEAR, "content"], keep="first", maintain_order=True).select(*_YEAR, "release")
     cells, sums = (
-        frame.with_columns(*YEAR_OF)
+        frame.with_columns(*keys.YEAR_OF)
         .join(kept, on=[*_YEAR, "release"], how="semi", nulls_equal=True, maintain_order="left")
         .select(frame.columns)
         for frame in (told.cells, told.sums)

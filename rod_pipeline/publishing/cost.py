@@ -17,19 +17,19 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from rod_pipeline.disclosure.report import Report
+from rod_pipeline.publishing import keys
 from rod_pipeline.publishing.offering import NotOffered, Reason
 from rod_pipeline.publishing.proposal import Proposal, Table
-from rod_pipeline.publishing.register import YEAR_OF
 
 MANY = 10
 """From so many cells of either kind on it is told how many are small and how many are hidden besides."""
 REASONS: Mapping[Reason, str] = {
     Reason.EMPTY: "er zijn geen gegevens voor",
+    Reason.UNGROUPED: "de indeling is niet ingevuld",
     Reason.TOO_SMALL: "te veel aantallen zijn klein",
     Reason.TOO_SMALL_TOGETHER: "te veel aantallen zijn klein waar zij een andere tabel kruist",
     Reason.TOO_HIDDEN: "te veel aantallen moeten worden afgeschermd",
 }
-_STATUS = r"\|status=[^|]*"
 _NUMBERS = ("cells", "printed", "small", "secondary", "withheld")
 _LEVELS = {"level": pl.String, **dict.fromkeys(_NUMBERS, pl.Int64)}
 
@@ -51,9 +51,9 @@ def cost_of(reports: Sequence[Report], not_offered: Sequence[NotOffered]) -> Cos
     levels = pl.concat([pl.DataFrame(schema=_LEVELS), *(one.levels.select(list(_LEVELS)) for one in reports)])
     changed = pl.Series([cell for one in reports for cell in one.changed], dtype=pl.String)
     return Cost(
-        levels.with_columns(pl.col("level").str.replace(r"\|status(\||$)", "${1}")).sort("level"),
+        levels.with_columns(pl.col("level").str.replace(rf"\|{keys.STATUS}(\||$)", "${1}")).sort("level"),
         tuple(sorted(not_offered, key=lambda one: one.table.name)),
-        tuple(changed.str.replace(_STATUS, "").unique().sort()),
+        tuple(changed.to_frame("cell").select(keys.without(keys.STATUS)).to_series().unique().sort()),
         sum(len(one.strained) for one in reports),
     )
 
@@ -143,8 +143,8 @@ def _share(one: Table, proposal: Proposal) -> float | None:
 
 def changes(proposal: Proposal) -> pl.DataFrame:
     """The cells of tables that were printed before and are hidden now: ``maat``, ``schooljaar``, ``indeling``."""
-    cells = pl.DataFrame({"cell": proposal.cost.changed}, schema={"cell": pl.String}).with_columns(*YEAR_OF)
-    rest = pl.col("cell").str.replace(r"^[^|]*", "").str.replace(r"\|schooljaar=[^|]*", "").str.strip_prefix("|")
+    cells = pl.DataFrame({"cell": proposal.cost.changed}, schema={"cell": pl.String}).with_columns(*keys.YEAR_OF)
+    rest = keys.without("schooljaar").str.replace(r"^[^|]*", "").str.strip_prefix("|")
     return cells.select(
         pl.col("measure").alias("maat"), "schooljaar", rest.str.replace_all("|", ", ", literal=True).alias("indeling")
     ).sort(pl.all())

@@ -2,15 +2,14 @@
 
 Belongs here: marts, cell list, protection, audit, proposal. Does not belong here: each of these steps.
 
-Measures share no sums, so each has a list of its own. Protection keeps the provisional and the definitive figures of a
-school year apart, so there the status stands in the key of a cell. Readers know that both are of the same students: in
-what is audited and printed it doesn't.
+Measures share no sums, so each has a list of its own. In the lists the status of a school year is a dimension; in what
+is audited and printed it isn't (``keys``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -23,19 +22,23 @@ from rod_pipeline.disclosure.published import Published
 from rod_pipeline.disclosure.tables import Table as Selection
 from rod_pipeline.disclosure.tables import table_of
 from rod_pipeline.marts.database import feeding
-from rod_pipeline.marts.published import OFFERED, Offered, editions, figures_in_force, leaves
+from rod_pipeline.marts.groupings import GROUP, groupings
+from rod_pipeline.marts.published import NESTED, OFFERED, Nested, Offered, editions, figures_in_force, leaves
+from rod_pipeline.publishing import keys
 from rod_pipeline.publishing.auditing import audited
 from rod_pipeline.publishing.cost import cost_of
-from rod_pipeline.publishing.offering import NotOffered, Reason, worth_protecting
+from rod_pipeline.publishing.offering import NotOffered, Reason, crossings, worth_protecting
+from rod_pipeline.publishing.outcomes import meeting, settled
 from rod_pipeline.publishing.proposal import Proposal, Table, digest_of
-from rod_pipeline.publishing.register import YEAR_OF, Told
+from rod_pipeline.publishing.register import Told
+from rod_pipeline.publishing.regrouped import refuse_regrouped
+from rod_pipeline.publishing.release import told_groups
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
 
 DEFINITION = 1
 """Version of what the measures mean: what was printed under another one binds nothing."""
-_STATUS, _CODES = r"\|status=[^|]*", r"=[^|]*"
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,20 @@ def disclose(system: System, earlier: Told | None) -> Proposal:
     """Propose protected and audited tables from the restricted marts of all living deliveries.
 
     ``earlier``: all that was printed before. Raises what reading the marts raises, and ``CannotProtect`` when a small
-    count can't be kept open.
+    count can't be kept open, and ``Regrouped``.
     """
+    groups = groupings(system.settings.groupings)
+    for then, told in told_groups(system):
+        refuse_regrouped(groups, then, told)
     marts = figures_in_force(system)
-    return propose(
-        {name: frame for name, frame in leaves(marts).items() if frame.height},
+    proposal = propose(
+        {name: frame for name, frame in leaves(marts, groups).items() if frame.height},
         editions(marts),
         tuple(one.delivery_id for one in feeding(system.ledger.state())),
         earlier,
     )
+    used = {column for one in proposal.declared for column in one.by}
+    return replace(proposal, groups=groups.filter(pl.col("indeling").is_in(list(used))))
 
 
 def propose(
@@ -77,9 +85,9 @@ def propose(
     lists = {
         measure: _cells(
             measure,
-            _with_status(counts[measure], measure, speaks),
-            [_selection(one) for one in kept if one.measure == measure],
-            {column for one in kept if one.measure == measure for column in one.within},
+            _with_its_status(counts[measure], measure, speaks),
+            [one for one in kept if one.measure == measure],
+            _withdrawn(measure, counts[measure], kept, before),
         )
         for measure in dict.fromkeys(one.measure for one in kept)
     }
@@ -102,48 +110,32 @@ def propose(
     )
 
 
-def _cells(measure: str, leaves: pl.DataFrame, tables: Sequence[Selection], populations: set[str]) -> CellList:
-    """The cell list of a measure, in which who is outside a population has no outcome of it.
+def _cells(measure: str, leaves: pl.DataFrame, tables: Sequence[Offered], withdrawn: Sequence[Selection]) -> CellList:
+    """The cell list of a measure: its tables, where they meet, what was told before, and nothing that can't be by
+    definition."""
+    nested = NESTED.get(measure, Nested())
+    # The list crosses what it knows to group the same things; of a bedrijfstakgroep it doesn't know that.
+    pairs = (cross for at, one in enumerate(tables) for cross in crossings(one, tables[:at]))
+    crossed = [cross for cross in pairs if GROUP in cross.by]
+    asked = [*map(_selection, (*tables, *crossed)), *map(_with_status, (*meeting(tables, nested), *withdrawn))]
+    whole = cell_list({measure: leaves}, asked)
+    return settled(whole, nested, tables)
 
-    Who stays has no outcome as a leaver, by definition: one side of it is empty for every institution. It would be
-    taken for "nobody of a few", so the side that there is, is named as what it is: all who stay.
+
+def _withdrawn(
+    measure: str, leaves: pl.DataFrame, kept: Sequence[Offered], earlier: Told | None
+) -> tuple[Selection, ...]:
+    """What was told of a measure in tables that aren't offered any more.
+
+    It stays known, so it stays in the list; it isn't shown. Left out, it would look like figures that became zero, and
+    its school years would stand as they were told, every newer table of them withheld.
     """
-    whole = cell_list({measure: leaves}, tables)
-    outcomes = {one.outcome for one in tables if one.outcome is not None}
-    if not populations or not outcomes:
-        return whole
-    sides = sorted(populations | outcomes)
-    codes = [pl.col("cell").str.extract(rf"\|{column}=([^|]*)", 1).alias(column) for column in sides]
-    every = whole.cells.select("cell", "n", *codes)
-    outside = pl.any_horizontal(pl.col(column) == "N" for column in sorted(populations)).fill_null(False)
-    empty = every.group_by(sides).agg(pl.col("n").sum()).filter(pl.col("n") == 0).drop("n")
-    name = pl.col("cell").replace(_renamed(every.filter(outside), sides, sorted(outcomes), empty))
-    gone = every.filter(outside).join(empty, on=sides, how="semi", nulls_equal=True).select("cell")
-    sums = (
-        whole.sums.join(gone, on="cell", how="anti")
-        .group_by("equation", name, maintain_order=True)
-        .agg(pl.col("sign").sum().cast(pl.Int8))
-        .filter(pl.col("sign") != 0)
-    )
-    kept = name.eq(pl.col("cell"))
-    cells, own = (frame.join(gone, on="cell", how="anti").filter(kept) for frame in (whole.cells, whole.own))
-    return CellList(cells, sums, own)
-
-
-def _renamed(
-    outside: pl.DataFrame, sides: Sequence[str], outcomes: Sequence[str], empty: pl.DataFrame
-) -> dict[str, str]:
-    """The cells that are the only side of an outcome, and the whole that each of them is."""
-    other = {"J": "N", "N": "J"}
-    return {
-        cell: whole
-        for column in outcomes
-        for cell, whole in outside.drop_nulls(column)
-        .with_columns(pl.col(column).replace_strict(other))
-        .join(empty, on=sides, how="semi", nulls_equal=True)
-        .select("cell", pl.col("cell").str.replace(rf"\|{column}=[^|]*", "").alias("whole"))
-        .iter_rows()
-    }
+    if earlier is None:
+        return ()
+    levels = earlier.cells.select(keys.LEVEL, keys.MEASURE).filter(measure=measure)["level"].unique().sort()
+    gone = [level for level in levels if level not in {_level(one) for one in kept}]
+    named = [tuple(level.split("|")[1:]) for level in gone]
+    return tuple(Selection("|".join(by), measure, by) for by in named if set(by) <= set(leaves.columns))
 
 
 def _together(
@@ -154,7 +146,7 @@ def _together(
     Of levels that no table shows, nothing is printed: what crosses, and what isn't offered.
     """
     every = _keyless(pl.concat([printed(one) for one in protected.values()]))
-    told = every.filter(pl.col("cell").str.replace_all(_CODES, "").is_in(list(shown)))
+    told = every.filter(keys.LEVEL.is_in(list(shown)))
     truth = pl.concat([one.cells.select("cell", "n") for one in protected.values()])
     shift, sums = 0, []
     for cells in lists.values():
@@ -165,7 +157,11 @@ def _together(
 
 
 def _selection(one: Offered) -> Selection:
-    return Selection(one.name, one.measure, (*one.by, *one.within, "status"), one.outcome)
+    return _with_status(Selection(one.name, one.measure, (*one.by, *one.within), one.outcome))
+
+
+def _with_status(one: Selection) -> Selection:
+    return replace(one, by=(*one.by, keys.STATUS))
 
 
 def _read_as(one: Offered) -> Table:
@@ -181,23 +177,23 @@ def _table(one: Offered, told: pl.DataFrame) -> pl.DataFrame:
     return whole.filter(pl.all_horizontal(pl.lit(True), *of)).select(*one.by, "n", "afgeschermd")
 
 
-def _with_status(frame: pl.DataFrame, measure: str, speaks: pl.DataFrame) -> pl.DataFrame:
+def _with_its_status(frame: pl.DataFrame, measure: str, speaks: pl.DataFrame) -> pl.DataFrame:
     return frame.join(speaks.filter(measure=measure).select("schooljaar", "status"), on="schooljaar", how="left")
 
 
 def _keyless(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(pl.col("cell").str.replace(_STATUS, ""))
+    return frame.with_columns(keys.without(keys.STATUS).alias("cell"))
 
 
 def _level(one: Offered) -> str:
-    return "|".join([one.measure, *sorted((*one.by, *one.within))])
+    return keys.level_of(one.measure, (*one.by, *one.within))
 
 
 def _told_before(tables: Sequence[Offered], earlier: Told | None) -> set[str]:
     """The tables of which something was told before."""
     if earlier is None:
         return set()
-    levels = set(earlier.cells.select(pl.col("cell").str.replace_all(_CODES, "").unique()).to_series())
+    levels = set(earlier.cells.select(keys.LEVEL.unique()).to_series())
     return {one.name for one in tables if _level(one) in levels}
 
 
@@ -205,15 +201,11 @@ def _published(earlier: Told | None) -> Published | None:
     """The register as protection knows it: with the status in the keys."""
     if earlier is None or earlier.cells.is_empty():
         return None
-    keys = [_key(cell, status) for cell, status in earlier.cells.select("cell", "status").iter_rows()]
-    cells = earlier.cells.select("release", pl.Series("cell", keys, pl.String), "n", "definition")
-    measures = earlier.cells.select(YEAR_OF[0]).unique().to_series()
+    cells = earlier.cells.select(
+        "release", keys.extended(keys.STATUS, pl.col(keys.STATUS)).alias("cell"), "n", "definition"
+    )
+    measures = earlier.cells.select(keys.MEASURE).unique().to_series()
     return Published(cells, dict.fromkeys(measures, DEFINITION))
-
-
-def _key(cell: str, status: str) -> str:
-    measure, *dims = cell.split("|")
-    return "|".join([measure, *sorted([*dims, f"status={status}"], key=lambda dim: dim.partition("=")[0])])
 
 
 def _rules_of_audit(rules: Policy, tables: Sequence[Offered]) -> attack.Rules:

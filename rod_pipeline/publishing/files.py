@@ -34,6 +34,8 @@ ABOUT: Mapping[str, str] = {
     "tabellen": "De gepubliceerde tabellen: titel, omschrijving, aantal rijen en hoeveel daarvan zijn afgeschermd.",
     "gegevensboek": "Het gegevensboek: van elke kolom van elke tabel het label en de omschrijving.",
     "codes": "De labels van codes, per kolom.",
+    "indelingen": "Welke opleidingen bij een bedrijfstakgroep horen en welke instellingen bij een regio, en in welke "
+    "schooljaren; aangenomen (J) waar het een eigen aanname is.",
     "normen": "De norm voor voldoende per indicator en niveau (Inspectie van het Onderwijs, 31-05-2024), in procenten.",
     "afscherming": "Per tabel hoeveel rijen worden getoond en afgeschermd, en welk aandeel van de studenten in een "
     "getoond aantal zit (in procenten, berekend uit getoonde aantallen); welke tabellen er niet zijn, en waarom.",
@@ -78,7 +80,8 @@ def about_tables(
     return {
         "tabellen": shape.catalogue(tables),
         "gegevensboek": shape.dictionary(tables),
-        "codes": shape.codes(book, tables),
+        "codes": shape.codes(book, tables, proposal.groups),
+        "indelingen": proposal.groups,
         "normen": shape.norms(),
         "afscherming": coverage(proposal),
         "gewijzigd": changes(proposal),

@@ -9,8 +9,9 @@ is coming (``most_small`` in ``policy.toml``). What isn't offered isn't in the l
 which of its cells there are. A table that was printed before stays, for what was told is known.
 
 Two divisions of the same students, such as level and sector chamber, say something of the cells where they cross, which
-have to be protected though no table shows them. So a table is given up as well when it crosses one before it in too
-many small cells: tables stand in the order in which they are wanted.
+have to be protected though no table shows them; so does an outcome of those who have another one, such as a fitting
+diploma of those with a diploma. So a table is given up as well when it meets one before it in too many small cells:
+tables stand in the order in which they are wanted.
 """
 
 from __future__ import annotations
@@ -24,15 +25,19 @@ import polars as pl
 from rod_pipeline.disclosure.cells import FAMILIES
 from rod_pipeline.disclosure.policy import Policy
 from rod_pipeline.disclosure.tables import UNKNOWN
-from rod_pipeline.marts.published import Offered
+from rod_pipeline.marts.groupings import GROUP
+from rod_pipeline.marts.published import NESTED, Nested, Offered
 
 _YES, _NO = "J", "N"
+_FAMILIES = (FAMILIES[0] | {GROUP}, *FAMILIES[1:])
+"""Columns that group the same things: a bedrijfstakgroep is one of programmes."""
 
 
 class Reason(StrEnum):
     """Why a table isn't offered."""
 
     EMPTY = "empty"
+    UNGROUPED = "ungrouped"
     TOO_SMALL = "too small"
     TOO_SMALL_TOGETHER = "too small together"
     TOO_HIDDEN = "too much hidden"
@@ -56,7 +61,11 @@ def worth_protecting(
     kept: list[Offered] = []
     given_up: list[NotOffered] = []
     for one in sorted(offered, key=lambda table: table.name not in told):
-        share = small_share(one, counts[one.measure], rules) if one.measure in counts else None
+        there = one.measure in counts and not counts[one.measure].is_empty()
+        if there and not set(one.by) <= set(counts[one.measure].columns):
+            given_up.append(NotOffered(one, Reason.UNGROUPED))
+            continue
+        share = small_share(one, counts[one.measure], rules) if there else None
         if share is None:
             given_up.append(NotOffered(one, Reason.EMPTY))
         elif one.name in told:
@@ -64,7 +73,8 @@ def worth_protecting(
         elif share > rules.most_small:
             given_up.append(NotOffered(one, Reason.TOO_SMALL))
         elif any(
-            (small_share(cross, counts[one.measure], rules) or 0) > rules.most_small for cross in _crossings(one, kept)
+            (small_share(also, counts[one.measure], rules) or 0) > rules.most_small
+            for also in (*crossings(one, kept), *_told_within(one, kept))
         ):
             given_up.append(NotOffered(one, Reason.TOO_SMALL_TOGETHER))
         else:
@@ -72,16 +82,29 @@ def worth_protecting(
     return kept, given_up
 
 
-def _crossings(one: Offered, kept: Sequence[Offered]) -> Iterator[Offered]:
-    """Where a table crosses those that are kept, as ``disclosure.cells`` has it: as tables that nobody asked for."""
+def crossings(one: Offered, kept: Sequence[Offered]) -> Iterator[Offered]:
+    """Where a table crosses those that are kept, as tables that nobody asked for (see ``disclosure.cells``)."""
     columns = set(one.by)
     for other in kept:
         same = (other.measure, other.outcome, other.within) == (one.measure, one.outcome, one.within)
         others = set(other.by)
-        if same and any(columns - family == others - family for family in FAMILIES):
+        if same and any(columns - family == others - family for family in _FAMILIES):
             crossing = columns | others
             if crossing not in (columns, others):
                 yield one._replace(by=tuple(sorted(crossing)))
+
+
+def _told_within(one: Offered, kept: Sequence[Offered]) -> Iterator[Offered]:
+    """What a table of an inner outcome tells besides, with those that are kept: that outcome of who has the outer one.
+
+    Of what both are by, since a finer grouping tells of a coarser one.
+    """
+    outcomes = NESTED.get(one.measure, Nested()).outcomes
+    outer = outcomes[: outcomes.index(one.outcome)] if one.outcome in outcomes else ()
+    for other in kept:
+        if other.measure == one.measure and other.outcome in outer and other.outcome not in one.within:
+            both = [column for column in one.by if column in other.by]
+            yield one._replace(by=(*both, one.outcome), within=(*one.within, other.outcome))
 
 
 def small_share(one: Offered, leaves: pl.DataFrame, rules: Policy) -> float | None:

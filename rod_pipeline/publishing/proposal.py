@@ -11,7 +11,7 @@ and whatever the audit says, no printed figure is from 1 to 4: the decree calls 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +19,8 @@ import polars as pl
 
 from rod_pipeline.disclosure.tables import UNKNOWN as UNKNOWN
 from rod_pipeline.errors import BlockedError
+from rod_pipeline.marts.groupings import SCHEMA as GROUPINGS
+from rod_pipeline.publishing import keys
 
 if TYPE_CHECKING:
     from rod_pipeline.publishing.cost import Cost
@@ -96,7 +98,8 @@ class Proposal:
     ``speaks``: which delivery speaks for which school year of which measure: ``measure``, ``schooljaar``, ``status`` (V
     or D), ``levering``.
     ``deliveries``: ids of the intakes. ``policy`` and ``definition``: the version of the policy, and of what the
-    measures mean. ``cost``: what protection cost, and what isn't offered.
+    measures mean. ``cost``: what protection cost, and what isn't offered. ``groups``: the groupings that
+    tables are by (``marts.groupings``).
     """
 
     declared: Sequence[Table]
@@ -109,6 +112,7 @@ class Proposal:
     definition: int
     audit: Audit | None
     cost: Cost
+    groups: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=GROUPINGS))
 
 
 def digest_of(printed: pl.DataFrame) -> str:
@@ -122,11 +126,8 @@ def digest_of(printed: pl.DataFrame) -> str:
 
 def cell_keys(table: Table, frame: pl.DataFrame) -> pl.Series:
     """The key of the cell of each row: ``measure|dim=code|…``, the dimensions sorted by name."""
-    codes = {dim: pl.col(dim).fill_null(UNKNOWN) for dim in table.by} | {
-        dim: pl.lit(code) for dim, code in table.within
-    }
-    parts = [pl.format(f"|{dim}={{}}", codes[dim]) for dim in sorted(codes)]
-    return frame.select(pl.concat_str(pl.lit(table.measure), *parts).alias("cell")).to_series()
+    codes = {dim: pl.col(dim) for dim in table.by} | {dim: pl.lit(code) for dim, code in table.within}
+    return frame.select(keys.named(table.measure, codes).alias("cell")).to_series()
 
 
 def refuse_unsafe(proposal: Proposal) -> None:

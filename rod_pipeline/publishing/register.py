@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rod_pipeline.publishing import keys
 from rod_pipeline.publishing.proposal import Proposal
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 NAME, SUMS = "register", "sums"
 SCHEMA = {"release": pl.String, "cell": pl.String, "n": pl.Int64, "definition": pl.Int64, "status": pl.String}
 SUMS_SCHEMA = {"release": pl.String, "equation": pl.UInt32, "cell": pl.String, "sign": pl.Int8}
-YEAR_OF = (
-    pl.col("cell").str.extract(r"^([^|]*)", 1).alias("measure"),
-    pl.col("cell").str.extract(r"\|schooljaar=([^|]*)", 1).alias("schooljaar"),
-)
-"""Of which measure and school year a cell is, by its key."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ def of(proposal: Proposal) -> pl.DataFrame:
         proposal.printed.select(
             "cell", pl.col("n").cast(pl.Int64), pl.lit(proposal.definition, pl.Int64).alias("definition")
         )
-        .with_columns(*YEAR_OF)
+        .with_columns(*keys.YEAR_OF)
         .join(proposal.speaks.select("measure", "schooljaar", "status"), on=["measure", "schooljaar"], how="left")
         .select(list(SCHEMA)[1:])
         .sort("cell")

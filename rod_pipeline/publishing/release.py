@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from rod_pipeline.deliveries import new_id
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.ledger.publication import Published, PublishedTable
 from rod_pipeline.ledger.publications import ReleaseState
+from rod_pipeline.marts import groupings
 from rod_pipeline.marts.database import LEASE as MARTS
 from rod_pipeline.publishing import files, register
 from rod_pipeline.publishing.proposal import Proposal, digest_of, refuse_unsafe
@@ -130,6 +131,25 @@ def read_tables(system: System, release: ReleaseState) -> Mapping[str, pl.DataFr
             for name in archive.namelist()
             if name.startswith(files.PARQUET)
         }
+
+
+def told_groups(system: System) -> Iterator[tuple[pl.DataFrame, Mapping[str, set[str]]]]:
+    """Of each release its groupings, and the school years that it told by them; see ``regrouped``."""
+    for release in system.ledger.state().releases.values():
+        tables = read_tables(system, release)
+        if (groups := tables.get(groupings.TABLE)) is not None:
+            yield (
+                groups,
+                {
+                    of: {
+                        year
+                        for frame in tables.values()
+                        if {of, "schooljaar"} <= set(frame.columns)
+                        for year in frame["schooljaar"].unique()
+                    }
+                    for of in groups["indeling"].unique()
+                },
+            )
 
 
 def get(system: System, folder: Path, release: str | None = None) -> tuple[ReleaseState, tuple[Path, ...]]:

@@ -116,8 +116,8 @@ def dictionary(tables: tuple[PublicTable, ...]) -> pl.DataFrame:
 _TYPES: Mapping[str, str] = {"String": "tekst", "Int64": "geheel getal", "Float64": "getal", "Boolean": "ja of nee"}
 
 
-def codes(book: ContractBook, tables: tuple[PublicTable, ...]) -> pl.DataFrame:
-    """The labels of the codes in the columns of ``tables``."""
+def codes(book: ContractBook, tables: tuple[PublicTable, ...], groups: pl.DataFrame) -> pl.DataFrame:
+    """The labels of the codes in the columns of ``tables``; ``groups``: the groupings that they are by."""
     used = {column for table in tables for column in table.frame.columns}
     rows = [
         (column, code, label)
@@ -125,6 +125,9 @@ def codes(book: ContractBook, tables: tuple[PublicTable, ...]) -> pl.DataFrame:
         if column in used
         for code, label in labels.items()
     ]
+    # The newest name of a group is its name.
+    named = groups.sort("vanaf").group_by("indeling", "groep").agg(pl.col("naam").last()).sort(pl.all())
+    rows += [row for row in named.rows() if row[0] in used]
     return pl.DataFrame(rows, schema=dict.fromkeys(("kolom", "code", "label"), pl.String), orient="row")
 
 

@@ -99,7 +99,7 @@ _LISTS: Mapping[str, str] = MappingProxyType(
         "status": "status",
     }
 )
-_OUTCOMES = ("diploma", "succes", "uitkomst", "tussenjaar", "passend", "opstroom", "direct", "uitval")
+_OUTCOMES = ("diploma", "succes", "uitkomst", "tussenjaar", "passend", "opstroom", "direct", "in_hbo", "uitval")
 
 
 def _words(raw: Mapping[str, list[str]]) -> Mapping[str, Word]:

@@ -1,7 +1,8 @@
 """Great Expectations over our own counting: the one module that knows its internals.
 
 Belongs here: an execution engine that answers the metrics of a suite from ``checks``, and running a suite with it.
-Does not belong here: what a check means (``checks``), what a result means to us (``report``).
+Does not belong here: which metric asks what (``metrics``), what a check means (``checks``), what a result means to us
+(``report``).
 
 Great Expectations hands its engine a suite's metrics in a few rounds (``ExecutionEngine.resolve_metrics``, in its own
 words the main entry point), all counts of broken rows in one of them. This engine counts that whole round at once.
@@ -43,32 +44,22 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 
 from rod_pipeline.contracts.model import Contract
 from rod_pipeline.errors import PermanentError
-from rod_pipeline.quality import checks as ask
-from rod_pipeline.quality.checks import Check, Condition
+from rod_pipeline.quality.checks import Check
 from rod_pipeline.quality.counting import count
+from rod_pipeline.quality.metrics import COUNT, counted, question
 from rod_pipeline.quality.suite import Expectation, Suite
-from rod_pipeline.quality.values import season_day
 
 PROVED_ON = ("1.24.1",)
 """Versions of Great Expectations on which every count was held against the row-by-row reference."""
 
 _COUNTS_ONLY = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
 ROW = "_row"
-_COUNT = ".unexpected_count"
-_ALWAYS = (0, 9999)
-_NEVER_FETCHED = (".unexpected_values", ".condition")
 _LONG: dict[str, tuple[Callable[[str], Any], Callable[[Any], str]]] = {
     "value_set": (lambda token: [token], lambda given: given[0]),
     "value_pairs_set": (lambda token: [[token, token]], lambda given: given[0][0]),
     "valid": (lambda token: {token: [None, None]}, lambda given: next(iter(given))),
 }
 """Arguments that may be long, and how a token takes their place and is read from it."""
-
-
-class UnknownMetric(PermanentError):
-    """A suite asks for something that the engine does not know how to count."""
-
-    code = "ROD-QUALITY-02"
 
 
 class ValidationBroke(PermanentError):
@@ -98,17 +89,19 @@ class TextEngine(PandasExecutionEngine):
     ) -> dict[Any, Any]:
         """One round: all counts together, the rest from what is known of the table."""
         try:
-            questions = {metric.id: _question(metric, self.columns, self.lists) for metric in metrics_to_resolve}
-            asked = [question for question in questions.values() if isinstance(question, Check)]
+            questions = {metric.id: self._question(metric) for metric in metrics_to_resolve}
+            asked = [asks for asks in questions.values() if isinstance(asks, Check)]
             counts = count(self.frame, self.contract, asked)
         except Exception as failure:
             # Great Expectations logs what an engine raises and goes on: kept here, raised again by run_suite.
             self.failure = self.failure or failure
             raise
-        return {
-            metric: counts[question] if isinstance(question, Check) else question
-            for metric, question in questions.items()
-        }
+        return {metric: counts[asks] if isinstance(asks, Check) else asks for metric, asks in questions.items()}
+
+    def _question(self, metric: MetricConfiguration) -> object:
+        domain, value = dict(metric.metric_domain_kwargs), dict(metric.metric_value_kwargs)
+        value |= {key: self.lists[token(value[key])] for key, (_, token) in _LONG.items() if key in value}
+        return question(metric.metric_name, domain, value, self.columns)
 
 
 class TextDatasource(PandasDatasource):
@@ -274,9 +267,8 @@ def _configurations_kept() -> Iterator[None]:
 
 def check_of(expectation: Expectation) -> Check | None:
     """The question about rows that an expectation asks; None when it is about the table as a whole."""
-    metric = f"{getattr(get_expectation_impl(expectation.type), 'map_metric', None)}{_COUNT}"
-    kwargs = dict(expectation.kwargs)
-    return _COUNTED[metric](kwargs, kwargs, _condition(kwargs.get("row_condition"))) if metric in _COUNTED else None
+    metric = f"{getattr(get_expectation_impl(expectation.type), 'map_metric', None)}{COUNT}"
+    return counted(metric, dict(expectation.kwargs), dict(expectation.kwargs))
 
 
 def _short(expectation: Expectation, lists: dict[str, Any]) -> dict[str, Any]:
@@ -312,124 +304,3 @@ def _raised(info: dict[str, Any] | None) -> bool:
         return False
     flags = [info] if "raised_exception" in info else list(info.values())
     return any(flag["raised_exception"] if isinstance(flag, dict) else True for flag in flags)
-
-
-def _question(metric: MetricConfiguration, columns: tuple[str, ...], lists: Mapping[str, Any]) -> object:
-    """A metric as a check to count, or as the answer itself where that is known without counting."""
-    name, domain, value = metric.metric_name, dict(metric.metric_domain_kwargs), dict(metric.metric_value_kwargs)
-    value |= {key: lists[token(value[key])] for key, (_, token) in _LONG.items() if key in value}
-    where = _condition(domain.get("row_condition"))
-    if name == "table.columns":
-        return list(columns)
-    if name == "table.column_types":
-        return [{"name": column, "type": "str"} for column in columns]
-    if name == "table.row_count":
-        return ask.Rows(where)
-    if name.endswith(_NEVER_FETCHED) and name.rsplit(".", 1)[0] + _COUNT in _COUNTED:
-        return []
-    if name.endswith(".filtered_row_count"):
-        return ask.Rows(_both(where, _considered(domain)))
-    if name in _COUNTED:
-        return _COUNTED[name](domain, value, where)
-    raise UnknownMetric(
-        f"A suite asks for the metric {name!r}, which this engine can't count.",
-        "Write the rule with another expectation, or teach rod_pipeline/quality/engine.py to count it.",
-    )
-
-
-def _between(domain: dict[str, Any], value: dict[str, Any], where: Condition | None) -> Check:
-    if value.get("strict_min") or value.get("strict_max"):
-        raise UnknownMetric(
-            "A range with strict bounds is not counted.", "Write the range with bounds that belong to it."
-        )
-    return ask.Outside(domain["column"], value.get("min_value"), value.get("max_value"), where)
-
-
-def _valid_in_year(domain: dict[str, Any], value: dict[str, Any], where: Condition | None) -> Check:
-    valid = tuple(
-        (text, _ALWAYS[0] if first is None else first, _ALWAYS[1] if last is None else last)
-        for text, (first, last) in value["valid"].items()
-    )
-    return ask.NotValidInYear(domain["column"], value["year_column"], valid, where)
-
-
-def _apart(domain: dict[str, Any], value: dict[str, Any], where: Condition | None) -> Check:
-    return ask.Apart(domain["column"], tuple(value["others"]), value.get("min_value"), value.get("max_value"), where)
-
-
-def _in_season(domain: dict[str, Any], value: dict[str, Any], where: Condition | None) -> Check:
-    return ask.OutsideSeason(
-        domain["column"], value["year_column"], _season_day(value.get("first")), _season_day(value.get("last")), where
-    )
-
-
-def _season_day(written: str | None) -> int | None:
-    try:
-        return None if written is None else season_day(written)
-    except ValueError:
-        raise UnknownMetric("A day of a season can't be read.", "Write it as J-08-01 or J+1-07-31.") from None
-
-
-_COUNTED: dict[str, Callable[[dict[str, Any], dict[str, Any], Condition | None], Check]] = {
-    "column_values.nonnull.unexpected_count": lambda d, _, where: ask.Missing(d["column"], where),
-    "column_values.null.unexpected_count": lambda d, _, where: ask.Rows(_both(where, ask.Present(d["column"]))),
-    "column_values.read_as_declared.unexpected_count": lambda d, _, where: ask.Unreadable(d["column"], where),
-    "column_values.in_set.unexpected_count": lambda d, v, where: ask.NotIn(
-        d["column"], tuple(v["value_set"]), where=where
-    ),
-    "column_values.not_in_set.unexpected_count": lambda d, v, where: ask.NotIn(
-        d["column"], tuple(v["value_set"]), inside=True, where=where
-    ),
-    "column_values.match_regex.unexpected_count": lambda d, v, where: ask.NotMatching(d["column"], v["regex"], where),
-    "column_values.between.unexpected_count": _between,
-    "column_values.unique.unexpected_count": lambda d, _, where: ask.Repeated((d["column"],), where),
-    "column_pair_values.a_greater_than_b.unexpected_count": lambda d, v, where: ask.NotAfter(
-        d["column_A"], d["column_B"], bool(v.get("or_equal")), where
-    ),
-    "column_pair_values.equal.unexpected_count": lambda d, _, where: ask.Unequal(d["column_A"], d["column_B"], where),
-    "column_pair_values.go_together.unexpected_count": lambda d, v, where: ask.PairNotIn(
-        d["column_A"], d["column_B"], tuple((one, other) for one, other in v["value_pairs_set"]), where
-    ),
-    "column_values.valid_in_year.unexpected_count": _valid_in_year,
-    "column_values.apart.unexpected_count": _apart,
-    "column_values.in_season.unexpected_count": _in_season,
-    "column_values.agree_within.unexpected_count": lambda d, v, where: ask.Deviating(
-        d["column"], tuple(v["within"]), where
-    ),
-    "compound_columns.unique.unexpected_count": lambda d, _, where: ask.Repeated(tuple(d["column_list"]), where),
-}
-
-
-def _considered(domain: dict[str, Any]) -> Condition:
-    """Which rows an expectation over several columns looks at; a way of ignoring rows that is not ours raises."""
-    ignored = domain.get("ignore_row_if")
-    if "column_A" in domain and ignored == "either_value_is_missing":
-        return ask.Every((ask.Present(domain["column_A"]), ask.Present(domain["column_B"])))
-    if "column_list" in domain and ignored == "all_values_are_missing":
-        return ask.Some(tuple(ask.Present(name) for name in domain["column_list"]))
-    raise UnknownMetric(
-        f"An expectation over several columns ignores rows in a way that is not counted ({ignored!r}).",
-        "Use either_value_is_missing for a pair of columns and all_values_are_missing for a compound key.",
-    )
-
-
-def _both(one: Condition | None, other: Condition) -> Condition:
-    return other if one is None else ask.Every((one, other))
-
-
-def _condition(given: Any) -> Condition | None:
-    """A row condition of Great Expectations (its JSON form) as ours."""
-    if given is None:
-        return None
-    form = given if isinstance(given, dict) else getattr(given, "dict", dict)()
-    match form:
-        case {"type": "comparison", "column": {"name": str(name)}, "operator": operator, "parameter": parameter}:
-            values = tuple(parameter) if isinstance(parameter, list | tuple) else (parameter,)
-            return ask.Compare(name, str(operator), values)  # type: ignore[arg-type]
-        case {"type": "nullity", "column": {"name": str(name)}, "is_null": bool(is_null)}:
-            return ask.Present(name, not is_null)
-        case {"type": "and", "conditions": list(parts)}:
-            return ask.Every(tuple(one for part in parts if (one := _condition(part)) is not None))
-        case {"type": "or", "conditions": list(parts)}:
-            return ask.Some(tuple(one for part in parts if (one := _condition(part)) is not None))
-    raise UnknownMetric("A rule has a row condition that can't be read.", "Write it as a condition of GX 1.24 in JSON.")

@@ -25,6 +25,7 @@ from rod_pipeline.ledger.erasure import (
     SuspensionLifted,
 )
 from rod_pipeline.ledger.vocabulary import MomentBasis
+from rod_pipeline.retention.due import terms
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -34,6 +35,12 @@ class NoCorrection(PermanentError):
     """There is no earlier delivery that this one could take the place of."""
 
     code = "ROD-DECISION-01"
+
+
+class KeptTooLong(PermanentError):
+    """A package was to be kept by its recipient beyond the term of what is in it."""
+
+    code = "ROD-DECISION-02"
 
 
 def accept(system: System, key: DeliveryKey, actor: str) -> tuple[str, ...]:
@@ -112,7 +119,18 @@ def hand_over(
     until: datetime,
     actor: str,
 ) -> str:
-    """Record a package with personal data that left the house; returns its id. Raises ``IllegalEvent``."""
+    """Record a package with personal data that left the house; returns its id.
+
+    Raises ``KeptTooLong`` when its recipient may keep it longer than a delivery in it may be kept (voorschrift 3j: "ook
+    eventuele kopieën"), ``IllegalEvent``.
+    """
+    state, now = system.ledger.state(), system.clock.now()
+    for term in terms(state, now, system.decree, system.settings.retention):
+        if term.key in keys and term.deadline is not None and until > term.deadline:
+            raise KeptTooLong(
+                f"Delivery {term.key} has to be gone on {term.deadline:%Y-%m-%d}, also where it went to.",
+                "Agree with the recipient on an end that lies before it, and record that one.",
+            )
     package_id = new_id()
     system.ledger.append(
         HandedOver(package_id=package_id, keys=keys, recipient=recipient, purpose=purpose, until=until, actor=actor)

@@ -124,14 +124,28 @@ def _news(purge: PurgeState, now: datetime) -> bool:
     return heard or expired
 
 
+def holds_on(state: LedgerState, key: str, now: datetime, decree: Decree) -> tuple[HoldSet, ...]:
+    """The orders that keep a delivery for now, whatever makes it go; a withdrawal asks for none."""
+    return _held(state, key, now, _earliest(state, key, decree)[2])
+
+
+def _earliest(
+    state: LedgerState, key: str, decree: Decree
+) -> tuple[datetime | None, MomentBasis | None, datetime | None]:
+    """The earliest known moment, its basis, and the deadline."""
+    moment, basis = state.provided(key) or (None, None)
+    return moment, basis, None if moment is None else deadline(moment, decree.retention.years)
+
+
+def _held(state: LedgerState, key: str, now: datetime, until: datetime | None) -> tuple[HoldSet, ...]:
+    return tuple(hold.hold for hold in state.holds.values() if hold.hold.key == key and hold.holds(now, until))
+
+
 def _term(state: LedgerState, key: str, now: datetime, decree: Decree, settings: RetentionSection) -> Term:
-    # The earliest known moment counts, also one that a later announcement no longer told.
     current = state.deliveries[key]
-    known = [(intake.moment, intake.moment_basis) for intake in state.intakes_of(key) if intake.moment is not None]
-    moment, basis = min(known, key=lambda pair: pair[0]) if known else (None, None)
-    until = None if moment is None else deadline(moment, decree.retention.years)
+    moment, basis, until = _earliest(state, key, decree)
     opens = None if until is None else until - timedelta(days=settings.lead_days)
-    holds = tuple(hold.hold for hold in state.holds.values() if hold.hold.key == key and hold.holds(now, until))
+    holds = _held(state, key, now, until)
     ground: Ground | None = None
     if state.standing is not None and state.standing.what == "withdrawn":
         ground = "withdrawal"

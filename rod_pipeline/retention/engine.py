@@ -12,6 +12,7 @@ Deleting is never believed: only looking again counts (DIN 66398; PostHog's dele
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ from rod_pipeline.ledger.purges import PurgeState
 from rod_pipeline.ledger.state import LedgerState
 from rod_pipeline.retention.clockguard import trusted_for_a_term
 from rod_pipeline.retention.due import ripe_at, terms
-from rod_pipeline.retention.register import CopyRegister
+from rod_pipeline.retention.register import CopyRegister, asked
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -49,6 +50,7 @@ StopWork = Callable[[Sequence[str]], None]
 """Ends what is running on these deliveries, as far as that can be done; asked before the engine waits for it."""
 
 _TRIES = 3
+_log = logging.getLogger(__name__)
 
 
 class PlanChanged(BlockedError):
@@ -115,7 +117,11 @@ def plan(system: System, keys: Sequence[str], ground: Ground, order: str | None 
 
 def preview(register: CopyRegister, plan: Plan) -> Mapping[tuple[str, Place], PlaceLeft]:
     """What each place holds of each delivery of a plan now. Raises what a place raises that can't be asked."""
-    return {(subject.key, place.place): place.inventory(subject) for subject in plan.subjects for place in register}
+    return {
+        (subject.key, place.place): asked(place, place.inventory, subject)
+        for subject in plan.subjects
+        for place in register
+    }
 
 
 def begin(system: System, agreed: Plan, actor: str) -> str:
@@ -181,12 +187,13 @@ def carry_out(
     """Take a purge from wherever it is to a clean second inventory; returns its state. Runs again without harm.
 
     Raises ``StillWorking``, ``StillThere``, ``Busy`` (another engine has this purge), or the first error of a place:
-    then everything else was erased all the same, and the purge goes on at its next run.
+    then everything else was erased all the same, and the purge goes on at its next run. That work can't be stopped
+    keeps nothing from being erased.
     """
     with system.ledger.exclusive(purge_id):
         purge = _purge(system, purge_id)
         _tombstone(system, purge)
-        stop_work(purge.keys)
+        _stop(stop_work, purge)
         with _drained(system, purge) as drained:
             if drained and purge.drained_at is None:
                 system.ledger.append(Drained(purge_id=purge_id))
@@ -315,6 +322,14 @@ def _drained(system: System, purge: PurgeState) -> Iterator[bool]:
         yield drained
 
 
+def _stop(stop_work: StopWork, purge: PurgeState) -> None:
+    try:
+        stop_work(purge.keys)
+    except RodError as error:
+        # Who runs the work may be down just now. Whether any goes on is told by the leases; erasing doesn't wait.
+        _log.warning("Work on %s could not be stopped (%s); it is erased all the same.", _names(purge), error.code)
+
+
 _Work = list[tuple[Place, Subject]]
 
 
@@ -336,7 +351,7 @@ def _erase(system: System, register: CopyRegister, purge_id: str, work: _Work) -
     for name, subject in work:
         place = adapters[name]
         try:
-            counts = place.erase(subject, purge_id)
+            counts = asked(place, place.erase, subject, purge_id)
         except RodError as error:
             failure = failure or error
             continue
@@ -367,7 +382,10 @@ def _verify(system: System, register: CopyRegister, purge_id: str, round_: str) 
 
 
 def _inventories(register: CopyRegister, purge: PurgeState) -> dict[str, tuple[PlaceLeft, ...]]:
-    return {subject.key: tuple(place.verify_absent(subject) for place in register) for subject in purge.plan.subjects}
+    return {
+        subject.key: tuple(asked(place, place.verify_absent, subject) for place in register)
+        for subject in purge.plan.subjects
+    }
 
 
 def _record(system: System, purge_id: str, round_: str, found: Mapping[str, tuple[PlaceLeft, ...]]) -> None:

@@ -8,18 +8,26 @@ place, and a purge goes through all places or doesn't certify. The ledger regist
 places that aren't objects (keys, scratch folders, Dagster's storage) are registered here, for good, by their class.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import ClassVar, Protocol, TypeVar
 
-from rod_pipeline.errors import PermanentError
+from rod_pipeline.errors import PermanentError, RodError, TransientError
 from rod_pipeline.ledger.erasure import Counted, Method, Place, PlaceLeft, Subject
 from rod_pipeline.ledger.purges import PLACES
+
+_T = TypeVar("_T")
 
 
 class IncompleteRegister(PermanentError):
     """A place has no adapter, or two."""
 
     code = "ROD-RETENTION-01"
+
+
+class PlaceFailed(TransientError):
+    """A place broke down in a way that nobody foresaw, so nobody knows what is in it."""
+
+    code = "ROD-RETENTION-10"
 
 
 class CopyPlace(Protocol):
@@ -60,3 +68,21 @@ class CopyRegister:
 
     def __iter__(self) -> Iterator[CopyPlace]:
         return iter(self._places)
+
+
+def asked(place: CopyPlace, what: Callable[..., _T], *given: object) -> _T:
+    """What a place answers; whatever breaks in it comes out as an error of ours, so that the next place has its turn.
+
+    Raises ``PlaceFailed``, and errors of the place as they are.
+    """
+    try:
+        return what(*given)
+    except RodError:
+        raise
+    except Exception as error:
+        # Its own text may name a file or quote data, so the kind alone is told.
+        failure = type(error).__name__
+    raise PlaceFailed(
+        f"The place {place.place} could not be emptied or looked through ({failure}).",
+        "Look at the disk, the rights and the service behind it; every other place has its turn; it is tried again.",
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rod_pipeline.errors import RodError
 from rod_pipeline.ledger.purges import PurgeState
 from rod_pipeline.retention.engine import StopWork, begin, carry_out, plan
-from rod_pipeline.retention.register import CopyRegister
+from rod_pipeline.retention.register import CopyRegister, asked
 from rod_pipeline.store import scratch
 from rod_pipeline.store.erasing import Ground
 
@@ -70,7 +70,7 @@ def came_back(system: System, register: CopyRegister) -> tuple[str, ...]:
         for subject in (plan(system, keys, "restored").subjects if keys else ())
         if any(
             left.left
-            for left in (place.inventory(subject) for place in register if place.place != "scratch")
+            for left in (asked(place, place.inventory, subject) for place in register if place.place != "scratch")
             if left.in_house
         )
     )

@@ -16,12 +16,12 @@ from rod_pipeline.ledger.purges import PurgeState
 from rod_pipeline.retention.clockguard import AHEAD_AT_MOST, offset
 from rod_pipeline.retention.due import Agenda, Term, agenda, ripe_at
 from rod_pipeline.retention.places import revived
+from rod_pipeline.retention.unanswered import unanswered
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
 
 STUCK = timedelta(hours=6)
-_ANSWER = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ def watch(system: System) -> tuple[Finding, ...]:
     found = [*_of_terms(todo, now)]
     for purge in state.purges.values():
         found += _of_purge(purge, now, sweep)
+    found += [Finding("notice", f"{one.what} {one.todo}") for one in unanswered(state, now)]
     if state.standing is not None and state.standing.until is not None and state.standing.until <= now:
         found.append(
             Finding(
@@ -87,10 +88,6 @@ def _of_purge(purge: PurgeState, now: datetime, sweep: timedelta) -> list[Findin
         found.append(Finding("alarm", f"The late sweep of {names} was due on {ripe:%Y-%m-%d %H:%M}."))
     if purge.attested is not None and any(seen.left_in_house for seen in purge.late.values()):
         found.append(Finding("alarm", f"Something of {names} can't be erased; its certificate says ONVOLLEDIG."))
-    for asked in purge.asked:
-        if not purge.declared_by(asked.party, asked.package_id) and purge.planned_at + _ANSWER <= now:
-            who = "the processor" if asked.package_id is None else f"the recipient of package {asked.package_id}"
-            found.append(Finding("notice", f"{who} hasn't declared that it erased {names} (purge {purge.purge_id})."))
     return found
 
 

@@ -193,12 +193,19 @@ class LocalKeyring:
             names = sorted(file.name for file in self._folder.iterdir() if not file.name.startswith("."))
             return {name: (self._folder / name).read_bytes() for name in names}
 
-    def rewrap(self, kek: bytes) -> int:
-        """Wrap every key under another KEK; returns how many there are. This object then opens nothing any more.
+    @staticmethod
+    def rewrapped(folder: Path, old: bytes, new: bytes) -> int:
+        """Wrap every key of the keyring in ``folder``, if there is one, under another KEK; returns how many there are.
 
-        Can be killed and run again, with the same two KEKs. Raises ``KeyUnreadable`` for a key that neither opens: then
-        the mark is still that of the old one. What a killed creation left is removed: it never sealed anything.
+        Can be killed and run again, with the same two KEKs; with twice the same one it proves that every key opens.
+        Raises ``KeyUnreadable`` for a key that neither opens: then the mark is still that of the old one.
         """
+        if not folder.exists():
+            return 0
+        return LocalKeyring(folder, new if LocalKeyring.opens(folder, new) else old)._rewrap(new)
+
+    def _rewrap(self, kek: bytes) -> int:
+        """This object then opens nothing any more. What a killed creation left is removed: it never sealed anything."""
         new = LocalKeyring.__new__(LocalKeyring)
         new._folder, new._aead, new._mark = self._folder, AESGCM(kek), _mark_of(kek)
         with self._locked():

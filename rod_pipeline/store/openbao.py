@@ -15,7 +15,7 @@ import contextlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import hvac
@@ -29,7 +29,8 @@ from rod_pipeline.store.sealing import ScopeKey, SealBroken
 
 _SECONDS = 20
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_RENEW_BELOW_SECONDS = 7 * 24 * 3600
+RENEW_BELOW_SECONDS = 7 * 24 * 3600
+"""A token of less is renewed whenever a keyring is opened: once an hour at least, while the daemon lives."""
 _LATER = (
     requests.RequestException,
     answers.InternalServerError,
@@ -56,6 +57,15 @@ class KeyServerUnfit(BlockedError):
     """The key server isn't set up for a keyring, or its address can't be trusted."""
 
     code = "ROD-KEY-09"
+
+
+class TokenLife(NamedTuple):
+    """How long a token still lives, in seconds (0: for ever), whether renewing it keeps it alive, and whether it may
+    everything."""
+
+    seconds: int
+    renewed: bool
+    almighty: bool
 
 
 class OpenBaoKeyring:
@@ -216,11 +226,18 @@ class OpenBaoKeyring:
                     "Set it up as docs/how-to/openbao.md says, or mend `keyring.mount`.",
                 ) from None
 
+    def token_life(self) -> TokenLife:
+        """What the server says about the token now. Only one with a period is renewed without an end."""
+        with _translated("looking at its own token"):
+            told = self._client.auth.token.lookup_self()["data"]
+        endless = bool(told.get("renewable") and told.get("period") and not told.get("explicit_max_ttl"))
+        return TokenLife(int(told["ttl"]), endless, "root" in told.get("policies", ()))
+
     def _stay_let_in(self) -> None:
         """Renew a token that can be, while there is time; refuse one that is no good before anything is done."""
         with _translated("signing in"):
             told = self._client.auth.token.lookup_self()["data"]
-            if told.get("renewable") and 0 < told["ttl"] < _RENEW_BELOW_SECONDS:
+            if told.get("renewable") and 0 < told["ttl"] < RENEW_BELOW_SECONDS:
                 self._client.auth.token.renew_self()
 
 

@@ -96,7 +96,8 @@ def claim() -> Path:
                 (folder / name).mkdir(mode=0o700)
             os.environ["POLARS_OOC_SPILL_DIR"] = str(folder / "polars")
             os.environ["POLARS_TEMP_DIR"] = str(folder / "temp")
-            tempfile.tempdir = str(folder / "temp")
+        # Each time: what runs in the same process may have pointed it elsewhere since.
+        tempfile.tempdir = str(_claimed.folder / "temp")
         return _claimed.folder
 
 

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from docs.generator.errors import error_classes
 from docs.generator.markdown import ROOT
 from docs.generator.site import DOCS, OUTSIDE, for_site
+from rod_pipeline.runbooks import address, link
+from rod_pipeline.settings import AlertsSection
 
 _LOADS = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=[\"']?(?:https?:)?//[^>]*>")
 
@@ -39,6 +42,24 @@ def test_every_page_is_there(site: Path) -> None:
 def test_no_page_loads_anything_from_another_host(site: Path) -> None:
     found = {load for page in site.rglob("*.html") for load in _LOADS.findall(page.read_text("utf-8"))}
     assert found == set()
+
+
+def test_the_links_of_alerts_lead_there_in_the_site_and_in_the_repository(site: Path) -> None:
+    """Every page that an alert can name, and the runbook of every error code that there is."""
+    sources = [ROOT / "rod_pipeline" / "orchestration" / name for name in ("alerting.py", "heartbeat.py")]
+    sources += (ROOT / "rod_pipeline" / "alerts").glob("*.py")
+    named = {page for path in sources for page in re.findall(r"docs/[a-z/-]+\.md", path.read_text("utf-8"))}
+    pages = sorted(named | {address(error.code) for error in error_classes()})
+    assert len(pages) > 100
+    at = AlertsSection(docs_url="https://docs.rod.example/", docs_are="site")
+    for page in pages:
+        path, _, anchor = link(page, at).removeprefix("https://docs.rod.example/").partition("#")
+        text = (site / path).read_text("utf-8")
+        assert not anchor or f'id="{anchor}"' in text, page
+        forge = link(page, AlertsSection(docs_url="https://forge.example/rod/blob/main"))
+        there = forge.removeprefix("https://forge.example/rod/blob/main/").partition("#")[0]
+        assert (ROOT / there).is_file(), page
+        assert link(page, AlertsSection()) == page
 
 
 def test_only_what_is_written_for_people_is_in_it(site: Path) -> None:

@@ -191,6 +191,9 @@ def test_killed_and_run_again(
     with workshop.system() as system:
         advance(system, DeliveryKey.parse(key), "stock")
         left = [name for name in (LINKS, CODE_KEPT) if system.secrets.exists(workshop.intake(key).delivery_id, name)]
+        intake, state = system.intake(DeliveryKey.parse(key)), system.ledger.state()
+        began = min(c.registered_at for c in state.copies_of(intake.delivery_id) if c.zone == "landing")
+        assert intake.moment is not None and intake.moment <= began, "the first attempt that got a byte began the term"
     assert (workshop.intake(key).code, left) == ("ended:verified", [])
     assert workshop.walk(key) == []
     assert in_clear(workshop, seaweed_folder, temporary) == []

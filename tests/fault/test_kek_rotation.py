@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rod_pipeline.actors import FILE
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.errors import RodError
 from rod_pipeline.installation import KekElsewhere, make_installation, replace_kek
@@ -16,6 +17,7 @@ from rod_pipeline.settings import MissingSecret, Settings
 from rod_pipeline.store.declaration import read_declaration
 from rod_pipeline.store.keyring import KeyGone, LocalKeyring, WrongKek
 from rod_pipeline.store.secrets import SecretStore, SecretUnreadable
+from rod_pipeline.system import System
 from tests.support.ledger import NOON, SetClock
 
 EXPIRES = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,6 +30,7 @@ class House:
         self.home = home
         make_installation(home, SetClock(), country="NL", site="test bench", declared_by="tester")
         self.old = self.kek()
+        self.actor = System.open(self.settings).actor()
         keyring = LocalKeyring(home / "keys", self.old)
         self.scopes = [new_id() for _ in range(3)]
         self.material = {scope: keyring.create(scope).to_bytes() for scope in self.scopes}
@@ -52,6 +55,7 @@ class House:
         codes = SecretStore(self.home / "secrets" / "codes", kek)
         assert codes.get(self.scopes[0], "code") == b"not a real one"
         read_declaration(self.home / "declaration.toml", kek, NOON.date())
+        assert System.open(self.settings).actor() == self.actor, "an auditor can still follow who did what"
 
 
 @pytest.fixture
@@ -91,7 +95,7 @@ def test_a_process_that_was_running_makes_no_key_that_nobody_can_open(house: Hou
     assert not LocalKeyring(house.home / "keys", house.kek()).exists(scope)
 
 
-@pytest.mark.parametrize("nth", range(1, 10))
+@pytest.mark.parametrize("nth", range(1, 12))
 def test_killed_at_any_rename_it_is_finished_by_the_next_run(house: House, nth: int) -> None:
     """Every change is a rename of a whole file, or the making of the next key by a link."""
     died = in_a_process_that_dies_at(nth, house.settings)
@@ -104,7 +108,25 @@ def test_killed_at_any_rename_it_is_finished_by_the_next_run(house: House, nth: 
     assert new != house.old
     house.is_whole_under(new)
     assert not (house.home / "secrets" / "kek.next").exists()
-    assert died == (nth <= 8), "the mark (when looking first), three keys, the mark, a secret, declaration, key itself"
+    assert died == (nth <= 10), (
+        "the mark and the name (when looking first), three keys, the mark, a secret, the name, declaration, key itself"
+    )
+
+
+def test_a_name_outlives_every_key_and_tells_nothing(house: House) -> None:
+    for _ in range(2):
+        replace_kek(house.settings)
+    assert System.open(house.settings).actor() == house.actor
+    sealed = (house.home / FILE).read_bytes()
+    assert house.actor.encode() not in sealed and (house.home / FILE).stat().st_mode & 0o077 == 0
+    elsewhere = Settings(home=house.home.parent / "elsewhere", kek=house.kek().hex())  # type: ignore[arg-type]
+    assert System.open(elsewhere).actor() != house.actor, "by the key alone nobody finds it"
+
+
+def test_keys_that_are_elsewhere_stay_there_and_no_folder_is_made_for_them(house: House) -> None:
+    shutil.rmtree(house.home / "keys")
+    done = replace_kek(house.settings)
+    assert (done.keys, done.secrets) == (0, 1) and not (house.home / "keys").exists()
 
 
 def test_a_key_that_neither_opens_stops_it_and_the_old_key_stays(house: House) -> None:

@@ -1,50 +1,44 @@
-"""A purge meets stores that fail, lie or answer too late, clocks that jump, a full disk, another engine, and gaps.
+"""A purge meets stores that fail, lie or answer too late, a full disk, another engine, and gaps.
 
 Each case: it goes wrong once, is run again, and ends verified or truthfully incomplete; and never is there a
 certificate before every place was looked through twice.
 """
 
-import os
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from threading import Thread
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.config import Config
 
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.errors import RodError
 from rod_pipeline.ledger.erasure import Place, PlaceLeft, Subject
 from rod_pipeline.ledger.lease import Busy
-from rod_pipeline.ledger.log import LedgerClock
-from rod_pipeline.ledger.purges import PurgeState
+from rod_pipeline.ledger.purges import PLACES, PurgeState
 from rod_pipeline.marts import database
+from rod_pipeline.orchestration.erasing import DagsterUnreachable
 from rod_pipeline.orchestration.register import copy_register
-from rod_pipeline.retention.engine import NothingToPurge, StillThere, TooEarly, begin, carry_out, conclude, plan
+from rod_pipeline.retention.engine import StillThere, begin, carry_out, conclude, plan
 from rod_pipeline.retention.evidence import NotAttested, attest
 from rod_pipeline.retention.places.keys import Keys
-from rod_pipeline.retention.register import CopyPlace, CopyRegister, IncompleteRegister
+from rod_pipeline.retention.places.outside import Packages
+from rod_pipeline.retention.register import CopyPlace, CopyRegister, IncompleteRegister, PlaceFailed
 from rod_pipeline.retention.rounds import make_round
-from rod_pipeline.store import client as client_module
 from rod_pipeline.store import keyring as keyring_module
 from rod_pipeline.store import objects as objects_module
 from rod_pipeline.store import scratch
-from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.store.keyring import LocalKeyring
 from rod_pipeline.system import System
-from tests.support.canned import answer, error
+from tests.support.left_behind import PLANTS, plant_key, plant_report, plant_version
 from tests.support.pipeline import PLACED, Bench
-from tests.support.purging import Shifted, Simulated, cheaply, installation, on_clock, remains
+from tests.support.purging import Shifted, cheaply, on_clock, remains
 from tests.support.soak import in_soak
+from tests.support.store_faults import Fault, in_part, listens, lost, refused
 
 KEPT = "2026-08"
 _numbers = count(2)
-Fault = Callable[[Any, AWSPreparedRequest], AWSResponse | None]
 
 
 @pytest.fixture(scope="module")
@@ -115,65 +109,6 @@ def ends_well(system: System, bench: Bench, purge_id: str, intake: str) -> None:
 
 
 # The store
-
-
-def listens(operation: str, fault: Fault, patch: pytest.MonkeyPatch, times: int = 1, after: int = 0) -> list[str]:
-    """Every connection that is made from now on lets ``fault`` answer some requests; returns those it answered.
-
-    ``fault`` gets the client and the request. Nothing is tried a second time by botocore.
-    """
-    hits: list[str] = []
-    passed = [after]
-    real = objects_module.connect
-
-    def connect(settings: StoreSettings) -> Any:
-        client = real(settings)
-
-        def before_send(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-            if _operation(request) != operation or len(hits) >= times:
-                return None
-            if passed[0]:
-                passed[0] -= 1
-                return None
-            hits.append(request.url)
-            return fault(client, request)
-
-        client.meta.events.register("before-send.s3", before_send)
-        return client
-
-    patch.setattr(client_module, "Config", lambda **more: Config(**{**more, "retries": {"total_max_attempts": 1}}))
-    patch.setattr(objects_module, "connect", connect)
-    return hits
-
-
-def _operation(request: AWSPreparedRequest) -> str:
-    query = {name for name, _ in parse_qsl(urlsplit(request.url).query, keep_blank_values=True)}
-    if request.method == "POST" and "delete" in query:
-        return "DeleteObjects"
-    if request.method == "DELETE" and "uploadId" in query:
-        return "AbortMultipartUpload"
-    if request.method == "GET" and "versions" in query:
-        return "ListObjectVersions"
-    if request.method == "GET" and "uploads" in query:
-        return "ListMultipartUploads"
-    return str(request.method)
-
-
-def refused(client: Any, request: AWSPreparedRequest) -> AWSResponse:
-    return error(503, "SlowDown")
-
-
-def lost(client: Any, request: AWSPreparedRequest) -> AWSResponse:
-    """It is done, and nobody hears of it."""
-    client._endpoint.http_session.send(request)
-    return error(500, "InternalError")
-
-
-def in_part(client: Any, request: AWSPreparedRequest) -> AWSResponse:
-    """200, and an error for each key in the body: nothing was deleted."""
-    return answer(
-        200, "<DeleteResult><Error><Key>k</Key><Code>AccessDenied</Code><Message>m</Message></Error></DeleteResult>"
-    )
 
 
 @pytest.mark.parametrize(
@@ -264,6 +199,41 @@ def test_a_key_that_cannot_be_destroyed_keeps_the_rest_from_nothing(
     ends_well(system, bench, purge_id, intake)
 
 
+@pytest.mark.parametrize("broken", [Keys, Packages], ids=lambda place: place.place)
+def test_a_place_that_breaks_down_keeps_no_other_from_being_emptied(
+    system: System, bench: Bench, key: str, intake: str, monkeypatch: pytest.MonkeyPatch, broken: type
+) -> None:
+    """A disk that may not be written to is no error of ours; it comes out as one, without the name of a file."""
+    purge_id = begun(system, key)
+    with monkeypatch.context() as patch:
+
+        def read_only(*_: object) -> None:
+            raise PermissionError(13, "Permission denied", "/a/file/of/somebody")
+
+        patch.setattr(broken, "erase", read_only)
+        outcome = make_round(system, copy_register(system))
+        (told,) = outcome.errors
+        assert isinstance(told, PlaceFailed) and broken.place in str(told) and "somebody" not in str(told)
+        assert told.__context__ is None
+        erased = {place for _, place in state_of(system, purge_id).erased}
+        assert erased == set(PLACES) - {broken.place}
+        no_evidence_yet(system, purge_id)
+    ends_well(system, bench, purge_id, intake)
+
+
+def test_work_that_cannot_be_stopped_keeps_nothing_from_being_erased(
+    system: System, bench: Bench, key: str, intake: str
+) -> None:
+    """Dagster's database is down: nobody there ends a run, and nobody works."""
+
+    def down(_: object) -> None:
+        raise DagsterUnreachable("It doesn't answer.", "Look at it.")
+
+    purge_id = begun(system, key)
+    assert carry_out(system, copy_register(system), purge_id, down).phase == "verified"
+    ends_well(system, bench, purge_id, intake)
+
+
 def test_a_mart_database_that_cannot_be_built_keeps_no_erasure_from_its_end(
     system: System, bench: Bench, key: str, intake: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,87 +280,6 @@ def test_a_ledger_that_is_full_stops_the_purge_where_it_is(
     assert state_of(system, purge_id).attested is None
     with System.open(system.settings, system.clock) as later:
         ends_well(later, bench, purge_id, intake)
-
-
-# Clocks
-
-
-@pytest.fixture
-def years(seaweed: StoreSettings, tmp_path: Path, bench: Bench) -> Simulated:
-    """An installation on a clock that may jump, with one delivery whose term ends in a day and a half."""
-    made = installation(tmp_path / "home", seaweed)
-    cheaply(made, "2025-12", made.clock.now().replace(year=2018, hour=1) + timedelta(days=2), "stored")
-    return made
-
-
-FORWARD, BACK, BACK_A_BIT = timedelta(days=2), timedelta(days=-2), timedelta(hours=-1)
-
-
-@pytest.mark.parametrize(
-    ("step", "jump"),
-    [
-        ("begin", BACK),
-        ("carry_out", BACK),
-        ("conclude", FORWARD),
-        ("conclude", BACK_A_BIT),
-        ("attest", BACK),
-        *in_soak(
-            [
-                ("begin", FORWARD),
-                ("begin", BACK_A_BIT),
-                ("carry_out", FORWARD),
-                ("carry_out", BACK_A_BIT),
-                ("conclude", BACK),
-                ("attest", FORWARD),
-                ("attest", BACK_A_BIT),
-            ]
-        ),
-    ],
-    ids=str,
-)
-def test_a_clock_that_jumps_keeps_nothing_from_being_erased_and_certifies_nothing(
-    years: Simulated, jump: timedelta, step: str
-) -> None:
-    """What is erased stays on record with instants that never run back; a clock that ran back certifies nothing."""
-    register, steps = copy_register(years), ["begin", "carry_out", "conclude", "attest"]
-    done: dict[str, Any] = {}
-
-    def do(what: str) -> None:
-        if what == "begin":
-            done["id"] = begin(years, plan(years, ["2025-12"], "term"), "a1")
-        elif what == "carry_out":
-            carry_out(years, register, done["id"])
-        elif what == "conclude":
-            conclude(years, register, done["id"])
-        else:
-            attest(years, done["id"])
-
-    for what in steps[: steps.index(step)]:
-        do(what)
-        years.clock.move(hours=25 if what == "carry_out" else 0)
-    right = years.clock.time
-    # The store's clock goes with it: that it disagrees is another test.
-    years.clock.time += jump
-    # An hour back after a wait of 25 is still after everything on record.
-    if jump < timedelta(0) and (step, jump) != ("conclude", timedelta(hours=-1)):
-        # Two days back the term hasn't ended, which is said first.
-        with pytest.raises((LedgerClock, TooEarly, NothingToPurge)):
-            do(step)
-        if "id" in done:
-            assert state_of(years, done["id"]).attested is None
-        if step == "carry_out":
-            assert not years.keyring.exists(years.ledger.state().deliveries["2025-12"].delivery_id)
-            assert "2025-12" in years.ledger.state().tombstones
-    else:
-        do(step)
-    years.clock.time = max(right, right + jump)
-    for _ in range(4):
-        make_round(years, register)
-        years.clock.move(hours=25)
-    (purge,) = years.ledger.state().purges.values()
-    assert purge.attested is not None and purge.attested.outcome == "ONVOLLEDIG"
-    entries = list(years.ledger.entries())
-    assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
 
 
 # Another engine
@@ -483,58 +372,6 @@ def test_a_register_that_lacks_a_place_purges_nothing(system: System, missing: i
         CopyRegister(places[:missing] + places[missing + 1 :])
     with pytest.raises(IncompleteRegister):
         CopyRegister([*places, places[missing]])
-
-
-def plant_version(system: System, intake: str) -> Path | None:
-    system.objects.client.put_object(
-        Bucket=system.objects.settings.bucket, Key=f"landing/{intake}/raw_{new_id()}", Body=b"left"
-    )
-    return None
-
-
-def plant_upload(system: System, intake: str) -> Path | None:
-    system.objects.client.create_multipart_upload(
-        Bucket=system.objects.settings.bucket, Key=f"landing/{intake}/raw_{new_id()}"
-    )
-    return None
-
-
-def plant_draft(system: System, intake: str) -> Path:
-    return _written(system.settings.home / "keys" / f".{intake}.key.0011aabb")
-
-
-def plant_key(system: System, intake: str) -> Path:
-    return _written(system.settings.home / "keys" / f"{intake}.key")
-
-
-def plant_wal(system: System, intake: str) -> Path:
-    folder = scratch.claim() / os.urandom(4).hex()
-    folder.mkdir()
-    return _written(folder / f"{database.FILE}.wal")
-
-
-def plant_spill(system: System, intake: str) -> Path:
-    """Of a process that is gone: its pid runs, but since another moment."""
-    folder = scratch.ROOT / f"rod-{os.getpid()}-1-{os.urandom(4).hex()}"
-    (folder / "of" / scratch.tag(system.settings.home)).mkdir(parents=True)
-    (folder / "polars").mkdir()
-    return _written(folder / "polars" / "spill-0.ipc")
-
-
-def plant_secret(system: System, intake: str) -> Path:
-    return _written(system.settings.home / "secrets" / "codes" / f".{intake}.code.sealed.0011.draft")
-
-
-def plant_report(system: System, intake: str) -> Path:
-    return _written(system.settings.home / "data_docs" / f"2025-12-{intake}.html")
-
-
-def _written(path: Path) -> Path:
-    path.write_bytes(b"left")
-    return path
-
-
-PLANTS = [plant_version, plant_upload, plant_draft, plant_key, plant_wal, plant_spill, plant_secret, plant_report]
 
 
 SECOND, LATE = "before the second inventory", "before the late sweep"

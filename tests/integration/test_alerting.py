@@ -121,7 +121,7 @@ def test_a_run_that_fails_is_told_once_with_links_and_nothing_that_came_from_out
     for part in (
         "Subject: ROD: waits for a person: 2025-12 (ROD-FILE-24)",
         "A file that no contract names, while a kind of file is missing",
-        "What to do: It waits for a decision of yours.",
+        "What to do: Send the notice, and decide by 20",
         f"https://rod.example/runs/{failed.run_id}",
         "https://docs.rod.example/docs/",
     ):

@@ -295,3 +295,14 @@ def test_a_storage_that_cannot_be_asked_is_no_zero(
     for ask in (place.inventory, place.verify_absent):
         with pytest.raises(DagsterUnreachable):
             ask(SUBJECT)
+
+
+def test_logs_of_runs_that_lie_elsewhere_are_unknown(
+    instance: dg.DagsterInstance, place: DagsterPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs print may go to a bucket; nobody looks there, so nobody says that nothing is there."""
+    assert place.inventory(SUBJECT).left == 0
+    monkeypatch.setattr(dg.DagsterInstance, "compute_log_manager", object())
+    for ask in (place.inventory, place.verify_absent):
+        with pytest.raises(DagsterUnknown, match="what runs print"):
+            ask(SUBJECT)

@@ -12,7 +12,9 @@ import polars as pl
 import pytest
 
 from rod_pipeline import contracts
+from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.announcing import AlreadyStored
+from rod_pipeline.intake.parsing import parse
 from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.marts.database import open_database
 from rod_pipeline.marts.declared import marts_on
@@ -165,8 +167,8 @@ def test_an_outage_of_the_store_and_re_execution_from_the_failure(
         assert discrepancies(bench) == []
 
 
-def next_version(bench: Bench, kind: str, *changes: tuple[str, str]) -> None:
-    """Put a second version of a contract where the settings look for it."""
+def next_version(bench: Bench, kind: str, *changes: tuple[str, str], number: int = 2) -> None:
+    """Put a second or later version of a contract where the settings look for it."""
     folder = bench.home.parent / "contracts"
     if not folder.exists():
         settings = bench.home / "rod.toml"
@@ -174,11 +176,11 @@ def next_version(bench: Bench, kind: str, *changes: tuple[str, str]) -> None:
     (folder / kind).mkdir(parents=True, exist_ok=True)
     text = (PACKAGED / kind / "1.toml").read_text("utf-8")
     named = [mart.name for mart in marts_on(kind)]  # type: ignore[arg-type]
-    for old, new in (("version = 1\n", f"version = 2\nmarts = {named}\n"), *changes):
+    for old, new in (("version = 1\n", f"version = {number}\nmarts = {named}\n"), *changes):
         assert text.count(old) == 1
         text = text.replace(old, new)
     tomllib.loads(text)
-    (folder / kind / "2.toml").write_text(text, "utf-8")
+    (folder / kind / f"{number}.toml").write_text(text, "utf-8")
 
 
 def test_a_lawful_rename_goes_through_under_the_next_contract(
@@ -220,6 +222,10 @@ def test_a_table_that_was_read_under_an_older_contract_is_replaced(bench: Bench)
     assert after.parsed["diplomas"] == before.parsed["diplomas"]
     assert "CBL" in stored_tables(bench, "2025-12")["inschrijvingen"]["leerweg"]
     assert discrepancies(bench) == []
+    # Stored, it stays as it is; and whoever looks is told the version that it was read by, not the newest.
+    next_version(bench, "inschrijvingen", number=3)
+    with bench.system() as system:
+        assert parse(system, DeliveryKey.parse("2025-12"), "inschrijvingen").contract.version == 2
 
 
 def with_value(value_list: str, value: str) -> str:

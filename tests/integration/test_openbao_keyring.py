@@ -9,9 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from rod_pipeline.deliveries import new_id
-from rod_pipeline.settings import MissingSecret, Settings, UnsafeSecretFile
+from rod_pipeline.doctor_servers import TokenUnfit, key_server
+from rod_pipeline.settings import KeyringSection, MissingSecret, Settings, UnsafeSecretFile
 from rod_pipeline.store.keyring import KeyGone, KeyMissing, KeyStillThere, KeyUnreadable
-from rod_pipeline.store.openbao import KeyServerDown, KeyServerRefuses, KeyServerUnfit, OpenBaoKeyring
+from rod_pipeline.store.openbao import KeyServerDown, KeyServerRefuses, KeyServerUnfit, OpenBaoKeyring, TokenLife
 from rod_pipeline.system import System
 from tests.support.openbao import BaoServer, openbao_server
 
@@ -153,6 +154,52 @@ def test_a_token_that_is_no_good_is_told_and_one_that_ends_soon_is_renewed(bao: 
     before = bao.root.auth.token.lookup(token)["data"]["expire_time"]
     OpenBaoKeyring(bao.address, SecretStr(token), mount=mount)
     assert bao.root.auth.token.lookup(token)["data"]["expire_time"] > before
+
+
+def test_what_a_token_lives_and_may_is_told(bao: BaoServer, mount: str, tmp_path: Path) -> None:
+    def life(token: str) -> TokenLife:
+        return OpenBaoKeyring(bao.address, SecretStr(token), mount=mount).token_life()
+
+    ends, goes_on = life(bao.token(mount, "pipeline")), life(bao.token(mount, "pipeline", period="768h"))
+    assert 0 < ends.seconds <= 3600 and not ends.renewed
+    assert goes_on.seconds > 31 * 86400 and goes_on.renewed
+    assert not ends.almighty and not goes_on.almighty and life(bao.root.token).almighty
+
+
+def test_a_token_is_replaced_while_everything_runs_and_a_leaked_one_opens_nothing(
+    bao: BaoServer, mount: str, tmp_path: Path
+) -> None:
+    """The procedure of docs/how-to/openbao.md, step by step."""
+    file = tmp_path / "token"
+
+    def handed_over(period: str | None) -> str:
+        made = bao.token(mount, "pipeline", "eraser", period=period)
+        # In place: what is mounted into a container is this very file.
+        file.touch(0o600)
+        file.write_text(made)
+        accessor: str = bao.root.auth.token.lookup(made)["data"]["accessor"]
+        return accessor
+
+    def opened() -> System:
+        keyring = KeyringSection(kind="openbao", address=bao.address, mount=mount, token_file=file)
+        return System.open(Settings(home=tmp_path / "home", keyring=keyring))
+
+    old = handed_over(None)
+    running = opened()
+    scope = new_id()
+    key = running.keyring.create(scope)
+    with pytest.raises(TokenUnfit, match="no renewal"):
+        key_server(running)
+    handed_over("768h")
+    assert key_server(opened()).startswith("It answers")
+    assert running.keyring.get(scope).to_bytes() == key.to_bytes(), "the old one still works"
+    bao.root.auth.token.revoke_accessor(old)
+    with pytest.raises(KeyServerRefuses):
+        running.keyring.get(scope)
+    assert opened().keyring.get(scope).to_bytes() == key.to_bytes(), "whoever opens it anew has the new one"
+    file.write_text(bao.root.token)
+    with pytest.raises(TokenUnfit, match="root"):
+        key_server(opened())
 
 
 def test_a_server_that_is_down_is_waited_for(bao: BaoServer, mount: str, keyring: OpenBaoKeyring) -> None:

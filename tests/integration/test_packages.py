@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 
 from rod_pipeline.marts.database import build_database
 from rod_pipeline.packages.allowed import allowed
+from rod_pipeline.packages.making import NoFigures
 from rod_pipeline.packages.permitting import NoChamber
 from rod_pipeline.packages.pseudonyms import key_of, replaced
 from tests.support.leaks import MARKER
@@ -39,7 +40,8 @@ def test_a_package_has_each_row_of_its_own_institution_and_no_other(
 
 def test_nothing_of_another_institution_is_in_it(post_room: PostRoom, package: Path) -> None:
     marks = marks_of(stored(post_room, "inschrijvingen"))
-    found = set(re.findall(rb"9[0-9]{2}X9[0-9]{2}", content_of(package)))
+    pdf = (package / "rapport.pdf").read_bytes()
+    found = set(re.findall(rb"9[0-9]{2}X9[0-9]{2}", content_of(package) + streams_of(pdf) + text_of(pdf).encode()))
     assert len(marks) > 30
     assert found == {f"{marks[FIRST]}X{marks[FIRST]}".encode()}
 
@@ -56,6 +58,7 @@ def test_report_and_comparison_name_no_other_institution(package: Path) -> None:
         page,
         (package / "vergelijking" / "vergelijking.csv").read_text(),
         (package / "LEESMIJ.txt").read_text(),
+        text_of((package / "rapport.pdf").read_bytes()),
     ):
         assert set(brin.findall(text)) <= {FIRST}
     assert FIRST in page
@@ -156,5 +159,11 @@ def test_a_group_of_industries_gets_its_own_rows_of_what_is_published(post_room:
     assert table.stem == "studentaantallen_bedrijfstakgroep"
     rows = pl.read_csv(table, separator=";", infer_schema=False)
     assert rows["bedrijfstakgroep"].unique().to_list() == ["zorg"]
+    assert "bedrijfstakgroep zorg" in (folder / "rapport.html").read_text("utf-8")
     with pytest.raises(NoChamber):
         post_room.made("groep-zorg", small=True)
+
+
+def test_a_group_of_which_nothing_is_published_gets_no_package(post_room: PostRoom) -> None:
+    with pytest.raises(NoFigures):
+        post_room.made("groep-weg")

@@ -158,7 +158,7 @@ def test_a_keyring_that_lost_its_marks_still_makes_no_key(house: House) -> None:
 def test_a_recovery_that_was_interrupted_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.backup.put_back(house.bench, "objects", *FOLDERS)
 
-    class Stopped(Exception):
+    class Stopped(BaseException):
         pass
 
     def stopped(*_: object) -> None:

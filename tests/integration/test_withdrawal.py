@@ -181,7 +181,7 @@ def test_a_withdrawal_takes_over_a_purge_that_was_going_on(house: House) -> None
 def test_killed_between_its_events_it_goes_on_as_one_purge(house: House) -> None:
     """Stopped after each append in turn, and begun again each time by somebody else."""
 
-    class Stopped(Exception):
+    class Stopped(BaseException):
         pass
 
     real = type(house.system.ledger).append

@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, str] = {
     "national_delivery": "--folder {folder}",
     "disclosure": "--list A",
     "disclosure_attack": "",
+    "publishing": "--scale 0.1",
     "ledger_growth": "--folder {folder}",
     "purge_objects": "--versions 20000",
     "withdrawal": "--folder {folder}",

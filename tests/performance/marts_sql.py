@@ -10,8 +10,8 @@ import duckdb
 
 from rod_pipeline.marts import loopbanen
 from rod_pipeline.marts.across import VIEWS
-from rod_pipeline.marts.bedrijfstakgroepen import TABLE, bedrijfstakgroepen
 from rod_pipeline.marts.coded import STORED, create
+from rod_pipeline.marts.groupings import TABLE, groupings
 from rod_pipeline.marts.norms import EXPECTED_LEVEL
 
 _CATEGORIES = ", ".join(f"'{category}'" for category in EXPECTED_LEVEL)
@@ -160,6 +160,8 @@ QUERIES = {
            count(*) as gediplomeerden, count(*) filter (in_hbo and meteen) as direct,
            count(*) filter (in_hbo and not meteen) as later, count(*) filter (bekend) as jaar1_bekend,
            count(*) filter (bekend and hbo_schooljaren_tot_uitval = 1) as uitval_jaar1,
+           count(*) filter (bekend and meteen) as jaar1_bekend_direct,
+           count(*) filter (bekend and meteen and hbo_schooljaren_tot_uitval = 1) as uitval_jaar1_direct,
            count(*) filter (in_hbo and hbo_hoogste_diploma_niveau is not null) as hbo_diploma
     from geteld left join programma on crebo = mbo_hoogste_diploma_opleiding_code
     group by all
@@ -201,7 +203,7 @@ def build(connection: duckdb.DuckDBPyConnection, files: dict[str, dict[str, str]
         connection.execute(f"{into} {_CAREER.format(key=key)}")
     connection.execute(f"create table loopbanen as {loopbanen.STEPS}")
     connection.execute(f"drop schema {STORED} cascade")
-    create(connection, TABLE, bedrijfstakgroepen())
+    create(connection, TABLE, groupings())
     for mart in QUERIES:
         connection.execute(
             f"create view {mart}_actueel as select t.* from {mart} t join edities e on e.mart = '{mart}' and e.geldt "

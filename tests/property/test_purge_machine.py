@@ -51,8 +51,8 @@ NEIGHBOUR = "2026-12"
 keys = st.sampled_from(KEYS)
 
 
-class Stopped(Exception):
-    """The process ended here."""
+class Stopped(BaseException):
+    """The process ended here: no error that anybody catches."""
 
 
 class Stopping:

@@ -1,11 +1,14 @@
 """The decree's "ook eventuele kopieën" (voorschrift 3j): no kind of copy without an adapter that erases it."""
 
+import re
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+import rod_pipeline
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.ledger.erasure import OUTSIDE, Method, Place
@@ -16,6 +19,21 @@ from rod_pipeline.retention.register import CopyPlace, CopyRegister, IncompleteR
 from rod_pipeline.settings import Settings
 from rod_pipeline.store.layout import object_key, scope_prefixes
 from rod_pipeline.system import System
+
+NO_COPY: Mapping[str, str] = {
+    "alerts": "which causes were told to whom: codes and digests",
+    "dagster": "the place dagster, which is handed in by who knows Dagster",
+    "dagster.yaml": "configuration",
+    "declaration.toml": "where this machine stands",
+    "dossiers": "tables made of the ledger, which holds no personal data",
+    "incidents": "letters about an incident: codes, and what a person writes beside them for its reader",
+    "notary": "checkpoints of the ledger",
+    "notices": "letters about rules and counts",
+    "rod.toml": "configuration",
+    "secrets": "keys of the installation; what belongs to a delivery lies in codes, which is claimed",
+    "serving.json": "port and pid of Dagster",
+}
+"""What code names below the folder of an installation that no place empties, and why that is good."""
 
 
 @pytest.fixture
@@ -70,3 +88,18 @@ def test_claims_of_two_places_do_not_overlap(tmp_path: Path) -> None:
     for name, pattern in claims.items():
         example = pattern.replace("*", "x")
         assert [other for other, also in claims.items() if fnmatch(example, also)] == [name]
+
+
+def test_whatever_code_names_below_the_installation_is_claimed_or_no_copy(tmp_path: Path) -> None:
+    """What a delivery writes is traced elsewhere; this also sees what is written by commands that seldom run."""
+    claims = [
+        pattern for place in places(System.open(Settings(home=tmp_path), SystemClock())) for pattern in place.claims
+    ]
+    named = {
+        name
+        for file in Path(rod_pipeline.__file__).parent.rglob("*.py")
+        for name in re.findall(r'home(?:\.absolute\(\))? / f?"([^"/]+)"', file.read_text("utf-8"))
+    }
+    assert {"outbox", "keys", "notices"} <= named, "the search finds what there is"
+    unclaimed = {name for name in named if not any(fnmatch(f"{tmp_path}/{name}/x", pattern) for pattern in claims)}
+    assert unclaimed == NO_COPY.keys()

@@ -140,6 +140,9 @@ def test_the_chart_configures_dagster_as_the_others_do() -> None:
         days = here["retention"][kind]["purge_after_days"]
         assert chart["retention"][kind]["purgeAfterDays"].items() >= days.items()
     assert chart["telemetry"] == {"enabled": False}
+    assert chart["additionalInstanceConfig"]["nux"] == here["nux"]
+    compose = loaded(COMPOSE / "dagster.yaml")
+    assert chart["additionalInstanceConfig"]["local_artifact_storage"] == compose["local_artifact_storage"]
     assert chart["computeLogManager"] == {"type": "NoOpComputeLogManager"}
     assert chart["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
 
@@ -180,20 +183,62 @@ def test_on_kubernetes_the_door_alone_reaches_a_webserver() -> None:
     assert parts == {"webserver", "daemon"}
 
 
-DIGEST = "0123456789abcdef" * 4
+def test_what_is_mounted_on_kubernetes_is_there_and_a_run_has_it_too() -> None:
+    """A pod that mounts a volume which it doesn't have never starts; a run without the settings opens nothing."""
+    code = values()["dagster-user-deployments"]["deployments"][0]
+    launcher = values()["runLauncher"]["config"]["k8sRunLauncher"]
+    heartbeat = loaded(KUBERNETES / "heartbeat.yaml")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    run = [launcher, *launcher["runK8sConfig"]["podSpecConfig"]["initContainers"]]
+    for pod, containers in (
+        (code, [code, *code["initContainers"]]),
+        (launcher, run),
+        (heartbeat, heartbeat["containers"]),
+    ):
+        there = {volume["name"] for volume in pod["volumes"]}
+        assert there >= {mount["name"] for each in containers for mount in each["volumeMounts"]}
+        instance = {"name": "instance", "configMap": {"name": "rod-dagster-instance"}}
+        assert instance in pod["volumes"], "without it Dagster would be another one, and a purge couldn't ask it"
+        mounted = {(mount["name"], mount["mountPath"]) for mount in containers[0]["volumeMounts"]}
+        assert ("instance", f"{values()['global']['dagsterHome']}/dagster.yaml") in mounted
+    # Else a run would get label, memory and first steps of the code server.
+    assert code["includeConfigInLaunchedRuns"] == {"enabled": False}
+    assert launcher["labels"] == {"rod-part": "run"}
+    assert [each["name"] for each in run[1:]] == ["own-signing-key"]
+
+
+def test_every_part_on_kubernetes_may_talk_and_nothing_else_is_named() -> None:
+    policies = list(yaml.safe_load_all((KUBERNETES / "network-policies.yaml").read_text("utf-8")))
+    outward = [each["spec"]["podSelector"] for each in policies if each["spec"].get("egress")]
+    named = {one for each in outward for one in each.get("matchLabels", {}).values()}
+    named |= {one for each in outward for wanted in each.get("matchExpressions", []) for one in wanted["values"]}
+    code = values()["dagster-user-deployments"]["deployments"][0]
+    parts = [values()["dagsterWebserver"], values()["dagsterDaemon"], code]
+    labels = {part["labels"]["rod-part"] for part in parts} | {"run", "door", "heartbeat"}
+    # No label can be put on the chart's job of the migration.
+    assert named == labels | {"rod-dagster-webserver-instance-migrate"}
+
+
+OURS, BUSYBOX = "0123456789abcdef" * 4, "fedcba9876543210" * 4
 
 
 def test_a_release_on_kubernetes_names_every_image_by_its_digest() -> None:
     program = KUBERNETES / "values-of-release"
-    done = subprocess.run([program, "registry.example/ours", f"sha256:{DIGEST}"], capture_output=True, text=True)
+    arguments = ["registry.example/ours", f"sha256:{OURS}", "registry.example/mirror/busybox", f"sha256:{BUSYBOX}"]
+    done = subprocess.run([program, *arguments], capture_output=True, text=True)
     release = yaml.safe_load(done.stdout)
     found = re.findall(r"registry\.example/\S+", json.dumps(release).replace('"', " "))
-    assert len(found) == len(re.findall(r"registry\.example/rod@sha256", json.dumps(values())))
-    assert all(each.startswith("registry.example/ours@sha256") for each in found)
-    for part in ("dagsterWebserver", "dagsterDaemon"):
-        assert release[part]["image"]["tag"] == DIGEST
-    for wrong in ("latest", "sha256:abc", "sha256:" + "g" * 64):
-        assert subprocess.run([program, "registry.example/ours", wrong], capture_output=True).returncode == 1
+    assert len(found) == len(re.findall(r"registry\.example/\w+@sha256", json.dumps(values())))
+    assert "registry.example/rod" not in json.dumps(release)
+    assert release["busybox"]["image"]["repository"] == "registry.example/mirror/busybox@sha256"
+    assert release["busybox"]["image"]["tag"] == BUSYBOX
+    for part in ("dagsterWebserver", "dagsterDaemon", "pipelineRun"):
+        assert release[part]["image"]["repository"] == "registry.example/ours@sha256"
+        assert release[part]["image"]["tag"] == OURS
+    for wrong in ("latest", "sha256:abc", "sha256:" + "g" * 64, OURS):
+        for place in (1, 3):
+            tried = [*arguments[:place], wrong, *arguments[place + 1 :]]
+            done = subprocess.run([program, *tried], capture_output=True, text=True)
+            assert (done.returncode, done.stdout) == (1, "")
 
 
 @pytest.mark.parametrize("file", ["Dockerfile", "proxy/Dockerfile"])

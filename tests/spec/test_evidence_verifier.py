@@ -95,6 +95,26 @@ def test_one_changed_bit_in_any_kind_of_byte_is_found(evidence_bundle: Bundle, c
         assert "HET BEWIJS KLOPT NIET" in said and "Uitkomst" not in said, said
 
 
+@pytest.mark.parametrize("added", ["— iemand AAAAAAAA\n", "Dit bewijs is ingetrokken.\n"])
+def test_nothing_can_be_added_below_the_signature_of_the_contents(
+    evidence_bundle: Bundle, checked: Checked, added: str
+) -> None:
+    """A signed note may have other signatures, which a reader passes over; the contents of a bundle may not."""
+    bundle, vkey = evidence_bundle
+    files = members(bundle)
+    files[CONTENTS] += added.encode()
+    code, said = checked(repacked(files), vkey)
+    assert code == 1 and "aangevuld of verplaatst" in said, said
+
+
+def test_the_contents_stand_where_they_were_put(evidence_bundle: Bundle, checked: Checked) -> None:
+    bundle, vkey = evidence_bundle
+    files = members(bundle)
+    first = {CONTENTS: files.pop(CONTENTS), **files}
+    code, said = checked(zipped(list(first.items())), vkey)
+    assert code == 1 and "aangevuld of verplaatst" in said, said
+
+
 @pytest.mark.parametrize("name", sorted(NEEDED - {CONTENTS, "sleutel.vkey"}))
 def test_a_changed_file_is_found_though_the_zip_is_made_anew(
     evidence_bundle: Bundle, checked: Checked, name: str

@@ -25,6 +25,7 @@ def post_room(workshops: Workshops, tmp_path_factory: pytest.TempPathFactory) ->
         ("school-far", f'institution = "{SECOND}"\ncountry = "BQ"'),
         ("kamer-3", 'chamber = "03"\ncountry = "NL"'),
         ("groep-zorg", 'group = "zorg"\ncountry = "NL"'),
+        ("groep-weg", 'group = "weg"\ncountry = "NL"'),
     ):
         subprocess.run(["age-keygen", "-o", keys / name], check=True, timeout=60, capture_output=True)
         (key,) = re.findall(r"age1[a-z0-9]+", (keys / name).read_text())

@@ -1,5 +1,7 @@
 """Fixtures around the UI: one running installation and one browser for the whole run of tests."""
 
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from tests.support.browser import Ui, browsing
 from tests.support.live import Live, live
 
 FAULT = "control_totals_mismatch"
+RECIPIENT = "kamer-3"
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +24,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A running installation that has taken 2025-12 in, and has refused 2026-08 and 2025-12-r2."""
+    """A running installation with one recipient, that has taken 2025-12 in, and has refused 2026-08 and 2025-12-r2."""
     announced = {"2025-12": None, "2025-12-r2": FAULT, "2026-08": FAULT}
-    with live(tmp_path_factory.mktemp("installation") / "home", announced) as running:
+    folder = tmp_path_factory.mktemp("installation")
+    subprocess.run(["age-keygen", "-o", folder / "key"], check=True, timeout=60, capture_output=True)
+    (key,) = re.findall(r"age1[a-z0-9]+", (folder / "key").read_text())
+    to = f'[[packages.recipients]]\nname = "{RECIPIENT}"\nchamber = "03"\nkey = "{key}"\ncountry = "NL"\n'
+    with live(folder / "home", announced, to) as running:
         yield running
 
 

@@ -156,6 +156,7 @@ class _Shelf:
     def __init__(self) -> None:
         self.tables: dict[str, pl.DataFrame] = {}
         self.vault, self.decree, self.clock = self, load_decree(), LATER
+        self.settings = SimpleNamespace(groupings=None)
 
     @contextmanager
     def scan_table(self, copy_id: str) -> Iterator[pl.LazyFrame]:

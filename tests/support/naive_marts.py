@@ -223,6 +223,8 @@ def doorstroom_hbo(files: Files) -> Cells:
             later=int(entered and not direct),
             jaar1_bekend=int(ended),
             uitval_jaar1=int(ended and dropped == 1),
+            jaar1_bekend_direct=int(ended and direct),
+            uitval_jaar1_direct=int(ended and direct and dropped == 1),
             hbo_diploma=int(entered and row.get("hbo_hoogste_diploma_niveau") is not None),
         )
     return found

@@ -90,10 +90,10 @@ class BaoServer:
             self.root.sys.create_or_update_acl_policy(f"{mount}-{role}", rights)
         return mount
 
-    def token(self, mount: str, *roles: str, ttl: str = "1h") -> str:
-        """A token with the rights of these roles on a keyring."""
+    def token(self, mount: str, *roles: str, ttl: str = "1h", period: str | None = None) -> str:
+        """A token with the rights of these roles on a keyring; with a ``period`` it is renewed without an end."""
         policies = [f"{mount}-{role}" for role in roles]
-        answer = self.root.auth.token.create(policies=policies, ttl=ttl, no_parent=True)
+        answer = self.root.auth.token.create(policies=policies, ttl=ttl, no_parent=True, period=period)
         token: str = answer["auth"]["client_token"]
         return token
 

@@ -31,7 +31,7 @@ class PostgresServer:
         name = f"t{secrets.token_hex(6)}"
         connection = self.connect()
         connection.autocommit = True
-        connection.cursor().execute(f"CREATE DATABASE {name}")
+        connection.cursor().execute(f"CREATE DATABASE {name} TEMPLATE template0 {_how(connection)}")
         connection.close()
         return f"postgresql+psycopg2://rod:{self._password}@127.0.0.1:{self.port}/{name}"
 
@@ -44,6 +44,11 @@ class PostgresServer:
         return psycopg2.connect(
             host="127.0.0.1", port=self.port, user="rod", password=self._password, dbname="postgres", connect_timeout=5
         )
+
+
+def _how(connection: "psycopg2.extensions.connection") -> str:
+    """Since version 15 the log would get every page of a new database, which takes four times the work of a copy."""
+    return "STRATEGY FILE_COPY" if connection.server_version >= 150_000 else ""
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from rod_pipeline.definitions import build_defs
 from rod_pipeline.publishing import disclosing
 from rod_pipeline.publishing.release import NoSuchRelease, get
 from tests.support.browser import Ui
+from tests.support.fixtures_ui import RECIPIENT
 from tests.support.live import Live
 
 
@@ -41,3 +42,13 @@ def test_without_a_clean_audit_nothing_is_handed_out_and_with_one_the_report_is_
     ui.picture(pictures / "audit clean.png")
     ui.asset("publishing/published", release.event.release, "report: tables", "report: levels", "report: not offered")
     ui.sees("tables not offered", "figures hidden since an earlier release")
+
+
+def test_a_package_that_was_made_stands_with_its_recipient(ui: Ui, installation: Live, pictures: Path) -> None:
+    published(installation)
+    ui.open(f"/assets/packages/{RECIPIENT}", "Never materialized", "make_packages")
+    job = build_defs(installation.settings).resolve_job_def("make_packages")
+    config = {"ops": {"packages_for_recipients": {"config": {"purpose": "verantwoording", "recipients": [RECIPIENT]}}}}
+    assert job.execute_in_process(run_config=config, instance=installation.instance).success
+    ui.asset(f"packages/{RECIPIENT}", "aggregates", "no end: it holds no personal data", "what is in it")
+    ui.picture(pictures / "package.png")

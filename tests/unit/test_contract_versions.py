@@ -258,3 +258,29 @@ def test_no_code_and_no_rest_under_the_floor_is_told(unknown: dict[str, int], ot
     assert all(unknown[code] == count >= FLOOR for code, count in told.items())
     assert rest == rows - sum(told.values())
     assert not told or rest == 0 or rest >= FLOOR
+
+
+@pytest.mark.parametrize("file", BOOK.files())
+def test_an_earlier_version_comes_back_as_the_next_one(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, and understood by the marts that understood it; the one that was wrong stays, for what was read by it."""
+    folder = tmp_path / "contracts"
+    first = BOOK.get(file)  # type: ignore[arg-type]
+    lines = (PACKAGED / file / "1.toml").read_text("utf-8")
+    (folder / file).mkdir(parents=True)
+    wrong = lines.replace("version = 1", "version = 2").replace("title = ", 'title = "wrong" #', 1)
+    (folder / file / "2.toml").write_text(wrong, "utf-8")
+    monkeypatch.setenv("ROD_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ROD_CONTRACTS", str(folder))
+
+    assert CliRunner().invoke(app, ["revert", file, "2"]).exit_code == 2
+    assert CliRunner().invoke(app, ["revert", file, "1"]).exit_code == 0
+    assert CliRunner().invoke(app, ["revert", file, "1"]).exit_code == 2
+    accepted = CliRunner().invoke(app, ["accept", file, "--yes"])
+    assert accepted.exit_code == 0, accepted.output
+    book = ContractBook.load(folder, DECREE)
+    assert book.versions(first.file) == (1, 2, 3)
+    marts = tuple(mart.name for mart in marts_on(first.file) if mart.declares(first))
+    assert book.get(first.file) == first.model_copy(update={"version": 3, "marts": marts})
+    assert not any(understanding(book.get(first.file), book).values())

@@ -126,12 +126,12 @@ def test_what_protection_cost_follows_from_printed_figures_alone(first: Proposal
 
 def test_who_stays_has_no_outcome_as_a_leaver_and_needs_no_protection_of_it(first: Proposal) -> None:
     told = first.sums.filter(pl.col("cell").str.contains("verlater=N"))["cell"]
-    assert len(told) and not told.str.contains("diploma=|passend=").any()
+    assert len(told) and not told.str.contains("diploma=N|passend=J").any()
     with_diploma = first.sums.filter(cell="uitkomsten|diploma=J|jaarresultaat=J|schooljaar=2024-2025", sign=1)
     (parts,) = (
         set(first.sums.filter(equation=number, sign=-1)["cell"])
         for number in with_diploma["equation"]
-        if first.sums.filter(equation=number)["cell"].str.contains("verlater=").sum() == 2
+        if first.sums.filter(equation=number)["cell"].str.contains(r"jaarresultaat=J.*verlater=").sum() == 2
     )
     assert len(parts) == 2 and any("verlater=N" in cell for cell in parts)
 
@@ -148,3 +148,53 @@ def test_leavers_who_got_their_diploma_years_ago_are_protected_too() -> None:
     refuse_unsafe(proposal)
     assert proposal.sums["cell"].str.contains("jaarresultaat=N").any()
     assert "jaarresultaat_landelijk" in proposal.tables
+
+
+def few_below_their_level() -> pl.DataFrame:
+    """Twelve institutions, each with 60 leavers with a fitting diploma, 20 and more with another, but of one two."""
+    codes = {"jaarresultaat": "J", "verlater": "J", "bekend": "J"}
+    rows = [
+        {"instellingscode": f"{number:02}AA", "diploma": diploma, "passend": fits, "n": count, **codes}
+        for number in range(1, 13)
+        for diploma, fits, count in (("J", "J", 60), ("J", "N", 2 if number == 1 else 20 + number), ("N", "N", 40))
+    ]
+    same = {"schooljaar": "2024-2025", "niveau": "MBO-3", "sectorkamer": "03", "bedrijfstakgroep": "zorg"}
+    return pl.DataFrame(rows).with_columns(**{name: pl.lit(code) for name, code in same.items()})
+
+
+def below(proposal: Proposal) -> list[int]:
+    """Of each institution the leavers whose diploma doesn't fit, by subtraction of what two tables print."""
+    diplomas, fitting = (
+        proposal.tables[f"{name}_instelling"].filter(pl.col(outcome) == "J").drop_nulls("n")
+        for name, outcome in (("diplomaresultaat", "diploma"), ("passend_diploma", "passend"))
+    )
+    both = diplomas.join(fitting, on=["schooljaar", "instellingscode"])
+    return (both["n"] - both["n_right"]).to_list()
+
+
+def test_two_results_over_the_same_students_give_no_small_count_by_subtraction(monkeypatch: pytest.MonkeyPatch) -> None:
+    speaks = counted("2025-12")[1]
+    results = [one for one in OFFERED if one.measure == "uitkomsten" and set(one.by) & {"instellingscode"}]
+    tables = [one for one in results if "niveau" not in one.by and one.name != "kwalificatiewinst_instelling"]
+    proposal = propose({"uitkomsten": few_below_their_level()}, speaks, DELIVERIES, None, tables)
+    refuse_unsafe(proposal)
+    assert set(proposal.tables) == {one.name for one in tables}
+    assert not set(below(proposal)) & {1, 2, 3, 4}
+
+    monkeypatch.setattr(disclosing, "meeting", lambda *_: ())
+    assert 2 in below(propose({"uitkomsten": few_below_their_level()}, speaks, DELIVERIES, None, tables))
+
+
+def test_a_table_that_is_not_offered_any_more_keeps_no_newer_table_from_being_printed() -> None:
+    speaks = counted("2025-12")[1]
+    counts = {"uitkomsten": few_below_their_level()}
+    named = {one.name: one for one in OFFERED}
+    old, stays, new = (
+        named[f"{name}_instelling"] for name in ("passend_diploma", "diplomaresultaat", "kwalificatiewinst")
+    )
+    first = propose(counts, speaks, DELIVERIES, None, [old, stays])
+    second = propose(counts, speaks, DELIVERIES, registered(first), [stays, new])
+    refuse_unsafe(second)
+    assert set(second.tables) == {stays.name, new.name}
+    assert second.tables[stays.name].equals(first.tables[stays.name])
+    assert second.tables[new.name]["n"].null_count() == first.tables[old.name]["n"].null_count() == 2

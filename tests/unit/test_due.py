@@ -12,6 +12,7 @@ from rod_pipeline.ledger.events import Announced, Received, Refused
 from rod_pipeline.ledger.log import LedgerClock
 from rod_pipeline.retention.clockguard import AHEAD_AT_MOST, ClockDoubtful, trusted_for_a_term
 from rod_pipeline.retention.deadline import deadline
+from rod_pipeline.retention.decisions import KeptTooLong, hand_over
 from rod_pipeline.retention.due import Agenda, Term, agenda, ripe_at
 from rod_pipeline.retention.engine import Held, NothingToPurge, PlanChanged, begin, plan
 from rod_pipeline.settings import RetentionSection
@@ -78,6 +79,15 @@ def test_the_earliest_moment_counts_also_when_a_later_announcement_does_not_tell
     earlier = NOON - timedelta(days=3)
     told = Story().announced("2025-12", earlier).announced("2025-12", NOON)
     assert term_of(told, NOON).moment == earlier
+
+
+def test_a_download_that_broke_off_has_begun_the_term() -> None:
+    """Its first byte is when DUO provided the data, whatever became of them; and the rest of it is erased by term."""
+    told = Story().announced("2025-12", None).tell(make.registered("0" * 16, "landing", "raw"), days=1)
+    told.announced("2025-12", NOON + timedelta(days=30))
+    term = term_of(told, NOON)
+    assert (term.moment, term.moment_basis) == (NOON + timedelta(days=1), "first_download")
+    assert begun(due(told, deadline(NOON + timedelta(days=1)))) == [("2025-12", "term")]
 
 
 def test_a_moment_that_moves_earlier_moves_the_deadline() -> None:
@@ -369,6 +379,16 @@ def test_nothing_is_begun_before_its_time_or_while_it_is_held(tmp_path: Path) ->
             begin(system, plan(system, ["2025-12"], ground, order), "a1")  # type: ignore[arg-type]
     system.ledger.append(Withdrawn(order="o3", actor="a1"))
     begin(system, plan(system, ["2025-12"], "withdrawal", "o3"), "a1")  # type: ignore[arg-type]
+
+
+def test_no_recipient_keeps_a_package_longer_than_what_is_in_it_may_be_kept(tmp_path: Path) -> None:
+    system = Timed(tmp_path, SetClock(), store_says=NOON)
+    make.stored(system.ledger)
+    to = {"recipient": "r-school", "purpose": "verantwoording", "actor": "a1"}
+    with pytest.raises(KeptTooLong, match="2032-12-15"):
+        hand_over(system, ("2025-12",), until=DEADLINE + SECOND, **to)  # type: ignore[arg-type]
+    package = hand_over(system, ("2025-12",), until=DEADLINE, **to)  # type: ignore[arg-type]
+    assert list(system.ledger.state().handovers) == [package]
 
 
 def test_a_plan_is_carried_out_as_it_was_agreed_to_or_not_at_all(tmp_path: Path) -> None:

@@ -387,6 +387,28 @@ def test_an_inventory_that_the_ledger_knows_better_is_refused(ledger: Ledger) ->
     ledger.append(*gone, inventory())
 
 
+def test_an_inventory_that_passes_over_a_mart_database_is_refused(ledger: Ledger) -> None:
+    """What mixes deliveries is a copy of each; the key of the generation says whether it is there."""
+    delivery, generation = make.stored(ledger), new_id()
+    copy, writing = make.written(generation, "database", "restricted")
+    ledger.append(KeyCreated(scope=generation, keyring="local"), *writing)
+    ledger.append(DatabaseBuilt(generation=generation, copy_id=copy, deliveries=(delivery,)))
+    planned(ledger, ["2025-12"], PURGE, ground="order", order="o1")
+    ledger.append(Tombstoned(purge_id=PURGE, key="2025-12"), Drained(purge_id=PURGE), KeyDestroyed(scope=delivery))
+    ledger.append(
+        *(
+            CopyErased(copy_id=live.copy_id, versions=1, uploads=0, ground="purged")
+            for live in ledger.state().live_copies(delivery)
+        ),
+        *(
+            PlaceErased(purge_id=PURGE, key="2025-12", place=place, method="file_deleted", counts=())
+            for place in PLACES
+        ),
+    )
+    refused(ledger, inventory(), because="found no mart database")
+    ledger.append(inventory(mart_database=1), KeyDestroyed(scope=generation), inventory())
+
+
 # Attestation
 
 

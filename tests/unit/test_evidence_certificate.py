@@ -131,3 +131,9 @@ def test_six_deliveries_fit_on_one_certificate(tmp_path: Path) -> None:
 )
 def test_every_code_has_its_words(codes: object, spoken: dict[str, object]) -> None:
     assert set(get_args(codes)) == set(spoken)
+
+
+def test_where_others_had_nothing_it_does_not_say_that_they_were_asked(installation: Installation) -> None:
+    text = printed(attested(installation), installation)
+    assert "had volgens het register geen kopie" in text
+    assert "om wissing gevraagd" not in text and "verloopt op vaste datum" not in text

@@ -1,14 +1,12 @@
 """Doorstroom to hbo, careers over deliveries, and which delivery speaks, on cases counted by hand."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from rod_pipeline.marts import in_force
-from rod_pipeline.marts.bedrijfstakgroepen import BadReference, bedrijfstakgroepen
 from tests.support.marts import asked, database, diploma, leaver, main, programme, table, total, year_of
 
 
@@ -34,8 +32,11 @@ def test_dropout_is_over_those_whose_first_year_has_ended() -> None:
         leaver("dropped out later", 2023, **enters, hbo_verblijfsduur=2, hbo_schooljaren_tot_uitval=2),
         leaver("has a diploma", 2023, **enters, hbo_verblijfsduur=2, hbo_hoogste_diploma_niveau="AD"),
     ]
+    later = {"hbo_instroom_studiejaar": "2025-2026", "hbo_onderbrekingsduur": 1, "hbo_verblijfsduur": 1}
+    rows.append(leaver("after a year, dropped out at once", 2023, **later, hbo_schooljaren_tot_uitval=1))
     made = table("doorstroom_hbo", {"mbo_hbo": rows})
-    assert [total(made, name) for name in ("jaar1_bekend", "uitval_jaar1", "hbo_diploma")] == [4, 1, 1]
+    assert [total(made, name) for name in ("jaar1_bekend", "uitval_jaar1", "hbo_diploma")] == [5, 2, 1]
+    assert [total(made, f"{name}_direct") for name in ("jaar1_bekend", "uitval_jaar1")] == [4, 1]
 
 
 def steps(*rows: dict[str, Any]) -> dict[tuple[str, str], tuple[Any, ...]]:
@@ -176,18 +177,6 @@ def test_the_trend_adds_the_figures_in_force_per_group() -> None:
             "sum(gediplomeerden)::int from trend group by all"
         )
         assert asked(connection, query) == [("Techniek en gebouwde omgeving", "J", 2, 1, 1, 1)]
-
-
-def test_every_sectorkamer_is_in_a_group_and_a_code_in_one_only(tmp_path: Path) -> None:
-    groups = bedrijfstakgroepen()
-    assert set(groups.filter(soort="sectorkamer")["code"]) == {f"0{n}" for n in range(1, 10)}
-    file = tmp_path / "groups.toml"
-    file.write_text(
-        'bron = "x"\nnagezien_op = 2026-08-05\naangenomen = false\n'
-        '[[groep]]\nnaam = "a"\nopleidingen = ["25001"]\n[[groep]]\nnaam = "b"\nopleidingen = ["25001"]\n'
-    )
-    with pytest.raises(BadReference, match="25001 in two groups"):
-        bedrijfstakgroepen(file)
 
 
 def test_every_table_and_column_says_what_it_means() -> None:

@@ -11,9 +11,10 @@ from rod_pipeline.contracts.model import FileKind
 from rod_pipeline.marts.across import STROMEN
 from rod_pipeline.marts.contents import careers
 from rod_pipeline.marts.declared import MARTS
+from rod_pipeline.marts.groupings import REGION, groupings
 from rod_pipeline.marts.plausible import as_table, held_against_published
 from rod_pipeline.marts.plausible import steps as all_steps
-from rod_pipeline.marts.published import OFFERED, editions, leaves, steps
+from rod_pipeline.marts.published import NESTED, OFFERED, editions, leaves, steps
 from tests.support.marts import leaver, mart, table, total, year_of
 from tests.support.synthetic import whole
 
@@ -37,7 +38,20 @@ def steps_of(files: Mapping[FileKind, pl.LazyFrame]) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def offered(made: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    return leaves(made)
+    """Leaves by every grouping: with regions too."""
+    institutions = made["studentaantallen"]["instellingscode"].unique().sort()
+    north = pl.int_range(pl.len()) % 2 == 0
+    regions = pl.DataFrame({"code": institutions}).select(
+        indeling=pl.lit(REGION),
+        vanaf=pl.lit("2000-2001"),
+        tot=pl.lit(None, pl.String),
+        soort=pl.lit("instelling"),
+        code="code",
+        groep=pl.when(north).then(pl.lit("noord")).otherwise(pl.lit("zuid")),
+        naam=pl.lit("Een regio"),
+        aangenomen=pl.lit("N"),
+    )
+    return leaves(made, pl.concat([groupings(), regions]))
 
 
 def test_leaves_are_unique_counts_over_nothing_by_text(offered: dict[str, pl.DataFrame]) -> None:
@@ -71,6 +85,11 @@ def test_leaves_add_up_to_the_marts(made: dict[str, pl.DataFrame], offered: dict
         outcome = "diploma" if name in ("jaarresultaat", "diplomaresultaat") else "passend"
         assert n("uitkomsten", **where) == total(made["studiesucces"], f"{name}_noemer"), name
         assert n("uitkomsten", **where, **{outcome: "J"}) == total(made["studiesucces"], f"{name}_teller"), name
+    gained = {"verlater": "J", "diploma": "J", "bekend": "J"}
+    assert n("uitkomsten", **gained) == total(made["studiesucces"], "kwalificatiewinst_noemer") > 0
+    assert n("uitkomsten", **gained, passend="J") == total(made["studiesucces"], "kwalificatiewinst_teller")
+    assert n("studenten", regio="noord") + n("studenten", regio="zuid") == n("studenten")
+    assert n("studenten", bedrijfstakgroep="zorg") == n("studenten", sectorkamer="03") > 0
     three = made["studiesucces"].filter(cohorten="3")
     assert n("starters", succes="J") == total(three, "startersresultaat_teller")
     assert n("starters") == total(three, "startersresultaat_noemer")
@@ -85,7 +104,9 @@ def test_leaves_add_up_to_the_marts(made: dict[str, pl.DataFrame], offered: dict
     )
     assert n("mbo_hbo", direct="J") == total(made["doorstroom_hbo"], "direct")
     assert n("mbo_hbo") == total(made["doorstroom_hbo"], "gediplomeerden")
-    assert n("hbo_starters", uitval="J") == total(made["doorstroom_hbo"], "uitval_jaar1")
+    assert n("mbo_hbo", in_hbo="J", direct="N") == total(made["doorstroom_hbo"], "later")
+    assert n("mbo_hbo", bekend="J") == total(made["doorstroom_hbo"], "jaar1_bekend")
+    assert n("mbo_hbo", bekend="J", uitval="J") == total(made["doorstroom_hbo"], "uitval_jaar1")
 
 
 def test_each_measure_tells_which_delivery_speaks(made: dict[str, pl.DataFrame]) -> None:
@@ -102,6 +123,27 @@ def test_leavers_without_a_diploma_are_one_cell_in_two_results() -> None:
     tables = {one.name: table(one.name, {"doorstroom": rows, "mbo_hbo": [leaver("b", 2023)]}) for one in MARTS}
     (leaf,) = leaves(tables)["uitkomsten"].rows(named=True)
     assert (leaf["jaarresultaat"], leaf["verlater"], leaf["diploma"], leaf["n"]) == ("J", "J", "N", 1)
+
+
+def test_kwalificatiewinst_is_of_leavers_with_a_diploma_of_whom_a_level_could_be_expected() -> None:
+    """Three leavers with a diploma: one fits, one doesn't, of one nobody knows; one without a diploma; one stays."""
+    leaves_school = {"populatie_jaarresultaat": True, "populatie_diplomaresultaat": True}
+    graduated = {**leaves_school, "heeft_diploma": True}
+    rows = [
+        year_of("fits", 2023, **graduated, passend_diploma=True, categorie_hoogste_vooropleiding="8"),
+        year_of("below", 2023, **graduated, passend_diploma=False, categorie_hoogste_vooropleiding="8"),
+        year_of("unknown", 2023, **graduated, passend_diploma=False, categorie_hoogste_vooropleiding=None),
+        year_of("none", 2023, **leaves_school, passend_diploma=False, categorie_hoogste_vooropleiding=None),
+        year_of("stays", 2023, populatie_jaarresultaat=True, heeft_diploma=True, passend_diploma=True),
+    ]
+    tables = {one.name: table(one.name, {"doorstroom": rows, "mbo_hbo": [leaver("b", 2023)]}) for one in MARTS}
+    outcomes = leaves(tables)["uitkomsten"]
+    (offered,) = (one for one in OFFERED if one.name == "kwalificatiewinst_landelijk")
+    within = outcomes.filter(*(pl.col(column) == "J" for column in offered.within))
+    assert dict(within.group_by("passend").agg(pl.col("n").sum()).rows()) == {"J": 1, "N": 1}
+    known = ["jaarresultaat", "verlater", "diploma", "bekend", "passend"]
+    told = [row for row in outcomes.select(known).iter_rows(named=True)]
+    assert not [row for row in told for never in NESTED["uitkomsten"].never if never.items() <= row.items()]
 
 
 @pytest.fixture(scope="module")

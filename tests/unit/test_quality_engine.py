@@ -10,7 +10,8 @@ import pytest
 
 from rod_pipeline.quality import Suite, validate_file
 from rod_pipeline.quality.checks import CheckImpossible
-from rod_pipeline.quality.engine import PROVED_ON, UnknownMetric, run_suite
+from rod_pipeline.quality.engine import PROVED_ON, run_suite
+from rod_pipeline.quality.metrics import UnknownMetric
 from tests.support.quality import NAMES, contract, expectation, frame
 
 ROWS = [dict.fromkeys(NAMES, "1"), dict.fromkeys(NAMES, "2")]

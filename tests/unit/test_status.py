@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from rod_pipeline.cli import application
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.installation import make_installation
@@ -18,7 +20,7 @@ from rod_pipeline.quality.notifying import find, send, tell
 from rod_pipeline.retention.decisions import suspend
 from rod_pipeline.settings import Settings
 from rod_pipeline.status import DeliveryStatus, status
-from rod_pipeline.system import System
+from rod_pipeline.system import NoInstallation, System
 from tests.support import ledger as make
 from tests.support.night import rod
 from tests.support.notice import broken
@@ -152,3 +154,29 @@ def test_the_runbook_of_an_error_can_be_read_at_the_terminal(system: System) -> 
     assert "ROD-PLEIO-17" in said and "429" in said and "rod rerun-failed" in said
     exits, said = rod("runbook", "ROD-PLEIO-99")
     assert exits == 1 and "docs/runbooks/ROD-PLEIO.md#rod-pleio-99" in said
+
+
+def test_a_folder_without_an_installation_is_not_told_as_one_without_deliveries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROD_HOME", str(tmp_path / "elsewhere"))
+    for command in (["status"], ["watch"], ["rerun-failed"], ["retention", "forecast"]):
+        result = CliRunner().invoke(application(), command)
+        assert isinstance(result.exception, NoInstallation)
+    assert not (tmp_path / "elsewhere" / "ledger.db").exists()
+
+
+def test_an_installation_without_a_ledger_begins_one_and_says_that_nothing_came(system: System) -> None:
+    assert not (system.settings.home / "ledger.db").exists()
+    exits, said = rod("status")
+    assert exits == 0 and "rod drop" in said
+
+
+def test_no_word_of_the_table_is_broken_in_a_terminal_of_80(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    system.ledger.append(make.announced("2026-08-r2", channel="pleio"))
+    make.stored(system.ledger, KEY)
+    _, said = rod("status")
+    words = said.split()
+    assert {"delivery", "stage", "checks", "moment", "before", "copies", "2026-08-r2", "announced", "stored"} <= set(words)
+    assert "passed" in words

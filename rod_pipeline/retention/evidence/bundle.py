@@ -119,7 +119,7 @@ def summary(evidence: Evidence, decree: Decree, seal: Seal) -> str:
         "".join(_wrapped(f"- {step}: {at}") for step, at in said["steps"]),
         _heading("Hoe en waar"),
         "".join(
-            _wrapped(f"- {place}: {how}; gewist: {n}; controle: {second}; late controle: {late}")
+            _wrapped(f"- {place}: {how}; gewist: {n}; gevonden bij controle: {second}; bij late controle: {late}")
             for place, how, n, second, late in said["places"]
         ),
         _wrapped(f"{said['category']} {said['keys']}"),
@@ -139,7 +139,7 @@ def summary(evidence: Evidence, decree: Decree, seal: Seal) -> str:
 def _delivery(said: dict[str, Any]) -> str:
     came = f"verstrekt op {said['moment']} ({said['basis']}, via {said['source']})"
     what = f"schooljaren {said['years']}, {said['rows']} rijen, {said['size']}, {said['copies']} kopieën"
-    gone = f"uiterste datum {said['deadline']}; alles weg: {said['gone']}{said['margin'] and ', ' + said['margin']}"
+    gone = f"moest weg zijn vóór {said['deadline']}; alles weg: {said['gone']}{said['margin'] and ', ' + said['margin']}"
     return _wrapped(f"- levering {said['key']} ({said['ids']}): {came}, {what}; {gone}")
 
 

@@ -19,7 +19,7 @@ from rod_pipeline.decree import Decree
 from rod_pipeline.ledger.erasure import OUTSIDE
 from rod_pipeline.retention.evidence import words
 from rod_pipeline.retention.evidence.attesting import Evidence
-from rod_pipeline.retention.evidence.record import Declared, Record
+from rod_pipeline.retention.evidence.record import Declared, PlaceRecord, Record
 from rod_pipeline.retention.evidence.verifieer import PLACES
 
 _TEMPLATE = Path(__file__).with_name("certificate.typ")
@@ -92,7 +92,7 @@ def content(evidence: Evidence, decree: Decree, seal: Seal) -> dict[str, Any]:
         "places": [
             [
                 PLACES[place.place],
-                words.METHODS[place.method],
+                _how(place),
                 # What others hold isn't ours to erase: there it says what was found, not what is gone.
                 "–" if place.place in OUTSIDE else words.counts(place.erased),
                 words.counts(place.second),
@@ -160,6 +160,14 @@ def _steps(record: Record) -> Iterator[tuple[str, str]]:
     yield "Late controle", words.instant(time.swept_at)
     if time.clock_offset is not None:
         yield "Verschil tussen onze klok en die van de opslag", f"{words.number(abs(time.clock_offset))} s"
+
+
+def _how(place: PlaceRecord) -> str:
+    """The way in which a place was erased; nobody was asked and nothing expires where others had nothing."""
+    found = (*place.erased, *place.second, *place.late)
+    if place.place in OUTSIDE and not any(each.n for each in found):
+        return "niets, volgens het register"
+    return words.METHODS[place.method]
 
 
 def _keys(record: Record) -> str:

@@ -39,7 +39,8 @@ try:
 
     x509.Certificate.not_valid_before_utc  # noqa: B018 - there since version 42
 except (ImportError, AttributeError):
-    sys.stderr.write("Het pakket cryptography (42 of nieuwer) ontbreekt. Installeer het: pip install cryptography\n")
+    sys.stderr.write("Het pakket cryptography (42 of nieuwer) ontbreekt.\n")
+    sys.stderr.write(f"Installeer het: {sys.executable} -m pip install --upgrade cryptography\n")
     raise SystemExit(2) from None
 
 if TYPE_CHECKING:
@@ -510,6 +511,10 @@ class Examination:
                 lines.append(f"{hashlib.sha256(content).hexdigest()} {len(content)} {name}\n")
         if text != "".join(lines):
             raise Wrong("een bestand is niet dat uit de inhoudsopgave")
+        # Nobody signs what stands below the first signature, nor where in the zip the contents stand.
+        signature = self.members[CONTENTS].decode("utf-8")[len(text) + 1 :]
+        if signature.count("\n") != 1 or list(self.members)[-1] != CONTENTS:
+            raise Wrong("de inhoudsopgave is aangevuld of verplaatst")
         if not {key.vkey for key in self.keys}.issuperset(self.members["sleutel.vkey"].decode("utf-8").split()):
             raise Wrong("een sleutel in de bundel is niet opgegeven")
         return f"{len(lines) - 1} bestanden zijn zoals zij zijn ingepakt"
@@ -591,7 +596,7 @@ def outcome(record: Any) -> None:
     for delivery in record["deliveries"]:
         margin = "" if delivery["days_late"] is None else f", {delivery['days_late']} dag(en) te laat"
         gone = spoken(delivery["gone_at"], "nog niet alles weg", "alles weg op ")
-        deadline = spoken(delivery["deadline"], "zonder uiterste datum", "uiterste datum ")
+        deadline = spoken(delivery["deadline"], "zonder uiterste datum", "moest weg zijn vóór ")
         say(f"  levering {delivery['key']}: {gone}; {deadline}{margin}")
     for left in record["remaining"]:
         counts = ", ".join(f"{each['n']} {COUNTED[each['what']][each['n'] != 1]}" for each in left["counts"])

@@ -116,8 +116,8 @@ def size(n: int) -> str:
 
 
 def counts(found: Iterable[Counted]) -> str:
-    """``3 objectversies, 1 bestand``; ``geen`` for none."""
-    return ", ".join(f"{number(each.n)}\u00a0{COUNTED[each.what][each.n != 1]}" for each in found if each.n) or "geen"
+    """``3 objectversies, 1 bestand``; ``niets`` for none."""
+    return ", ".join(f"{number(each.n)}\u00a0{COUNTED[each.what][each.n != 1]}" for each in found if each.n) or "niets"
 
 
 def days(n: int) -> str:

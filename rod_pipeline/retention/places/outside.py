@@ -157,6 +157,9 @@ class Backups:
         now = self._system.clock.now()
         since = self._since(subject, now)
         ends = [since + timedelta(days=backup.days) for backup in self._system.settings.retention.backups]
+        # A backup that an inventory told of lives until its end, whatever the settings say since.
+        known = [p.expires for p in purges_of(self._system.ledger.state(), subject.key) if p.expires is not None]
+        ends += [max(known)] if known and max(known) > max(ends, default=since) else []
         living = sum(end > now for end in ends)
         return PlaceLeft(place=self.place, counts=(Counted(what="backups", n=living),), until=max(ends, default=None))
 
