@@ -37,6 +37,15 @@ class Two:
         self.hosts = {host.name: host for host in hosts}
         self.workers = {host.name: cluster.work_on(host) for host in hosts}
 
+    def at_work(self, instance: dg.DagsterInstance) -> dict[str, tuple[str, str]]:
+        """The hosts that are at a step now, each with the step and the process that carries it out."""
+        steps, found = _going_on(instance), {}
+        for mark in self.bench.settings.workers.glob("*@*"):
+            host, _, process = mark.name.rpartition("@")
+            if step := steps.get(int(process.partition("-")[0])):
+                found[host] = (step, process)
+        return found
+
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
@@ -71,12 +80,9 @@ def test_the_other_machine_goes_on_with_the_delivery(two: Two, tmp_path: Path, s
     with cluster.instance() as instance:
         instance.add_dynamic_partitions(DELIVERY, [KEY])
         run = cluster.deliver(KEY)
-        going_on = _wait(lambda: found if len(found := _going_on(instance)) == 2 else {}, cluster, run)
-        marks = {mark.name.rpartition("@") for mark in bench.settings.workers.iterdir()}
-        at = {int(process.partition("-")[0]): (host, process) for host, _, process in marks}
-        assert {host for host, _ in at.values()} == set(two.hosts), "each reads another file of the same delivery"
-        middle, pid = min(going_on.items())
-        dead, process = at[pid]
+        # Each host reads another file of the same delivery.
+        reading = _wait(lambda: found if len(found := two.at_work(instance)) == 2 else {}, cluster, run)
+        dead, (middle, process) = min(reading.items())
         power_off(two.workers[dead])
         # What Polars would have left, had memory been short.
         spilled = two.hosts[dead].memory / f"rod-{process}-00000000" / "polars" / "spill"
@@ -115,17 +121,17 @@ def test_the_other_machine_goes_on_with_the_delivery(two: Two, tmp_path: Path, s
     assert not spilled.exists()
 
 
-def _going_on(instance: dg.DagsterInstance) -> dict[str, int]:
-    """The steps that began and didn't end, each with the process that carries it out."""
+def _going_on(instance: dg.DagsterInstance) -> dict[int, str]:
+    """The steps that began and didn't end, by the process that carries them out."""
     going_on = {}
     for run in instance.get_runs():
         for entry in instance.all_logs(run.run_id):
             event = entry.dagster_event
-            if event is not None and entry.step_key is not None:
+            if event is not None and event.pid is not None and entry.step_key is not None:
                 if event.event_type is dg.DagsterEventType.STEP_START:
-                    going_on[entry.step_key] = event.pid or 0
+                    going_on[event.pid] = entry.step_key
                 elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
-                    going_on.pop(entry.step_key, None)
+                    going_on.pop(event.pid, None)
     return going_on
 
 
