@@ -65,7 +65,8 @@ def two(shared: Path, seaweed: StoreSettings, monkeypatch: pytest.MonkeyPatch) -
     postgres, bao = backend.servers()
     with StandIn() as pleio:
         bench = Bench(shared / "home", seaweed, pleio)
-        (bench.home / "rod.toml").open("a").write("[retention]\ndrain_minutes = 0\n")
+        with (bench.home / "rod.toml").open("a") as settings:
+            settings.write("[retention]\ndrain_minutes = 0\n")
         addresses = [seaweed.endpoint, bao.address]
         ports = [postgres.port, pleio.port, pleio.storage.server_port]
         ports += [int(address.rpartition(":")[2]) for address in addresses]

@@ -257,7 +257,8 @@ def installation(folder: Path) -> Iterator[tuple[Bench, Cluster, list[Host]]]:
         postgres, bao = backend.servers()
         pleio = stack.enter_context(StandIn())
         bench = Bench(folder / "home", seaweed, pleio)
-        (bench.home / "rod.toml").open("a").write("[retention]\nlate_sweep_hours = 0\n")
+        with (bench.home / "rod.toml").open("a") as settings:
+            settings.write("[retention]\nlate_sweep_hours = 0\n")
         ports = [int(address.rpartition(":")[2]) for address in (seaweed.endpoint, bao.address)]
         net = stack.enter_context(network([postgres.port, pleio.port, pleio.storage.server_port, *ports]))
         cluster = stack.enter_context(Cluster(bench, net, folder))

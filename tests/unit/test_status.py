@@ -178,5 +178,7 @@ def test_no_word_of_the_table_is_broken_in_a_terminal_of_80(system: System, monk
     make.stored(system.ledger, KEY)
     _, said = rod("status")
     words = said.split()
-    assert {"delivery", "stage", "checks", "moment", "before", "copies", "2026-08-r2", "announced", "stored"} <= set(words)
+    assert {"delivery", "stage", "checks", "moment", "before", "copies", "2026-08-r2", "announced", "stored"} <= set(
+        words
+    )
     assert "passed" in words
