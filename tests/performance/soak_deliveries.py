@@ -32,6 +32,7 @@ from time import monotonic, sleep
 
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.deliveries import DeliveryKey
@@ -152,9 +153,14 @@ class Soak:
         self.killed["host"] += 1
 
     def _run_processes(self) -> list[int]:
-        """The processes of runs that are going on, by what they said of themselves when they began."""
+        """The processes of runs that are going on, by what they said of themselves when they began.
+
+        But for those that the daemon doesn't go on with any more: who dies a third time waits for a person.
+        """
         found = []
         for run in self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+            if run.tags.get(RETRY_NUMBER_TAG) == str(self.instance.run_retries_max_retries):
+                continue
             for entry in self.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
                 if entry.dagster_event and (entry.dagster_event.message or "").startswith("Started process for run"):
                     found.append(int(entry.dagster_event.engine_event_data.metadata["pid"].value))  # type: ignore[arg-type]
