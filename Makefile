@@ -26,6 +26,7 @@ soak: check
 	$(PYTEST) -m soak --timeout 7200 $(PYTEST_ARGS)
 	$(PYTEST) tests/property --hypothesis-profile soak --timeout 21600 $(PYTEST_ARGS)
 	$(BIN)/python -W ignore -m tests.performance.fuzz_readers --files 100000
+	$(BIN)/python -W ignore -m tests.performance.soak_deliveries --deliveries 200
 
 # All of them, or: make bench BENCH="intake marts"
 bench: install

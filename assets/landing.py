@@ -10,6 +10,7 @@ from rod_pipeline.intake.landing import land
 from rod_pipeline.orchestration.describe import instant, place, sealed
 from rod_pipeline.orchestration.failures import retry_transient, told_plainly
 from rod_pipeline.orchestration.partitions import deliveries, one_run_per_delivery
+from rod_pipeline.orchestration.pools import PLEIO
 from rod_pipeline.orchestration.resources import Rod
 
 
@@ -20,7 +21,7 @@ from rod_pipeline.orchestration.resources import Rod
     group_name="landing",
     kinds={"s3", "python"},
     retry_policy=retry_transient,
-    pool="pleio",
+    pool=PLEIO,
     description=(
         "The files of a delivery as they came: downloaded from PLEIO with link and code, or handed over by hand with "
         "`rod drop`. Streamed and sealed under the delivery's own key before the first byte rests anywhere, in a store "

@@ -29,6 +29,7 @@ from rod_pipeline.orchestration.describe_marts import (
 )
 from rod_pipeline.orchestration.failures import retry_transient, told_plainly
 from rod_pipeline.orchestration.partitions import deliveries, one_run_per_delivery
+from rod_pipeline.orchestration.pools import MART_DATABASE
 from rod_pipeline.orchestration.resources import Rod
 
 
@@ -74,7 +75,7 @@ def _of_the_country(tables: Mapping[str, pl.DataFrame], delivery: str) -> dict[s
     group_name="marts",
     kinds={"duckdb"},
     retry_policy=retry_transient,
-    pool="mart_database",
+    pool=MART_DATABASE,
     description=(
         "The restricted mart database over all living deliveries: one DuckDB file, built anew each time under a key of "
         "its own, sealed in the EEA store. The generation before it is erased when this one takes over. Query it with "

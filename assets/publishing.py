@@ -14,6 +14,7 @@ import polars as pl
 
 from rod_pipeline.orchestration.failures import about, retry_transient, told_plainly
 from rod_pipeline.orchestration.packaging import PUBLISHED
+from rod_pipeline.orchestration.pools import PUBLISHING
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.publishing.cost import coverage, split
 from rod_pipeline.publishing.proposal import NotFoundSafe, Proposal
@@ -33,7 +34,7 @@ def releasing(disclose: Disclose) -> dg.AssetsDefinition:
         group_name="publishing",
         kinds={"duckdb", "parquet"},
         retry_policy=retry_transient,
-        pool="publishing",
+        pool=PUBLISHING,
         metadata={"class": "published"},
         description=(
             "The published tables as one immutable release: DuckDB, Parquet and CSV, protected by disclosure control "

@@ -12,6 +12,7 @@ from rod_pipeline.orchestration import describe_erasure
 from rod_pipeline.orchestration.failures import retry_transient, told_plainly
 from rod_pipeline.orchestration.jobs import CERTIFICATE, ERASED
 from rod_pipeline.orchestration.partitions import one_run_per_delivery, purged_deliveries
+from rod_pipeline.orchestration.pools import PURGE
 from rod_pipeline.orchestration.purging import conclude, erase, hand_over, show_mart_database
 from rod_pipeline.orchestration.register import stop_runs
 from rod_pipeline.orchestration.resources import Rod
@@ -25,7 +26,7 @@ from rod_pipeline.retention.evidence import find
     group_name="retention",
     kinds={"python"},
     retry_policy=retry_transient,
-    pool="purge",
+    pool=PURGE,
     description=(
         "A delivery that is gone: tombstone, its runs stopped, its keys destroyed, every place emptied, the mart "
         "database rebuilt without it, and everything looked through again by another way. Green means that the second "
@@ -50,7 +51,7 @@ def erased(context: dg.AssetExecutionContext, rod: Rod) -> dg.MaterializeResult[
     group_name="retention",
     kinds={"python"},
     # What it finds or waits for is not over in a minute: the sensor comes back each hour.
-    pool="purge",
+    pool=PURGE,
     description=(
         "The proof that a delivery is gone: a late sweep that found nothing any more, and a record of the erasure; its "
         "digest stands in the ledger. Says VOLLEDIG, ONVOLLEDIG or TE LAAT, and what is outstanding. A later one takes "

@@ -5,7 +5,7 @@ Belongs here: putting the parts together from settings. Does not belong here: wh
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -40,6 +40,9 @@ from rod_pipeline.store.seaweed import LocalStore
 from rod_pipeline.store.secrets import SecretStore
 from rod_pipeline.store.territory import Place, TerritoryGuard
 from rod_pipeline.store.vault import Vault
+
+_TELLING_SECONDS = 600.0
+"""How long to wait for who writes notices and pages of the same delivery: they take seconds."""
 
 
 class NoInstallation(PermanentError):
@@ -210,17 +213,23 @@ class System:
         return intake
 
     @contextmanager
-    def hold(self, key: DeliveryKey) -> Iterator[IntakeState]:
+    def hold(self, key: DeliveryKey, file: str | None = None, patience: float = 0.0) -> Iterator[IntakeState]:
         """The current intake of a delivery, for this process alone while the block lasts.
 
-        What a stage decides, it decides on the state that it finds in the block. Raises what ``intake`` raises, and
-        ``Busy`` or ``ReplacedMeanwhile``.
+        With ``file`` it is held beside others who hold other files of it; then what is about the whole (its notices,
+        its pages) is ``told``. What a stage decides, it decides on the state that it finds in the block. Raises what
+        ``intake`` raises, ``ReplacedMeanwhile``, and ``Busy`` when somebody holds it still after ``patience`` seconds.
         """
         from rod_pipeline.intake.tidying import tidy
 
         delivery_id = self.intake(key).delivery_id
         try:
-            with self.ledger.exclusive(delivery_id):
+            with ExitStack() as held:
+                if file is None:
+                    held.enter_context(self.ledger.exclusive(delivery_id, patience))
+                else:
+                    held.enter_context(self.ledger.shared(delivery_id))
+                    held.enter_context(self.ledger.exclusive(f"{delivery_id}-{file}"))
                 intake = self.intake(key)
                 if intake.delivery_id != delivery_id:
                     raise ReplacedMeanwhile(f"Delivery {key} was announced anew at this very moment.", "Rerun.")
@@ -229,6 +238,12 @@ class System:
             # Nobody else could erase it while it was held.
             if self.ledger.state().intakes[delivery_id].superseded:
                 tidy(self)
+
+    @contextmanager
+    def told(self, intake: IntakeState) -> Iterator[IntakeState]:
+        """An intake that is held, as it is now; whoever else holds a file of it waits before telling of that."""
+        with self.ledger.exclusive(f"{intake.delivery_id}-told", patience=_TELLING_SECONDS):
+            yield self.ledger.state().intakes[intake.delivery_id]
 
     def actor(self) -> str:
         """An opaque name for whoever runs this process: the same person has the same name, which tells nothing."""

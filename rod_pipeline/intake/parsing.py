@@ -18,7 +18,7 @@ from rod_pipeline.intake.archive import Member, members
 from rod_pipeline.intake.landing import raw_copies, raw_names
 from rod_pipeline.intake.matching import kinds_of, match_members
 from rod_pipeline.intake.reader import read_table
-from rod_pipeline.intake.refusing import refuse
+from rod_pipeline.intake.refusing import refuse_found
 from rod_pipeline.intake.tidying import ARCHIVE_PASSWORD, clear
 from rod_pipeline.ledger.events import Parsed
 from rod_pipeline.ledger.state import IntakeState
@@ -61,7 +61,7 @@ class ParsedFile:
 
 def take_stock(system: System, key: DeliveryKey) -> Stock:
     """Find out which file of the delivery is which; refuses an unknown, missing or double one by name."""
-    with _received(system, key) as intake, _telling(system, intake, WHOLE):
+    with _received(system, key) as intake:
         found = list(_members(system, intake))
         # All names, also one that two archives share: that is a double file.
         kinds = match_members([member.name for member in found], system.book)
@@ -75,12 +75,12 @@ def parse(system: System, key: DeliveryKey, file: FileKind) -> ParsedFile:
     A table that was read by an older version of the contract is replaced.
     """
     contract = system.book.get(file)
-    with _received(system, key) as intake, _telling(system, intake, file):
+    with _received(system, key, file) as intake:
         before = intake.parsed.get(file)
         if before is not None and (before.contract == contract.version or intake.stage == "stored"):
             copy = system.vault.copy(before.copy_id)
             return ParsedFile(before.rows, 0, system.book.get(file, before.contract), copy)
-        clear(system, intake.delivery_id)
+        clear(system, intake.delivery_id, file)
         with _naming(file), _member(system, intake, file) as stream:
             table = read_table(stream, contract, decree=system.decree)
             copy = system.vault.write_table(intake.delivery_id, "parsed", file, table.frame)
@@ -106,14 +106,23 @@ def parse(system: System, key: DeliveryKey, file: FileKind) -> ParsedFile:
 
 
 @contextmanager
-def _received(system: System, key: DeliveryKey) -> Iterator[IntakeState]:
-    with system.hold(key) as intake:
-        if not intake.raw:
-            raise NotReceivedYet(
-                f"Nothing of delivery {key} has been received by its current intake.",
-                "Rerun the delivery from landing/raw_delivery (in the UI: Re-execute all).",
-            )
-        yield intake
+def _received(system: System, key: DeliveryKey, file: FileKind | None = None) -> Iterator[IntakeState]:
+    """The intake of a delivery, to be read in the block: ``file`` of it, beside who reads another; or the whole.
+
+    DUO hears of it when it can't be read, and no longer when it can. Data that may not be kept are erased at once.
+    """
+    try:
+        with system.hold(key, file) as intake:
+            if not intake.raw:
+                raise NotReceivedYet(
+                    f"Nothing of delivery {key} has been received by its current intake.",
+                    "Rerun the delivery from landing/raw_delivery (in the UI: Re-execute all).",
+                )
+            with _telling(system, intake, file or WHOLE):
+                yield intake
+    except RefusedData as error:
+        refuse_found(system, intake, error)
+        raise
 
 
 def _members(system: System, intake: IntakeState) -> Iterator[Member]:
@@ -154,16 +163,14 @@ def _naming(file: FileKind) -> Iterator[None]:
 
 @contextmanager
 def _telling(system: System, intake: IntakeState, subject: str) -> Iterator[None]:
-    """See that DUO hears of it when the block can't read ``subject``, and no longer when it can.
-
-    Data that may not be kept are erased at once.
-    """
+    """See that DUO hears of it when the block can't read ``subject``, and no longer when it can."""
     try:
         yield
-    except RefusedData as error:
-        refuse(system, intake, error)
+    except RefusedData:
         raise
     except RodError as error:
-        tell_defect(system, intake, subject, error)
+        with system.told(intake) as now:
+            tell_defect(system, now, subject, error)
         raise
-    tell_read(system, intake, subject)
+    with system.told(intake) as now:
+        tell_read(system, now, subject)

@@ -11,13 +11,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rod_pipeline.deliveries import DeliveryKey
-from rod_pipeline.errors import PermanentError, RodError
+from rod_pipeline.errors import PermanentError, RefusedData, RodError
 from rod_pipeline.intake.undecided import is_overdue
 from rod_pipeline.ledger.events import Refused
 from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.state import IntakeState
 from rod_pipeline.quality.notifying import tell_refusal
 from rod_pipeline.retention.clockguard import trusted_for_a_term
+from rod_pipeline.retention.gate import DeliveryPurged
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -80,6 +81,23 @@ class NotRefusable(PermanentError):
     """A delivery that has been stored was to be refused."""
 
     code = "ROD-REFUSE-02"
+
+
+def refuse_found(system: System, intake: IntakeState, error: RefusedData) -> None:
+    """Refuse an intake for what was found in a file of it, as soon as nobody reads another file of it.
+
+    Nothing when it was refused, replaced or erased meanwhile. Raises ``Busy`` when somebody is at it for as long as a
+    purge would wait: the file is read anew then, with the same end.
+    """
+    from rod_pipeline.system import DeliveryIsGone, ReplacedMeanwhile
+
+    patience = 60 * system.settings.retention.drain_minutes
+    with (
+        suppress(DeliveryIsGone, DeliveryPurged, ReplacedMeanwhile),
+        system.hold(DeliveryKey.parse(intake.key), patience=patience) as held,
+    ):
+        if held.delivery_id == intake.delivery_id:
+            refuse(system, held, error)
 
 
 def refuse(system: System, intake: IntakeState, error: RodError) -> None:

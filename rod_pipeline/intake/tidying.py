@@ -61,13 +61,13 @@ def _forget_secrets(system: System) -> None:
                     system.secrets.delete(scope, ARCHIVE_PASSWORD)
 
 
-def clear(system: System, delivery_id: str) -> None:
+def clear(system: System, delivery_id: str, file: str | None = None) -> None:
     """Erase what killed runs left of an intake: unfinished copies, and finished ones that became part of nothing.
 
     Between the verification of a copy and the event that makes it part of the delivery a run can be killed too. Call it
-    only while holding the lease of the intake.
+    only while holding the intake; or ``file`` of it, and then only copies of that name go.
     """
-    system.vault.sweep(delivery_id)
+    system.vault.sweep(delivery_id, file)
     state = system.ledger.state()
     intake = state.intakes[delivery_id]
     part = {
@@ -76,5 +76,6 @@ def clear(system: System, delivery_id: str) -> None:
         *intake.tables.values(),
         *(mart.copy_id for mart in intake.marts.values()),
     }
-    left = [copy.copy_id for copy in state.live_copies(delivery_id) if copy.copy_id not in part]
+    live = (copy for copy in state.live_copies(delivery_id) if file in (None, copy.name))
+    left = [copy.copy_id for copy in live if copy.copy_id not in part]
     system.vault.erase(left, "unfinished")

@@ -13,8 +13,9 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -29,12 +30,30 @@ class Busy(TransientError):
     code = "ROD-LEDGER-90"
 
 
+_LOOK_AGAIN_SECONDS = 0.2
+
+
 @contextmanager
-def lease(engine: Engine, name: str, *, shared: bool = False) -> Iterator[None]:
-    """Hold ``name`` for as long as the block lasts; raises ``Busy`` at once when somebody else holds it.
+def lease(engine: Engine, name: str, *, shared: bool = False, patience: float = 0.0) -> Iterator[None]:
+    """Hold ``name`` for as long as the block lasts; raises ``Busy`` when somebody else still does after ``patience`` s.
 
     Any number may hold it ``shared`` at the same time, but nobody beside a holder who doesn't share.
     """
+    until = monotonic() + patience
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(_taken(engine, name, shared))
+                break
+            except Busy:
+                if monotonic() >= until:
+                    raise
+            sleep(_LOOK_AGAIN_SECONDS)
+        yield
+
+
+@contextmanager
+def _taken(engine: Engine, name: str, shared: bool) -> Iterator[None]:
     if engine.dialect.name == "sqlite":
         file = _lease_file(engine, name)
         file.parent.mkdir(mode=0o700, exist_ok=True)

@@ -143,12 +143,12 @@ class Ledger:
                 yield decoded(row, newest)
                 newest = row
 
-    def exclusive(self, name: str) -> AbstractContextManager[None]:
-        """Hold ``name`` (an id) while the block lasts, against every other process; raises ``Busy`` at once.
+    def exclusive(self, name: str, patience: float = 0.0) -> AbstractContextManager[None]:
+        """Hold ``name`` (an id) while the block lasts, against every other process; falls with the process.
 
-        Falls with the process that holds it.
+        Raises ``Busy`` when somebody else still holds it after ``patience`` seconds.
         """
-        return lease(self._database.engine, name)
+        return lease(self._database.engine, name, patience=patience)
 
     def shared(self, name: str) -> AbstractContextManager[None]:
         """Hold ``name`` beside others who share it, against ``exclusive``; raises ``Busy`` at once."""

@@ -30,6 +30,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster_shared.serdes import serialize_value
 
 from rod_pipeline.errors import PermanentError
+from rod_pipeline.orchestration.pools import declare, in_process
 from rod_pipeline.orchestration.worker import carry_out
 from rod_pipeline.settings import BadSettings, Settings
 
@@ -55,7 +56,7 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
     scheduler = settings.execution.scheduler
     if scheduler is None:
         # Importing the libraries costs more than most steps.
-        return dg.in_process_executor
+        return in_process
     if not scheduler.startswith("tls://") and not _on_loopback(scheduler):
         raise BadSettings(
             "The Dask scheduler is spoken to without TLS: whoever reaches it could have any code carried out.",
@@ -80,6 +81,7 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
                 "Steps are to run on several machines, but Dagster's storage is a file.",
                 "Put it in PostgreSQL (`storage` in dagster.yaml), or unset `execution.scheduler`.",
             )
+        declare(context.instance)
         return _Delegating(DaskSteps(scheduler))
 
     return dask
@@ -113,8 +115,6 @@ class DaskSteps(StepHandler):
         step = _step(step_handler_context)
         attempt = args.known_state.get_retry_state().get_attempt_count(step) if args.known_state else 0
         key = f"{args.run_id}/{step}/{attempt}"
-        # The steps before it are over: a task that is held on to is done again when the worker that did it is lost.
-        self._tasks.clear()
         self._tasks[step] = self._connected().submit(carry_out, serialize_value(args), key=key)
         self._over.discard(step)
         return iter(())
@@ -155,7 +155,7 @@ class DaskSteps(StepHandler):
 
 
 class _Delegating(StepDelegatingExecutor):
-    """One step of a run at a time: each holds the delivery for itself."""
+    """As many steps of a run at a time as the graph lets: the five files of a delivery go to whoever is free."""
 
     def __init__(self, steps: DaskSteps) -> None:
         super().__init__(
@@ -163,7 +163,6 @@ class _Delegating(StepDelegatingExecutor):
             retries=RetryMode.ENABLED,
             sleep_seconds=_POLL_SECONDS,
             check_step_health_interval_seconds=_HEALTH_SECONDS,
-            max_concurrent=1,
         )
         self._steps = steps
 

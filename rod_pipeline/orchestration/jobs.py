@@ -6,6 +6,8 @@ aren't about one delivery (``withdrawing``, ``publishing``). https://docs.dagste
 
 import dagster as dg
 
+from rod_pipeline.orchestration.pools import in_process
+
 DELIVERED = ("landing", "validation", "eea", "marts")
 """The groups of assets that a delivery goes through; the first part of each asset's key is its group."""
 ERASED, CERTIFICATE = dg.AssetKey(["retention", "erased"]), dg.AssetKey(["retention", "certificate"])
@@ -28,7 +30,7 @@ deliver = dg.define_asset_job(
 purge = dg.define_asset_job(
     "purge",
     selection=dg.AssetSelection.assets(ERASED, CERTIFICATE),
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
     tags=FIRST,
     description=(
         "Erases one delivery whose time has come, looks whether it is gone, and draws up its certificate after a late "

@@ -13,6 +13,7 @@ import dagster as dg
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import RodError
 from rod_pipeline.orchestration.failures import about, retry_transient, stop_run_retries, told_plainly
+from rod_pipeline.orchestration.pools import PUBLISHING, in_process
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.packages.making import Made, make
 from rod_pipeline.settings import RecipientSection
@@ -24,7 +25,7 @@ PUBLISHED = dg.AssetKey(["publishing", "published"])
 publish_tables = dg.define_asset_job(
     "publish_tables",
     selection=dg.AssetSelection.assets(PUBLISHED),
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
     tags=_BY_A_PERSON,
     description=(
         "Protects and audits all published tables and makes a release of them. Without a clean audit there is none."
@@ -81,7 +82,7 @@ class Packages(dg.Config):
 @dg.op(
     name="packages_for_recipients",
     retry_policy=retry_transient,
-    pool="publishing",
+    pool=PUBLISHING,
     description=(
         "Makes a package for each recipient from the newest release, encrypted to its key, and records the hand-over. "
         "One that can't be made doesn't keep the others from being made."
@@ -111,7 +112,7 @@ def packages_for_recipients(context: dg.OpExecutionContext, config: Packages, ro
 
 @dg.job(
     name="make_packages",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
     hooks={stop_run_retries},
     tags=_BY_A_PERSON,
     description=(

@@ -13,6 +13,7 @@ from rod_pipeline.orchestration import describe_erasure
 from rod_pipeline.orchestration.failures import retry_transient, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.jobs import ERASED, FIRST
 from rod_pipeline.orchestration.partitions import PURGED
+from rod_pipeline.orchestration.pools import PURGE, in_process
 from rod_pipeline.orchestration.purging import show_mart_database
 from rod_pipeline.orchestration.register import copy_register, stop_runs
 from rod_pipeline.orchestration.resources import Rod
@@ -35,7 +36,7 @@ class Withdrawal(dg.Config):
 @dg.op(
     name="erase_everything",
     retry_policy=retry_transient,
-    pool="purge",
+    pool=PURGE,
     description=(
         "Stops intake and every run, puts a tombstone on every delivery, destroys all keys, erases every place, and "
         "looks through everything again. Can be killed and run again. There is no way back."
@@ -64,7 +65,7 @@ def erase_everything(context: dg.OpExecutionContext, config: Withdrawal, rod: Ro
 
 @dg.job(
     name="withdraw",
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
     hooks={stop_run_retries},
     tags=FIRST,
     description=(

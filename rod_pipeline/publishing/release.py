@@ -14,17 +14,14 @@ import io
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.errors import PermanentError
-from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.publication import Published, PublishedTable
 from rod_pipeline.ledger.publications import ReleaseState
 from rod_pipeline.marts import groupings
@@ -70,7 +67,7 @@ def _released(system: System, proposal: Proposal) -> ReleaseState:
     database = files.database(tables, described)
     opened = files.zipped_files(tables, described, about)
     # A mart database that is being built does away with every key that it can't place, so nobody builds one meanwhile.
-    with _alone(system, MARTS):
+    with system.ledger.exclusive(MARTS, patience=60 * system.settings.retention.drain_minutes):
         system.vault.create_key(release)
         try:
             copies = (
@@ -111,22 +108,6 @@ def _sealed(system: System, release: str, name: str, content: bytes) -> str:
     with system.vault.write_raw(release, "published", name) as writer:
         writer.write(content)
     return writer.copy.copy_id
-
-
-@contextmanager
-def _alone(system: System, name: str) -> Iterator[None]:
-    """Hold ``name`` as soon as nobody else does; raises ``Busy`` when that takes longer than a purge would wait."""
-    until = monotonic() + 60 * system.settings.retention.drain_minutes
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(system.ledger.exclusive(name))
-                break
-            except Busy:
-                if monotonic() >= until:
-                    raise
-            sleep(0.2)
-        yield
 
 
 def find(system: System, release: str | None = None) -> ReleaseState:

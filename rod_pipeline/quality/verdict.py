@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -81,32 +81,50 @@ def check_file(
 
     A delivery with rows that the decree doesn't allow is erased, whatever else is wrong with it; ``OutsideTheDecree``.
     """
-    with system.hold(key) as intake:
-        parsed = _parsed(intake, file)
-        contract = system.book.get(file, parsed.contract)
-        with system.vault.scan_table(parsed.copy_id) as frame:
-            outside = rows_outside(frame, contract, key, system.decree)
-            if outside and intake.stage != "stored":
-                _refuse(system, intake, f"{outside} of {parsed.rows} rows of {file}")
-            report = validate_file(frame, contract, suite_for(contract, system.book))
-            profile = profiled(frame, contract)
-        _refuse_unjudged(report, file, parsed.rows)
-        report = with_since(report, file, key, system.ledger.state())
-        report = replace(report, subject=f"{file} of delivery {key}")
-        report = with_waivers(system, intake, report)
-        outcome = _written(system, intake, file, report, profile)
-        if intake.stage != "stored":
-            system.ledger.append(
-                Checked(
-                    delivery_id=intake.delivery_id,
-                    file=file,
-                    copy_id=parsed.copy_id,
-                    outcome="passed" if report.passed else "failed",
-                    rules=len(report.results),
-                    findings=report.findings(),
-                    rows=parsed.rows,
-                )
+    from rod_pipeline.intake.refusing import refuse_found
+
+    try:
+        with system.hold(key, file) as intake:
+            return _checked(system, intake, file, suite_for)
+    except OutsideTheDecree as error:
+        refuse_found(system, intake, error)
+        raise
+
+
+def _checked(
+    system: System, intake: IntakeState, file: FileKind, suite_for: Callable[[Contract, ContractBook], Suite]
+) -> Outcome:
+    key = DeliveryKey.parse(intake.key)
+    parsed = _parsed(intake, file)
+    contract = system.book.get(file, parsed.contract)
+    with system.vault.scan_table(parsed.copy_id) as frame:
+        outside = rows_outside(frame, contract, key, system.decree)
+        if outside and intake.stage != "stored":
+            raise OutsideTheDecree(
+                f"{outside} of {parsed.rows} rows of {file} of delivery {key} are about school years that the decree "
+                "doesn't allow; the delivery was erased.",
+                "Send the drafted notice, and ask DUO for a delivery within the decree.",
             )
+        report = validate_file(frame, contract, suite_for(contract, system.book))
+        profile = profiled(frame, contract)
+    _refuse_unjudged(report, file, parsed.rows)
+    report = with_since(report, file, key, system.ledger.state())
+    report = replace(report, subject=f"{file} of delivery {key}")
+    report = with_waivers(system, intake, report)
+    with system.told(intake) as now:
+        outcome = _written(system, now, file, report, profile)
+    if intake.stage != "stored":
+        system.ledger.append(
+            Checked(
+                delivery_id=intake.delivery_id,
+                file=file,
+                copy_id=parsed.copy_id,
+                outcome="passed" if report.passed else "failed",
+                rules=len(report.results),
+                findings=report.findings(),
+                rows=parsed.rows,
+            )
+        )
     return outcome
 
 
@@ -149,18 +167,6 @@ def judge(system: System, key: DeliveryKey) -> Outcome:
             )
         )
     return outcome
-
-
-def _refuse(system: System, intake: IntakeState, which: str) -> NoReturn:
-    from rod_pipeline.intake.refusing import refuse
-
-    error = OutsideTheDecree(
-        f"{which} of delivery {intake.key} are about school years that the decree doesn't allow; the delivery was "
-        "erased.",
-        "Send the drafted notice, and ask DUO for a delivery within the decree.",
-    )
-    refuse(system, intake, error)
-    raise error
 
 
 def _refuse_unjudged(report: CheckReport, file: FileKind, rows: int) -> None:

@@ -81,15 +81,16 @@ class Eraser:
             self._here(copy)
         return total
 
-    def sweep(self, scope: str | None = None) -> int:
+    def sweep(self, scope: str | None = None, name: str | None = None) -> int:
         """Erase what killed writers left: copies that were registered and never verified. Returns how many.
 
-        Call it only while nobody writes to ``scope`` (or, without one, to anything).
+        Call it only while nobody writes ``name`` (or, without one, anything) in ``scope`` (or, without one, anywhere).
         """
         left = [
             copy.copy_id
             for copy in self._ledger.state().copies.values()
-            if copy.status == "registered" and scope in (None, copy.scope) and copy.store == self._objects.name
+            if copy.status == "registered" and copy.store == self._objects.name
+            if scope in (None, copy.scope) and name in (None, copy.name)
         ]
         self.erase(left, "unfinished")
         return len(left)

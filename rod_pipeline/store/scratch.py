@@ -14,7 +14,7 @@ A process with such a folder also leaves no core file when it crashes.
 
 A worker that lives on between steps clears its folder after each (``at_work``), and says in a folder that the hosts of
 an installation share that it may have something in its memory: that of another host can't be looked into from here
-(``elsewhere``).
+(``unseen``).
 
 The folder goes when its process ends. A killed one leaves it, in memory, until another process claims its own or builds
 a database, or a purge looks for it. Which installations the process worked for stands in the folder (``of``), so that
@@ -33,12 +33,14 @@ from hashlib import blake2b
 from multiprocessing.util import Finalize
 from pathlib import Path
 from threading import Lock
+from time import monotonic, sleep
 
 from rod_pipeline.errors import PermanentError
 
 ROOT = Path("/dev/shm")  # noqa: S108 - asked for by name: it has to be memory, and is checked to be
 _PREFIX = "rod-"
 _DEFAULT_SPILL = ("/var/tmp", "/tmp")  # noqa: S108 - where Polars puts its spill when nobody says where
+_LOOK_AGAIN_SECONDS = 0.2
 _lock = Lock()
 
 
@@ -154,7 +156,8 @@ def at_work(shared: Path) -> Iterator[None]:
     until ``look_back`` on its host. Only while this process works on nothing else.
     """
     shared.mkdir(mode=0o700, exist_ok=True)
-    mark = shared / f"{socket.gethostname()}@{os.getpid()}-{_started(os.getpid())}"
+    # Each time another name: who waits for this work to end doesn't wait for the next.
+    mark = shared / f"{socket.gethostname()}@{os.getpid()}-{_started(os.getpid())}-{os.urandom(4).hex()}"
     mark.touch(0o600)
     try:
         yield
@@ -166,17 +169,28 @@ def at_work(shared: Path) -> Iterator[None]:
 def look_back(shared: Path) -> None:
     """Remove what dead processes of this host left in its memory, and then what they said in ``shared``."""
     for mark in shared.glob(f"{socket.gethostname()}@*"):
-        pid, _, started = mark.name.rpartition("@")[2].partition("-")
+        pid, started = mark.name.rpartition("@")[2].split("-")[:2]
         if _started(int(pid)) != started:
             sweep()
             if not any(leftovers(owner) for owner in _served):
                 mark.unlink(missing_ok=True)
 
 
-def elsewhere(shared: Path) -> tuple[str, ...]:
-    """The other hosts on which a process may have something in memory, by name."""
-    hosts = {mark.name.rpartition("@")[0] for mark in shared.glob("*@*")}
-    return tuple(sorted(hosts - {socket.gethostname()}))
+def unseen(shared: Path, patience: float) -> tuple[str, ...]:
+    """The other hosts on which a process that is at work now still is after so many seconds, or was killed; by name.
+
+    Work that begins meanwhile doesn't count: what is under a tombstone by now can't be read any more.
+    """
+    until, marks = monotonic() + patience, _elsewhere(shared)
+    while marks and monotonic() < until:
+        sleep(_LOOK_AGAIN_SECONDS)
+        marks &= _elsewhere(shared)
+    return tuple(sorted({mark.rpartition("@")[0] for mark in marks}))
+
+
+def _elsewhere(shared: Path) -> set[str]:
+    marks = {mark.name for mark in shared.glob("*@*")}
+    return {mark for mark in marks if mark.rpartition("@")[0] != socket.gethostname()}
 
 
 def _abandoned(owners: Collection[str]) -> Iterator[Path]:

@@ -1,10 +1,11 @@
-"""A machine dies in the middle of a delivery: another one goes on, and nothing is double or lost."""
+"""Two machines share a delivery; one dies in the middle of it, the other goes on, and nothing is double or lost."""
 
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
+from typing import TypeVar
 
 import dagster as dg
 import pytest
@@ -24,7 +25,7 @@ from tests.support.pipeline import Bench, delivery, discrepancies, store_environ
 
 KEY = "2025-12"
 SMALL = Population(seed=11, scale=0.0005)
-MIDDLE = "validation__diplomas"
+T = TypeVar("T")
 pytestmark = pytest.mark.soak
 
 
@@ -35,6 +36,15 @@ class Two:
         self.cluster, self.bench = cluster, cluster.bench
         self.hosts = {host.name: host for host in hosts}
         self.workers = {host.name: cluster.work_on(host) for host in hosts}
+
+    def at_work(self, instance: dg.DagsterInstance) -> dict[str, tuple[str, str]]:
+        """The hosts that are at a step now, each with the step and the process that carries it out."""
+        steps, found = _going_on(instance), {}
+        for mark in self.bench.settings.workers.glob("*@*"):
+            host, _, process = mark.name.rpartition("@")
+            if step := steps.get(int(process.partition("-")[0])):
+                found[host] = (step, process)
+        return found
 
 
 @pytest.fixture
@@ -55,6 +65,8 @@ def two(shared: Path, seaweed: StoreSettings, monkeypatch: pytest.MonkeyPatch) -
     postgres, bao = backend.servers()
     with StandIn() as pleio:
         bench = Bench(shared / "home", seaweed, pleio)
+        with (bench.home / "rod.toml").open("a") as settings:
+            settings.write("[retention]\ndrain_minutes = 0\n")
         addresses = [seaweed.endpoint, bao.address]
         ports = [postgres.port, pleio.port, pleio.storage.server_port]
         ports += [int(address.rpartition(":")[2]) for address in addresses]
@@ -69,16 +81,16 @@ def test_the_other_machine_goes_on_with_the_delivery(two: Two, tmp_path: Path, s
     with cluster.instance() as instance:
         instance.add_dynamic_partitions(DELIVERY, [KEY])
         run = cluster.deliver(KEY)
-        _wait(lambda: _started(instance, MIDDLE) >= 1, cluster, run)
-        (mark,) = bench.settings.workers.iterdir()
-        dead, _, process = mark.name.rpartition("@")
+        # Each host reads another file of the same delivery.
+        reading = _wait(lambda: found if len(found := two.at_work(instance)) == 2 else {}, cluster, run)
+        dead, (middle, process) = min(reading.items())
         power_off(two.workers[dead])
         # What Polars would have left, had memory been short.
         spilled = two.hosts[dead].memory / f"rod-{process}-00000000" / "polars" / "spill"
         spilled.parent.mkdir(parents=True)
         spilled.write_bytes(b"rows")
         assert run.wait(500) == 0, cluster.logs()
-        assert _started(instance, MIDDLE) == 2, "begun on the dead machine, and again on the other"
+        assert _started(instance, middle) == 2, "begun on the dead machine, and again on the other"
         ended = [
             entry.step_key
             for run_of in instance.get_runs()
@@ -98,16 +110,30 @@ def test_the_other_machine_goes_on_with_the_delivery(two: Two, tmp_path: Path, s
     assert discrepancies(bench) == []
 
     # What the dead one may have left in its memory isn't taken for nothing by a purge that can't look there.
-    assert scratch.elsewhere(bench.settings.workers) == (dead,)
+    assert scratch.unseen(bench.settings.workers, 0) == (dead,)
     with bench.system() as system:
         (place,) = [place for place in copy_register(system) if place.place == "scratch"]
         subject = Subject(key=KEY, intakes=(delivery_id,))
         with pytest.raises(HostUnseen):
             place.verify_absent(subject)
         two.workers[dead] = cluster.work_on(two.hosts[dead])
-        _wait(lambda: scratch.elsewhere(bench.settings.workers) == (), cluster)
+        _wait(lambda: scratch.unseen(bench.settings.workers, 0) == (), cluster)
         place.verify_absent(subject)
     assert not spilled.exists()
+
+
+def _going_on(instance: dg.DagsterInstance) -> dict[int, str]:
+    """The steps that began and didn't end, by the process that carries them out."""
+    going_on = {}
+    for run in instance.get_runs():
+        for entry in instance.all_logs(run.run_id):
+            event = entry.dagster_event
+            if event is not None and event.pid is not None and entry.step_key is not None:
+                if event.event_type is dg.DagsterEventType.STEP_START:
+                    going_on[event.pid] = entry.step_key
+                elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
+                    going_on.pop(event.pid, None)
+    return going_on
 
 
 def _started(instance: dg.DagsterInstance, step: str) -> int:
@@ -119,10 +145,11 @@ def _started(instance: dg.DagsterInstance, step: str) -> int:
 
 
 def _wait(
-    true: Callable[[], bool], cluster: Cluster, run: "subprocess.Popen[bytes] | None" = None, hangs: float = 500
-) -> None:
-    """Wait for something that happens by itself; fails when it clearly won't."""
+    true: Callable[[], T], cluster: Cluster, run: "subprocess.Popen[bytes] | None" = None, hangs: float = 500
+) -> T:
+    """Wait for something that happens by itself, and return it; fails when it clearly won't."""
     until = monotonic() + hangs
-    while not true():
+    while not (found := true()):
         assert monotonic() < until and (run is None or run.poll() is None), cluster.logs()
         sleep(0.05)
+    return found

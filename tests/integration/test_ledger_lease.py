@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 import sqlalchemy as sa
 
+from rod_pipeline.ledger import lease
 from rod_pipeline.ledger.database import Database
 from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.log import Ledger
@@ -70,6 +72,18 @@ def test_readers_share_a_lease_and_keep_out_whoever_wants_it_alone(ledger_url: s
             pass
     with ledger.exclusive("a" * 16), pytest.raises(Busy), ledger.shared("a" * 16):
         pass
+
+
+def test_who_is_patient_gets_it_when_the_holder_lets_go(
+    ledger_url: str, set_clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(ledger_url, set_clock)
+    with ExitStack() as holder:
+        holder.enter_context(ledger.exclusive("a" * 16))
+        # It was refused once, and waits.
+        monkeypatch.setattr(lease, "sleep", lambda _: holder.close())
+        with ledger.exclusive("a" * 16, patience=60), pytest.raises(Busy), ledger.exclusive("a" * 16):
+            pass
 
 
 def test_the_server_probes_whether_a_silent_holder_is_still_there(postgres_url: str, set_clock: SetClock) -> None:

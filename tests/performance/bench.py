@@ -24,12 +24,14 @@ BENCHMARKS: dict[str, str] = {
     "ledger_growth": "--folder {folder}",
     "purge_objects": "--versions 20000",
     "withdrawal": "--folder {folder}",
+    "two_workers": "--scale 0.05",
 }
 """Name of the module, and what it is called with; ``{folder}`` is a folder of its own."""
 
 APART = {
     "disclosure_r": "needs R and packages of it",
     "fuzz_readers": "judges: it is a part of the soak",
+    "soak_deliveries": "judges: it is a part of the soak",
     "marts_sql": "a part of marts",
     "validation_oracle": "a part of validation",
     "validation_table": "a part of validation",

@@ -38,7 +38,7 @@ class Cluster:
             found.bind((network.address, 0))
             self.scheduler = f"tls://{network.address}:{found.getsockname()[1]}"
         (folder / "dagster").mkdir()
-        _dagster_yaml(folder / "dagster")
+        dagster_yaml(folder / "dagster")
         authority = Authority(folder)
         both = authority.certificate("node", ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
         tls = {"CA_FILE": authority.ca_file}
@@ -110,7 +110,7 @@ class Cluster:
         return "\n".join(f"== {log.name}\n{log.read_text()[-6000:]}" for log in sorted(self._folder.glob("*.log")))
 
 
-def _dagster_yaml(home: Path) -> None:
+def dagster_yaml(home: Path) -> None:
     postgres, _ = backend.servers()
     url = make_url(postgres.new_database_by_environment())
     about = yaml.safe_load(_LOCAL.read_text("utf-8"))

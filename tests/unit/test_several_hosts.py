@@ -18,7 +18,14 @@ from rod_pipeline.orchestration import executing
 from rod_pipeline.orchestration.executing import DaskSteps, NotForSeveral, executor_of
 from rod_pipeline.orchestration.worker import _has_ended
 from rod_pipeline.retention.places.files import HostUnseen, Scratch
-from rod_pipeline.settings import BadSettings, ExecutionSection, KeyringSection, Settings, StoreSection
+from rod_pipeline.settings import (
+    BadSettings,
+    ExecutionSection,
+    KeyringSection,
+    RetentionSection,
+    Settings,
+    StoreSection,
+)
 from rod_pipeline.store import scratch
 from rod_pipeline.system import System
 
@@ -144,7 +151,7 @@ def test_an_attempt_that_ended_is_not_begun_again(tmp_path: Path) -> None:
 
 @pytest.fixture
 def system(tmp_path: Path) -> System:
-    return System.open(Settings(home=tmp_path))
+    return System.open(Settings(home=tmp_path, retention=RetentionSection(drain_minutes=0)))
 
 
 def _on(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +173,28 @@ def test_a_purge_knows_nothing_of_a_host_where_somebody_is_at_a_step(
     assert place.verify_absent(SUBJECT).left == 0, "a step that failed is over as well"
 
 
+def test_it_waits_for_the_step_that_is_going_on_and_not_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that is always at some step would else keep every purge from its inventory."""
+    _on("there", monkeypatch)
+    steps = [scratch.at_work(tmp_path) for _ in range(3)]
+    steps[0].__enter__()
+    _on("here", monkeypatch)
+    waited = iter(range(len(steps) - 1))
+
+    def next_step(_: float) -> None:
+        ended = next(waited)
+        _on("there", monkeypatch)
+        steps[ended].__exit__(None, None, None)
+        steps[ended + 1].__enter__()
+        _on("here", monkeypatch)
+
+    monkeypatch.setattr(scratch, "sleep", next_step)
+    assert scratch.unseen(tmp_path, 60) == ()
+    assert scratch.unseen(tmp_path, 0) == ("there",)
+
+
 def test_on_the_same_host_it_looks_for_itself(system: System) -> None:
     with scratch.at_work(system.settings.workers):
         assert Scratch(system).inventory(SUBJECT).left == 0
@@ -183,7 +212,7 @@ def test_what_a_killed_worker_said_stands_until_one_starts_on_its_host(
 ) -> None:
     place, workers = Scratch(system), system.settings.workers
     workers.mkdir()
-    (workers / "there@1-0").touch()
+    (workers / "there@1-0-0").touch()
     for host in ("here", "elsewhere"):
         _on(host, monkeypatch)
         scratch.look_back(workers)
@@ -191,8 +220,8 @@ def test_what_a_killed_worker_said_stands_until_one_starts_on_its_host(
             place.verify_absent(SUBJECT)
     _on("there", monkeypatch)
     started = scratch._started(os.getpid())
-    (workers / f"there@{os.getpid()}-{started}").touch()
+    (workers / f"there@{os.getpid()}-{started}-0").touch()
     scratch.look_back(workers)
-    assert [mark.name for mark in workers.iterdir()] == [f"there@{os.getpid()}-{started}"], (
+    assert [mark.name for mark in workers.iterdir()] == [f"there@{os.getpid()}-{started}-0"], (
         "one that lives says it still"
     )

@@ -31,8 +31,9 @@ class Scratch:
     a delivery that nobody works on, which is what draining sees to; only this process' own is looked into as well. The
     embedded store writes to its own folder alone (place ``objects``); DuckDB doesn't spill.
 
-    Of another host this sees only whether a worker works there, or was killed there: then nobody knows, and there is no
-    inventory. What is on this host is erased all the same.
+    Of another host this sees only whether a worker is at a step there, or was killed at one. It waits for the steps
+    that are going on; what may be in the memory of a worker that hasn't cleared it by then nobody knows, and there is
+    no inventory. What is on this host is erased all the same.
     """
 
     place: ClassVar[Place] = "scratch"
@@ -42,13 +43,14 @@ class Scratch:
     def __init__(self, system: System) -> None:
         self._owner = scratch.tag(system.settings.home)
         self._workers = system.settings.workers
+        self._patience = 60 * system.settings.retention.drain_minutes
         scratch.serve(self._owner)
 
     def inventory(self, subject: Subject) -> PlaceLeft:
         """Files, wherever they may have been left. Raises ``HostUnseen`` when that may be on another host."""
-        if hosts := scratch.elsewhere(self._workers):
+        if hosts := scratch.unseen(self._workers, self._patience):
             raise HostUnseen(
-                f"On {', '.join(hosts)} a worker is at a step, or was killed at one: its memory can't be seen here.",
+                f"On {', '.join(hosts)} a worker is still at a step, or was killed at one: its memory can't be seen.",
                 "When the step ends, or a worker starts there again, the purge goes on. Is that machine gone for good? "
                 f"Then so is its memory: remove what bears its name in {self._workers}.",
             )
