@@ -40,9 +40,7 @@ def watch(system: System) -> tuple[Finding, ...]:
     found = [*_of_terms(todo, now)]
     for purge in state.purges.values():
         found += _of_purge(purge, now, sweep)
-    found += [
-        Finding("alarm" if one.over else "notice", f"{one.what} {one.todo}") for one in unanswered(state, now)
-    ]
+    found += [Finding("alarm" if one.over else "notice", f"{one.what} {one.todo}") for one in unanswered(state, now)]
     if state.standing is not None and state.standing.until is not None and state.standing.until <= now:
         found.append(
             Finding(
