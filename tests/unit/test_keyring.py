@@ -89,6 +89,14 @@ class TestDestroyed:
         assert [file.name for file in folder.glob(f"*{scope}*")] == [f"{scope}.gone"]
         assert (folder / f"{scope}.gone").read_bytes() == b""
 
+    def test_whoever_asks_for_it_anew_gets_none_and_leaves_none(self, keyring: LocalKeyring) -> None:
+        scope = new_id()
+        keyring.create(scope)
+        keyring.destroy(scope)
+        with pytest.raises(KeyGone):
+            keyring.create(scope)
+        assert scope not in keyring.traces()
+
     def test_the_bytes_are_overwritten_before_the_name_goes(self, keyring: LocalKeyring, folder: Path) -> None:
         scope = new_id()
         keyring.create(scope)
