@@ -195,7 +195,9 @@ def _end(system: System, intakes: Sequence[IntakeState]) -> datetime:
     from rod_pipeline.retention.deadline import deadline
 
     years = system.decree.retention.years
-    return min(deadline(intake.moment, years) for intake in intakes if intake.moment is not None)
+    state = system.ledger.state()
+    known = [provided for intake in intakes if (provided := state.provided(intake.key))]
+    return min(deadline(moment, years) for moment, _ in known)
 
 
 def standing_permission(state: LedgerState, name: str, now: datetime) -> PermissionState | None:

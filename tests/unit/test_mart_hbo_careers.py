@@ -142,7 +142,16 @@ def test_the_latest_final_figures_speak_else_the_latest_provisional() -> None:
 
 
 def test_of_two_at_the_same_moment_the_later_key_speaks() -> None:
-    assert standing(("2023", "D", "2025-12", 1), ("2023", "D", "2025-12-r2", 1)) == {"2023": ("D", "2025-12-r2")}
+    assert standing(("2023", "D", "2025-12", 1), ("2023", "D", "2026-08", 1)) == {"2023": ("D", "2026-08")}
+
+
+def test_a_correction_waits_as_long_as_what_it_corrects_is_there() -> None:
+    old, new = ("2023", "V", "2025-12", 1), ("2023", "D", "2025-12-r2", 9)
+    assert standing(old, new) == {"2023": ("V", "2025-12")}
+    assert standing(new) == {"2023": ("D", "2025-12-r2")}
+    assert standing(old, new, ("2023", "V", "2026-08", 2)) == {"2023": ("V", "2026-08")}
+    only_there = ("2022", "D", "2025-12-r2", 9)
+    assert standing(old, only_there)["2022"] == ("D", "2025-12-r2")
 
 
 def test_what_changed_between_provisional_and_final_shows_per_cell() -> None:
