@@ -68,7 +68,7 @@ class Opening:
         self._price = np.where(self.hidden, _EASE, self._value)
         self._touching = system.touching
         self._effort = 0
-        self._written: tuple[int, int] | None = None
+        self._written: tuple[int, int, bool] | None = None
         self._hidden_in = [{member for member in members if self.hidden[member]} for members, _ in system.rows]
         self._loose = np.array([self.hidden[p] and not self._stuck(p) for p in range(len(n))], np.bool_)
         self._order = sorted(alternatives.through, key=lambda p: (-int(system.depth[p]), -n[p], p))
@@ -139,7 +139,6 @@ class Opening:
         """Serve figures by what is hidden already."""
         if not all(self._loose[place] for place in places):
             return False
-        self._around: int | None = None
         for place in places:
             for _ in range(_TURNS):
                 if not (missing := self.alternatives.open_to(place, without)):
@@ -156,17 +155,22 @@ class Opening:
         at once, or to one. The program of the figure before is tried first: writing one down costs most.
         """
         while self._effort < _EFFORT:
-            if self._around is not None:
+            if self._written is not None and self._written[2]:
                 for readers, reach in _wanted(missing):
                     self._effort += 1
                     moves = self._search.moves(place, self._ways(reach), self._rooms(readers, True), self._price)
                     if found := next(moves, None):
                         return found[1]
-            if self._around == place:
+            if self._written == (place, _CLOSE, True):
                 break
-            self._search.write(np.array([place]), _CLOSE, self._rooms([], True), self._price)
-            self._around = place
+            self._write(place, _CLOSE, True)
         return None
+
+    def _write(self, place: int, size: int, hidden_only: bool) -> None:
+        """Write a program down, unless it is the last one written: it serves all readers, and what is hidden since."""
+        if self._written != (place, size, hidden_only):
+            self._search.write(np.array([place]), size, self._rooms([], hidden_only), self._price)
+            self._written = place, size, hidden_only
 
     def _found(self, place: int, missing: dict[int, tuple[int, int]]) -> dict[int, int] | None:
         """The cheapest move that opens ``place`` to the public; when it is, to all readers who miss it at once, or to
@@ -176,9 +180,7 @@ class Opening:
         for readers, reach in wanted:
             best: tuple[float, dict[int, int]] | None = None
             for size in SIZES if readers is wanted[-1][0] else SIZES[:2]:
-                if self._written != (place, size):
-                    self._search.write(np.array([place]), size, self._rooms([], False), self._price)
-                    self._written = place, size
+                self._write(place, size, False)
                 tried = best
                 for way in self._search.moves(place, self._ways(reach), self._rooms(readers, False), self._price):
                     if best is None or way[0] < best[0]:
