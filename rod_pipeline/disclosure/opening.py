@@ -28,14 +28,14 @@ slower.
 """
 _EASE = 0.02
 """The price of moving what is hidden already: short moves before long ones."""
-_TOTAL = 5.0
+_TOTAL = 1.5
 """How much dearer a figure is than its parts: more is read from it."""
-_DEAR = 250.0
+_DEAR = 50.0
 """From this price on, a cheaper move is sought farther away."""
 _STANDING = 1_000.0
 """What was printed before is hidden only when nothing else helps."""
 _TURNS = 64
-_EFFORT = 25_000
+_EFFORT = 60_000
 """How many programs the second pass may take: a bound on its time that doesn't depend on the machine. Beyond it only
 what nothing rests on is printed again. A list of 22,000 cells takes 12,000."""
 
@@ -67,7 +67,6 @@ class Opening:
         ]  # fmt: skip
         self._price = np.where(self.hidden, _EASE, self._value)
         self._touching = system.touching
-        self._effort = 0
         self._written: tuple[int, int, bool] | None = None
         self._hidden_in = [{member for member in members if self.hidden[member]} for members, _ in system.rows]
         self._loose = np.array([self.hidden[p] and not self._stuck(p) for p in range(len(n))], np.bool_)
@@ -125,6 +124,7 @@ class Opening:
         A place is left alone when more than ``most`` small figures would have to be served anew.
         """
         self.alternatives.prove(self.alternatives.through)
+        self._until = self._search.solved + _EFFORT
         for place in sorted(places, key=lambda p: (-self._value[p], p)):
             resting = frozenset(self.alternatives.using(place))
             self._hide(place, False)
@@ -143,7 +143,7 @@ class Opening:
             for _ in range(_TURNS):
                 if not (missing := self.alternatives.open_to(place, without)):
                     break
-                if (found := self._first(place, missing)) is None:
+                if self._search.solved > self._until or (found := self._first(place, missing)) is None:
                     return False
                 self.alternatives.add(found)
             else:
@@ -152,19 +152,18 @@ class Opening:
 
     def _first(self, place: int, missing: dict[int, tuple[int, int]]) -> dict[int, int] | None:
         """The first move over what is hidden that opens ``place`` to the public; when it is, to all readers who miss it
-        at once, or to one. The program of the figure before is tried first: writing one down costs most.
+        at once, or to one. The program of the figure before is tried first: writing one down costs as much as solving.
         """
-        while self._effort < _EFFORT:
+        around = (place, _CLOSE, True)
+        while True:
             if self._written is not None and self._written[2]:
                 for readers, reach in _wanted(missing):
-                    self._effort += 1
                     moves = self._search.moves(place, self._ways(reach), self._rooms(readers, True), self._price)
                     if found := next(moves, None):
                         return found[1]
-            if self._written == (place, _CLOSE, True):
-                break
-            self._write(place, _CLOSE, True)
-        return None
+            if self._written == around:
+                return None
+            self._write(*around)
 
     def _write(self, place: int, size: int, hidden_only: bool) -> None:
         """Write a program down, unless it is the last one written: it serves all readers, and what is hidden since."""

@@ -51,6 +51,7 @@ class Search:
         self._seen = np.zeros(count, np.bool_)
         self._touched = np.zeros(len(sizes), np.bool_)
         self._number = np.zeros(max(count, len(sizes)), np.int64)
+        self.solved = 0
         # The class beneath ``highspy.Highs``: that one announces itself on standard output, and waits in a thread.
         self._solver = highspy._core._Highs()
         for option, value in _OPTIONS:
@@ -139,6 +140,7 @@ class Search:
         return None if solved is None else whole
 
     def _solution(self) -> Floats | None:
+        self.solved += 1
         self._solver.run()
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
