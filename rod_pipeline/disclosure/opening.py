@@ -20,7 +20,7 @@ from rod_pipeline.disclosure.equations import NOBODY, Equations, Ints
 from rod_pipeline.disclosure.moves import Alternatives
 from rod_pipeline.disclosure.search import WHOLE, Rooms, Search
 
-SIZES = (120, 500, 4_000, WHOLE)
+SIZES = (120, 500, 1_500, 4_000, WHOLE)
 """How many figures may move, by attempt."""
 _CLOSE = 300
 """The same when a figure is served anew by what is hidden already: the wider, the more is printed again, and the
@@ -31,7 +31,10 @@ _EASE = 0.02
 _TOTAL = 1.5
 """How much dearer a figure is than its parts: more is read from it."""
 _DEAR = 50.0
-"""From this price on, a cheaper move is sought farther away."""
+"""From this price on, a cheaper move is sought one size farther, but no farther than that of ``_FARTHEST``: a program of
+all figures of a national list takes half a second.
+"""
+_FARTHEST = 1_500
 _STANDING = 1_000.0
 """What was printed before is hidden only when nothing else helps."""
 _TURNS = 64
@@ -184,7 +187,7 @@ class Opening:
                 for way in self._search.moves(place, self._ways(reach), self._rooms(readers, False), self._price):
                     if best is None or way[0] < best[0]:
                         best = way
-                if best is not None and (tried is not None or best[0] < _DEAR):
+                if best is not None and (tried is not None or best[0] < _DEAR or size >= _FARTHEST):
                     break
             if best is not None:
                 return best[1]

@@ -147,8 +147,8 @@ class Search:
         return np.array(self._solver.getSolution().col_value)
 
     def _near(self, places: Ints, size: int, rooms: Rooms, price: Floats) -> Ints:
-        """The figures nearest ``places`` that can move, after those: the ones in their sums, in the sums of these, and so
-        on; of the last ring first those most of whose sums are in reach, then the cheapest."""
+        """``places`` and the figures nearest them that can move: those in their sums, in the sums of these, and so on;
+        of the last ring first those most of whose sums are in reach, then the cheapest."""
         frontier = places
         chosen, total, touched = [frontier], len(places), []
         self._seen[places] = True
