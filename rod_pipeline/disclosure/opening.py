@@ -31,10 +31,9 @@ _EASE = 0.02
 _TOTAL = 1.5
 """How much dearer a figure is than its parts: more is read from it."""
 _DEAR = 50.0
-"""From this price on, a cheaper move is sought one size farther, but no farther than that of ``_FARTHEST``: a program of
-all figures of a national list takes half a second.
-"""
+"""From this price on, a cheaper move is sought one size farther."""
 _FARTHEST = 1_500
+"""A move among so many figures isn't bettered: a program of all figures of a national list takes half a second."""
 _STANDING = 1_000.0
 """What was printed before is hidden only when nothing else helps."""
 _TURNS = 64
