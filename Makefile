@@ -21,11 +21,12 @@ test: check
 	$(PYTEST) $(PYTEST_ARGS)
 
 # What one run can do without: every case of every matrix, many examples of every law, broken files by the hundred
-# thousand. docs/explanation/tests.md says what is where.
+# thousand, ten national years protected and attacked. docs/explanation/tests.md says what is where.
 soak: check
 	$(PYTEST) -m soak --timeout 7200 $(PYTEST_ARGS)
 	$(PYTEST) tests/property --hypothesis-profile soak --timeout 21600 $(PYTEST_ARGS)
 	$(BIN)/python -W ignore -m tests.performance.fuzz_readers --files 100000
+	$(BIN)/python -W ignore -m tests.performance.disclosure --definitive --seeds 1 2 3 4 5 6 7 8 9 10
 	$(BIN)/python -W ignore -m tests.performance.soak_deliveries --deliveries 200
 
 # All of them, or: make bench BENCH="intake marts"

@@ -26,8 +26,9 @@ class Equations:
     """Per cell ``unknown``: its number. Per unknown ``n``; ``group``: the unknown of all whose outcome it is one side
     of (-1: none); ``institutions``; ``named``: the reader whose own figure it is, or ``NOBODY``; ``names_one``: whether
     a cell of it names an institution; ``weight``: cells that are this figure; ``depth``: 0 for what has no parts;
-    ``own``: reader -> own students. ``rows`` has per equation its unknowns and coefficients, ``touching`` per unknown
-    its equations. ``readers`` are the codes of the institutions, by number.
+    ``own``: reader -> own students. ``rows`` has per equation its unknowns and coefficients, ``needed`` whether it says
+    something that the others don't, ``touching`` per unknown its equations. ``readers`` are the codes of the
+    institutions, by number.
     """
 
     unknown: Ints
@@ -40,6 +41,7 @@ class Equations:
     depth: Ints
     own: list[dict[int, int]]
     rows: list[tuple[tuple[int, ...], tuple[int, ...]]]
+    needed: npt.NDArray[np.bool_]
     touching: list[list[int]]
     readers: list[str]
 
@@ -72,6 +74,7 @@ def equations(cells: CellList) -> Equations:
     for row, (members, _) in enumerate(rows):
         for member in members:
             touching[member].append(row)
+    depth = _depth(count, rows)
     frame = cells.cells
     whole = frame.select("group").join(number, left_on="group", right_on="cell", how="left", maintain_order="left")
     group = np.full(count, NOBODY, np.int64)
@@ -85,9 +88,10 @@ def equations(cells: CellList) -> Equations:
         named=named,
         names_one=names_one,
         weight=np.bincount(unknown, minlength=count).astype(np.int64),
-        depth=_depth(count, rows),
+        depth=depth,
         own=own,
         rows=rows,
+        needed=_needed(depth.tolist(), rows),
         touching=touching,
         readers=readers,
     )
@@ -168,3 +172,30 @@ def _depth(count: int, rows: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> I
         if np.array_equal(before, depth):
             break
     return depth
+
+
+def _needed(depth: list[int], rows: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> npt.NDArray[np.bool_]:
+    """Which equations don't follow from others: a total that is the same parts in two ways is told once, the short way.
+
+    What has no parts gets a random number, a total that of its first sum: another sum of it that gives the same number
+    says nothing new (but for one case in 2^64, which the proof at the end would find).
+    """
+    numbers = np.random.default_rng(0).integers(0, 2**63, len(depth)).tolist()
+    needed = np.ones(len(rows), np.bool_)
+    told: set[int] = set()
+    totals = [
+        (depth[above[0]], len(members), row, above[0])
+        for row, (members, factors) in enumerate(rows)
+        if len(above := [m for m, factor in zip(members, factors, strict=True) if factor == 1]) == 1
+        and sum(factor > 0 for factor in factors) == 1
+    ]
+    for _, _, row, total in sorted(totals):
+        members, factors = rows[row]
+        parts = zip(members, factors, strict=True)
+        number = -sum(factor * numbers[member] for member, factor in parts if member != total) % 2**64
+        if total not in told:
+            told.add(total)
+            numbers[total] = number
+        elif numbers[total] == number:
+            needed[row] = False
+    return needed

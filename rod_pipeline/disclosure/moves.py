@@ -45,6 +45,8 @@ class Alternatives:
         self._opening: dict[int, dict[int, Mapping[int, tuple[int, int]]]] = {place: {} for place in self.through}
         self._using: dict[int, list[int]] = {}
         self._dropped: set[int] = set()
+        self._proof: dict[int, tuple[int, ...]] = {}
+        self._proving: dict[int, set[int]] = {}
 
     def add(self, by: Mapping[int, int]) -> Move:
         """Keep a move."""
@@ -101,11 +103,34 @@ class Alternatives:
         return self._using.get(place, [])
 
     def resting_on(self, moves: Iterable[int]) -> list[int]:
-        """The small figures that these moves touch."""
-        return sorted({place for index in moves for place in self.moves[index].by if self._small[place]})
+        """The small figures whose proof has one of these moves."""
+        return sorted({place for index in moves for place in self._proving.get(index, ())})
+
+    def prove(self, places: Iterable[int]) -> None:
+        """Choose the moves that prove of open figures that they are: what else goes needn't be looked at."""
+        for place in places:
+            for index in self._proof.get(place, ()):
+                self._proving[index].discard(place)
+            self._proof[place] = self._proof_of(place)
+            for index in self._proof[place]:
+                self._proving.setdefault(index, set()).add(place)
+
+    def _proof_of(self, place: int) -> tuple[int, ...]:
+        """Moves that open a figure by themselves, to everybody between them; without such, all that go through it."""
+        proof: list[int] = []
+        held: set[int] | None = None
+        for index, closer in self._opening[place].items():
+            left = set(closer) if held is None else held.intersection(closer)
+            if held is None or len(left) < len(held):
+                proof.append(index)
+                held = left
+            if not held:
+                return tuple(proof)
+        return tuple(self.through[place])
 
     def drop(self, moves: Iterable[int]) -> None:
         """Forget moves: a figure that they touch is going to be printed."""
+        rested = self.resting_on(moves)
         for index in moves:
             self._dropped.add(index)
             for place in self.moves[index].by:
@@ -114,6 +139,7 @@ class Alternatives:
                     self._opening[place].pop(index, None)
                 else:
                     self._using[place].remove(index)
+        self.prove(rested)
 
     def open_to(self, place: int, without: Container[int] = ()) -> dict[int, tuple[int, int]]:
         """The readers for whom a figure isn't open enough yet, and how far below (<= 0) and above (>= 0) it can be."""

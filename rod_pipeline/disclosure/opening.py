@@ -20,24 +20,26 @@ from rod_pipeline.disclosure.equations import NOBODY, Equations, Ints
 from rod_pipeline.disclosure.moves import Alternatives
 from rod_pipeline.disclosure.search import WHOLE, Rooms, Search
 
-SIZES = (120, 500, 4_000, WHOLE)
+SIZES = (120, 500, 1_500, 4_000, WHOLE)
 """How many figures may move, by attempt."""
-_CLOSE = (300,)
+_CLOSE = 300
 """The same when a figure is served anew by what is hidden already: the wider, the more is printed again, and the
 slower.
 """
 _EASE = 0.02
 """The price of moving what is hidden already: short moves before long ones."""
-_TOTAL = 5.0
+_TOTAL = 1.5
 """How much dearer a figure is than its parts: more is read from it."""
-_DEAR = 250.0
-"""From this price on, a cheaper move is sought farther away."""
+_DEAR = 50.0
+"""From this price on, a cheaper move is sought one size farther."""
+_FARTHEST = 1_500
+"""A move among so many figures isn't bettered: a program of all figures of a national list lasts too long."""
 _STANDING = 1_000.0
 """What was printed before is hidden only when nothing else helps."""
 _TURNS = 64
-_EFFORT = 25_000
+_EFFORT = 60_000
 """How many programs the second pass may take: a bound on its time that doesn't depend on the machine. Beyond it only
-what nothing rests on is printed again. A list of 22,000 cells takes 12,000."""
+what nothing rests on is printed again. National lists take 14,000 to 22,000."""
 
 
 class Opening:
@@ -67,7 +69,7 @@ class Opening:
         ]  # fmt: skip
         self._price = np.where(self.hidden, _EASE, self._value)
         self._touching = system.touching
-        self._effort = 0
+        self._written: tuple[int, int, bool] | None = None
         self._hidden_in = [{member for member in members if self.hidden[member]} for members, _ in system.rows]
         self._loose = np.array([self.hidden[p] and not self._stuck(p) for p in range(len(n))], np.bool_)
         self._order = sorted(alternatives.through, key=lambda p: (-int(system.depth[p]), -n[p], p))
@@ -109,7 +111,7 @@ class Opening:
         for _ in range(_TURNS):
             if not (missing := self.alternatives.open_to(place)):
                 return True
-            if (found := self._found(place, missing, SIZES, hidden_only=False)) is None:
+            if (found := self._found(place, missing)) is None:
                 return False
             for member in found:
                 if not self.hidden[member]:
@@ -123,56 +125,77 @@ class Opening:
 
         A place is left alone when more than ``most`` small figures would have to be served anew.
         """
+        self.alternatives.prove(self.alternatives.through)
+        self._until = self._search.solved + _EFFORT
         for place in sorted(places, key=lambda p: (-self._value[p], p)):
             resting = frozenset(self.alternatives.using(place))
             self._hide(place, False)
             closed = (p for p in self.alternatives.resting_on(resting) if not self.alternatives.is_open(p, resting))
             short = list(islice(closed, most + 1))
-            if len(short) <= most and all(self._served_anew(p, resting) for p in short):
+            if len(short) <= most and self._served_anew(short, resting):
                 self.alternatives.drop(resting)
             else:
                 self._hide(place, True)
 
-    def _served_anew(self, place: int, without: frozenset[int]) -> bool:
-        for _ in range(_TURNS):
-            if not (missing := self.alternatives.open_to(place, without)):
-                return True
-            self._effort += 1
-            if self._effort > _EFFORT:
-                return False
-            if (found := self._found(place, missing, _CLOSE, hidden_only=True)) is None:
-                return False
-            self.alternatives.add(found)
-        return False
-
-    def _found(
-        self, place: int, missing: dict[int, tuple[int, int]], sizes: Sequence[int], hidden_only: bool
-    ) -> dict[int, int] | None:
-        """A move that opens ``place`` to the public; when it is, to all readers who miss it at once, or to one."""
-        readers = [NOBODY] if NOBODY in missing else list(missing)
-        low, high = max(missing[r][0] for r in readers), min(missing[r][1] for r in readers)
-        found = self._cheapest(place, readers, (low, high), sizes[:2] if len(readers) > 1 else sizes, hidden_only)
-        if found is None and len(readers) > 1:
-            found = self._cheapest(place, readers[:1], missing[readers[0]], sizes, hidden_only)
-        return found
-
-    def _cheapest(
-        self, place: int, readers: list[int], reach: tuple[int, int], sizes: Sequence[int], hidden_only: bool
-    ) -> dict[int, int] | None:
-        rooms = self._rooms([reader for reader in readers if reader != NOBODY], hidden_only)
-        low, high = reach
-        ways = (low + self._span - 1, high - self._span + 1)
-        best: tuple[float, dict[int, int]] | None = None
-        for size in sizes:
-            tried = best
-            for way in self._search.moves(place, ways, rooms, self._price, size):
-                if best is None or way[0] < best[0]:
-                    best = way
-                if hidden_only:
+    def _served_anew(self, places: Sequence[int], without: frozenset[int]) -> bool:
+        """Serve figures by what is hidden already."""
+        if not all(self._loose[place] for place in places):
+            return False
+        for place in places:
+            for _ in range(_TURNS):
+                if not (missing := self.alternatives.open_to(place, without)):
                     break
-            if best is not None and (tried is not None or best[0] < _DEAR):
-                break
-        return best[1] if best is not None else None
+                if self._search.solved > self._until or (found := self._first(place, missing)) is None:
+                    return False
+                self.alternatives.add(found)
+            else:
+                return False
+        return True
+
+    def _first(self, place: int, missing: dict[int, tuple[int, int]]) -> dict[int, int] | None:
+        """The first move over what is hidden that opens ``place`` to the public; when it is, to all readers who miss it
+        at once, or to one. The program of the figure before is tried first: writing one down costs as much as solving.
+        """
+        around = (place, _CLOSE, True)
+        while True:
+            if self._written is not None and self._written[2]:
+                for readers, reach in _wanted(missing):
+                    moves = self._search.moves(place, self._ways(reach), self._rooms(readers, True), self._price)
+                    if found := next(moves, None):
+                        return found[1]
+            if self._written == around:
+                return None
+            self._write(*around)
+
+    def _write(self, place: int, size: int, hidden_only: bool) -> None:
+        """Write a program down, unless it is the last one written: it serves all readers, and what is hidden since."""
+        if self._written != (place, size, hidden_only):
+            self._search.write(np.array([place]), size, self._rooms([], hidden_only), self._price)
+            self._written = place, size, hidden_only
+
+    def _found(self, place: int, missing: dict[int, tuple[int, int]]) -> dict[int, int] | None:
+        """The cheapest move that opens ``place`` to the public; when it is, to all readers who miss it at once, or to
+        one.
+        """
+        wanted = _wanted(missing)
+        for readers, reach in wanted:
+            best: tuple[float, dict[int, int]] | None = None
+            for size in SIZES if readers is wanted[-1][0] else SIZES[:2]:
+                self._write(place, size, False)
+                tried = best
+                for way in self._search.moves(place, self._ways(reach), self._rooms(readers, False), self._price):
+                    if best is None or way[0] < best[0]:
+                        best = way
+                if best is not None and (tried is not None or best[0] < _DEAR or size >= _FARTHEST):
+                    break
+            if best is not None:
+                return best[1]
+        return None
+
+    def _ways(self, reach: tuple[int, int]) -> tuple[int, int]:
+        """By how much a figure has to change that goes so far below and above already."""
+        low, high = reach
+        return low + self._span - 1, high - self._span + 1
 
     def _rooms(self, readers: list[int], hidden_only: bool) -> Rooms:
         """How far figures may move for these readers."""
@@ -196,3 +219,14 @@ class Opening:
             down = np.minimum(self._down, self._system.n - own)
             self._known[reader] = np.where(others, down, 0), np.where(others, self._up, 0)
         return self._known[reader]
+
+
+def _wanted(missing: dict[int, tuple[int, int]]) -> list[tuple[list[int], tuple[int, int]]]:
+    """For whom a figure is to be opened, first to last, and how far it goes for them."""
+    if NOBODY in missing:
+        return [([], missing[NOBODY])]
+    one = next(iter(missing))
+    if len(missing) == 1:
+        return [([one], missing[one])]
+    low, high = max(reach[0] for reach in missing.values()), min(reach[1] for reach in missing.values())
+    return [(list(missing), (low, high)), ([one], missing[one])]

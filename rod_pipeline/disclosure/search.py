@@ -47,47 +47,68 @@ class Search:
         by_column = np.lexsort((rows, self._row_of))
         self._rows_at, self._factors_at = rows[by_column], factors[by_column]
         self._col_start = np.searchsorted(self._row_of[by_column], np.arange(count + 1))
+        self._needed = system.needed
         self._seen = np.zeros(count, np.bool_)
         self._touched = np.zeros(len(sizes), np.bool_)
         self._number = np.zeros(max(count, len(sizes)), np.int64)
+        self.solved = 0
         # The class beneath ``highspy.Highs``: that one announces itself on standard output, and waits in a thread.
         self._solver = highspy._core._Highs()
         for option, value in _OPTIONS:
             self._solver.setOptionValue(option, value)
 
-    def moves(
-        self, place: int, ways: Sequence[int], rooms: Rooms, price: Floats, size: int
-    ) -> Iterator[tuple[float, dict[int, int]]]:
-        """For each of ``ways`` that is possible: the cheapest move, among some ``size`` figures, that changes ``place``
-        by that much, and its price.
-        """
-        down, up = (int(room[0]) for room in rooms(np.array([place])))
-        ways = [by for by in ways if -down <= by <= up]
-        if not ways:
+    def write(self, places: Ints, size: int, rooms: Rooms, price: Floats) -> None:
+        """Write down the program of some ``size`` figures around ``places``: what ``moves`` goes on from."""
+        self._members, self._rows, self._factors, self._counts, height = self._columns(
+            self._near(places, size, rooms, price)
+        )
+        count = len(self._members)
+        self._whole = size >= WHOLE
+        self._column = {place: column for column, place in enumerate(self._members.tolist())}
+        if not count:
             return
-        members, rows, factors, counts, height = self._columns(self._near(place, size, rooms, price))
-        if not len(members):
-            return
-        starts = np.cumsum(counts) - counts
-        highest = np.concatenate(rooms(members)[::-1]).astype(np.float64)
-        count = len(members)
-        cost = price[members]
-        zeros = np.zeros(height)
+        cost = price[self._members]
+        self._cost = np.concatenate([cost, cost])
+        starts, size = np.cumsum(self._counts) - self._counts, len(self._rows)
+        zeros, nothing = np.zeros(height), np.zeros(2 * count)
         self._solver.passModel(
-            2 * count, height, 2 * len(rows), 1, 1, 0.0,
-            np.concatenate([cost, cost]), np.zeros(2 * count), highest, zeros, zeros,
-            np.concatenate([starts, starts + len(rows)]).astype(np.int32),
-            np.concatenate([rows, rows]).astype(np.int32), np.concatenate([factors, -factors]),
+            2 * count, height, 2 * size, 1, 1, 0.0, self._cost, nothing, nothing, zeros, zeros,
+            np.concatenate([starts, starts + size]).astype(np.int32),
+            np.concatenate([self._rows, self._rows]).astype(np.int32),
+            np.concatenate([self._factors, -self._factors]),
             np.zeros(2 * count, np.int32),
         )  # fmt: skip
-        for by in ways:  # ``place`` comes first
-            self._solver.changeColBounds(0, max(by, 0), max(by, 0))
-            self._solver.changeColBounds(count, max(-by, 0), max(-by, 0))
-            solved = self._in_whole_numbers(np.concatenate([cost, cost]), highest, size >= WHOLE)
-            if solved is None:
+        self._height, self._every = height, np.arange(2 * count, dtype=np.int32)
+
+    def moves(
+        self, place: int, ways: Sequence[int], rooms: Rooms, price: Floats
+    ) -> Iterator[tuple[float, dict[int, int]]]:
+        """For each of ``ways`` that is possible: the cheapest move in the program that changes ``place`` by that much,
+        and its price.
+        """
+        at = self._column.get(place)
+        if at is None:
+            return
+        members, count = self._members, len(self._members)
+        down, up = rooms(members)
+        if not (ways := [by for by in ways if -down[at] <= by <= up[at]]):
+            return
+        highest = np.concatenate([up, down]).astype(np.float64)
+        highest[[at, count + at]] = 0
+        cost = price[members]
+        if not np.array_equal(cost, self._cost[:count]):
+            self._cost = np.concatenate([cost, cost])
+            self._solver.changeColsCost(2 * count, self._every, self._cost)
+        self._solver.changeColsBounds(2 * count, self._every, np.zeros(2 * count), highest)
+        self._solver.clearSolver()  # the answer mustn't depend on what was asked before
+        highest[[at, count + at]] = up[at], down[at]
+        for by in ways:
+            self._solver.changeColBounds(at, max(by, 0), max(by, 0))
+            self._solver.changeColBounds(count + at, max(-by, 0), max(-by, 0))
+            if (solved := self._in_whole_numbers(highest)) is None:
                 continue
             steps = solved[:count] - solved[count:]
-            if np.bincount(rows, factors * np.repeat(steps, counts), height).any():
+            if np.bincount(self._rows, self._factors * np.repeat(steps, self._counts), self._height).any():
                 continue  # not balanced in whole numbers: no move
             moved = np.flatnonzero(steps)
             yield (
@@ -95,42 +116,42 @@ class Search:
                 dict(zip(members[moved].tolist(), steps[moved].tolist(), strict=True)),
             )
 
-    def _in_whole_numbers(self, cost: Floats, highest: Floats, anyhow: bool) -> Ints | None:
+    def _in_whole_numbers(self, highest: Floats) -> Ints | None:
         """The solution, or a multiple of it that there is room for, in whole numbers.
 
-        Where it isn't whole, what isn't is made dearer; ``anyhow`` takes an integer program at last, which may last a
-        thousand times as long.
+        Where it isn't whole, what isn't is made dearer; the program of all figures is tried as an integer program at
+        last, which may last a thousand times as long.
         """
-        every = np.arange(len(cost), dtype=np.int32)
-        raised = cost
+        raised, every = self._cost, self._every
         solved = self._solution()
         for _ in range(_ATTEMPTS):
             if solved is None or (whole := _multiple(solved, highest)) is not None:
                 break
             raised = np.where(np.abs(solved - np.rint(solved)) > _WHOLE, _DEARER * raised + 1.0, raised)
-            self._solver.changeColsCost(len(cost), every, raised)
+            self._solver.changeColsCost(len(every), every, raised)
             solved = self._solution()
-        if raised is not cost:
-            self._solver.changeColsCost(len(cost), every, cost)
-        if solved is not None and whole is None and anyhow:
-            self._solver.changeColsIntegrality(len(cost), every, np.full(len(cost), _INTEGER))
+        if raised is not self._cost:
+            self._solver.changeColsCost(len(every), every, self._cost)
+        if solved is not None and whole is None and self._whole:
+            self._solver.changeColsIntegrality(len(every), every, np.full(len(every), _INTEGER))
             solved = self._solution()
-            self._solver.changeColsIntegrality(len(cost), every, np.full(len(cost), _CONTINUOUS))
+            self._solver.changeColsIntegrality(len(every), every, np.full(len(every), _CONTINUOUS))
             whole = None if solved is None else _multiple(solved, highest)
         return None if solved is None else whole
 
     def _solution(self) -> Floats | None:
+        self.solved += 1
         self._solver.run()
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
         return np.array(self._solver.getSolution().col_value)
 
-    def _near(self, place: int, size: int, rooms: Rooms, price: Floats) -> Ints:
-        """The figures nearest ``place`` that can move, ``place`` first: those in its sums, in theirs, and so on; of the
-        last ring first those most of whose sums are in reach, then the cheapest."""
-        frontier = np.array([place])
-        chosen, total, touched = [frontier], 1, []
-        self._seen[place] = True
+    def _near(self, places: Ints, size: int, rooms: Rooms, price: Floats) -> Ints:
+        """``places`` and the figures nearest them that can move: those in their sums, in the sums of these, and so on;
+        of the last ring first those most of whose sums are in reach, then the cheapest."""
+        frontier = places
+        chosen, total, touched = [frontier], len(places), []
+        self._seen[places] = True
         while True:
             rows = _gathered(self._col_start, self._rows_at, frontier)
             rows = self._once(rows[~self._touched[rows]])
@@ -166,7 +187,7 @@ class Search:
 
     def _columns(self, members: Ints) -> tuple[Ints, Ints, Floats, Ints, int]:
         """The columns of a program over ``members``: those that can move, their rows (numbered from 0), factors there,
-        and number of rows each; and how many rows. Without the first one: none.
+        and number of rows each; and how many rows.
 
         What stands alone in an equation can't move; what it leaves alone by that can't either.
         """
@@ -184,11 +205,14 @@ class Search:
             if not alone.any():
                 break
             alive[of[alone]] = False
-            if not alive[0]:
-                return members[:0], rows[:0], factors[:0], counts[:0], 0
             kept = alive[of]
             rows, factors, of = rows[kept], factors[kept], of[kept]
-        return members[alive], rows, factors, counts[alive], height
+        said = self._needed[names[rows]]
+        rows, factors, of = rows[said], factors[said], of[said]
+        names = self._once(rows)
+        self._number[names] = np.arange(len(names))
+        counts = np.bincount(of, minlength=len(alive))[alive]
+        return members[alive], self._number[rows], factors, counts, len(names)
 
 
 def _multiple(solved: Floats, highest: Floats) -> Ints | None:

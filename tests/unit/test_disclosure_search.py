@@ -19,9 +19,12 @@ from tests.support.national_list import COURSES, PLACES, leaves, national_list
 
 def moves(up: int, size: int):
     """Of a total of two parts that are equal: up by one would be a half for each part."""
-    system = SimpleNamespace(n=np.array([8, 4, 4]), rows=[((0, 1, 2), (1, -1, -1)), ((1, 2), (1, -1))])
+    rows = [((0, 1, 2), (1, -1, -1)), ((1, 2), (1, -1))]
+    system = SimpleNamespace(n=np.array([8, 4, 4]), rows=rows, needed=np.ones(2, bool))
     rooms = lambda cells: (np.full(len(cells), 3), np.where(cells == 0, up, 9))  # noqa: E731
-    return list(Search(system).moves(0, [1], rooms, np.ones(3), size))
+    search, price = Search(system), np.ones(3)
+    search.write(np.array([0]), size, rooms, price)
+    return list(search.moves(0, [1], rooms, price))
 
 
 def test_what_would_be_a_half_is_done_twice():
