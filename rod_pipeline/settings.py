@@ -352,15 +352,16 @@ class Settings(_Section):
 
     def ledger(self) -> str:
         """The URL of the ledger's database."""
-        return self.ledger_url.get_secret_value() if self.ledger_url else f"sqlite:///{self._ledger_file}"
+        return self.ledger_url.get_secret_value() if self.ledger_url else f"sqlite:///{self.ledger_file}"
 
     def is_set_up(self) -> bool:
         """Is there an installation: a ledger, or a key-encryption key to begin one with?"""
         keys = (self.kek_path, coming_kek(self.kek_path))
-        return bool(self.ledger_url or self.kek or self._ledger_file.exists() or any(file.exists() for file in keys))
+        return bool(self.ledger_url or self.kek or self.ledger_file.exists() or any(file.exists() for file in keys))
 
     @property
-    def _ledger_file(self) -> Path:
+    def ledger_file(self) -> Path:
+        """Where the ledger lies unless ``ledger_url`` says otherwise."""
         return self.home / "ledger.db"
 
 

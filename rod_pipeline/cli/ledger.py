@@ -46,7 +46,7 @@ def move() -> None:
     from rod_pipeline.ledger.log import Ledger
 
     settings = Settings.load()
-    old = settings.home / "ledger.db"
+    old = settings.ledger_file
     if settings.ledger_url is None or not old.is_file():
         raise NothingToMove(
             "There is no ledger to move: the settings name no other database, or this folder has no ledger.",

@@ -70,9 +70,7 @@ def test_a_small_delivery_is_published_and_the_report_tells_what_that_cost(bench
         tables = read_tables(system, release)
     told = tables["afscherming"]
     offered = told.filter("aangeboden")
-    assert {"studentaantallen_landelijk", "jaarresultaat_landelijk_niveau", "stromen_landelijk_soort"} <= set(
-        offered["tabel"]
-    )
+    assert {"studentaantallen_landelijk", "jaarresultaat_landelijk", "stromen_landelijk_soort"} <= set(offered["tabel"])
     assert set(offered["tabel"]) == {name for name in tables if name in set(told["tabel"])}
     assert told.filter(pl.col("aangeboden").not_())["reden"].null_count() == 0
     page = (tmp_path / "afscherming.html").read_text("utf-8")

@@ -27,11 +27,13 @@ NO_COPY: Mapping[str, str] = {
     "declaration.toml": "where this machine stands",
     "dossiers": "tables made of the ledger, which holds no personal data",
     "incidents": "letters about an incident: codes, and what a person writes beside them for its reader",
+    "ledger.db": "the ledger, which holds no personal data",
     "notary": "checkpoints of the ledger",
     "notices": "letters about rules and counts",
     "rod.toml": "configuration",
     "secrets": "keys of the installation; what belongs to a delivery lies in codes, which is claimed",
     "serving.json": "port and pid of Dagster",
+    "workers": "which hosts work, and on what: ids",
 }
 """What code names below the folder of an installation that no place empties, and why that is good."""
 

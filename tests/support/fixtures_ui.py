@@ -12,7 +12,7 @@ from tests.support.browser import Ui, browsing
 from tests.support.live import Live, live
 
 FAULT = "control_totals_mismatch"
-RECIPIENT = "kamer-3"
+RECIPIENT = "school-17"
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("installation")
     subprocess.run(["age-keygen", "-o", folder / "key"], check=True, timeout=60, capture_output=True)
     (key,) = re.findall(r"age1[a-z0-9]+", (folder / "key").read_text())
-    to = f'[[packages.recipients]]\nname = "{RECIPIENT}"\nchamber = "03"\nkey = "{key}"\ncountry = "NL"\n'
+    to = f'[[packages.recipients]]\nname = "{RECIPIENT}"\ninstitution = "29FC"\nkey = "{key}"\ncountry = "NL"\n'
     with live(folder / "home", announced, to) as running:
         yield running
 

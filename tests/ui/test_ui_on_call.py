@@ -24,7 +24,7 @@ def test_rerun_failed_leaves_what_waits_for_a_person_and_runs_what_was_decided_o
     failed = installation.finished(KEY)
     exits, said = rod("rerun-failed", KEY, "--yes")
     assert exits == 0
-    assert f"{KEY}: red since" in said and "waits for a person: 1 blocking findings" in said
+    assert f"{KEY}: red since" in said and "waits for a person: 1 blocking finding (" in said
     assert "There is nothing to run again." in said
     assert len(installation.runs(KEY)) == 1
 
