@@ -132,9 +132,9 @@ class Solver:
         answer = self._run(part, (cost_up, cost_down), ((zero, up), (zero, down)), right, False, self._dual)
         return zero if answer is None else answer[0]
 
-    def furthest(self, part: Part, at: int, direction: int, most: int, *, near: bool) -> Answer:
+    def furthest(self, part: Part, at: int, direction: int, most: int, *, near: bool, whole: bool = False) -> Answer:
         """The furthest that unknown ``at`` of the part can move in a direction, ``most`` at most; ``near`` moves as
-        little else as possible."""
+        little else as possible, ``whole`` in whole numbers."""
         up, down = _ceiling(part.up), _ceiling(part.down)
         towards, away = (up, down) if direction > 0 else (down, up)
         towards[at], away[at] = min(float(most), towards[at]), 0.0
@@ -142,7 +142,7 @@ class Solver:
         cost_up, cost_down = cost, cost.copy()
         (cost_up if direction > 0 else cost_down)[at] = -FAR
         zero = np.zeros(len(up))
-        answer = self._run(part, (cost_up, cost_down), ((zero, up), (zero, down)), np.zeros(part.rows), False)
+        answer = self._run(part, (cost_up, cost_down), ((zero, up), (zero, down)), np.zeros(part.rows), whole)
         if answer is None:
             return Answer(0.0, False, zero)
         moved, proven = answer

@@ -170,16 +170,17 @@ class Search:
             return True
         steps = [self._among_all, self._in_whole_numbers]
         if self._need < UNBOUNDED and self._system.unknowns > SIZES[0]:
-            steps[:0] = [partial(step, size=size) for size in SIZES for step in (self._among_few, self._of_few)]
+            small = [partial(step, size=size) for size in SIZES for step in (self._among_few, self._of_few)]
+            steps = [*small, *(partial(self._among_few, size=size, whole=True) for size in SIZES[1:]), *steps]
         return any(done() for step in steps for _ in step(target, sight))
 
-    def _among_few(self, target: int, sight: _Sight, size: int) -> Iterator[None]:
-        """With few unknowns moving."""
+    def _among_few(self, target: int, sight: _Sight, size: int, *, whole: bool = False) -> Iterator[None]:
+        """With few unknowns moving; in whole numbers it is enough to get there, however much else moves."""
         unknowns, all_there_are = self._around(target, sight.free, size)
         few = part(self._system, sight.bounds, sight.fit, unknowns)
         at = int(np.searchsorted(unknowns, target))
         for side, goal in self._goals(target, sight):
-            answer = self._solver.furthest(few, at, SIGNS[side], goal, near=True)
+            answer = self._solver.furthest(few, at, SIGNS[side], goal, near=not whole, whole=whole)
             self._take(unknowns, answer.moved, sight)
             if all_there_are:
                 sight.limit(target, side, answer, goal)
