@@ -1,11 +1,17 @@
 """Who may be a recipient, and what is encrypted to one."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pyrage
 import pytest
 
 from rod_pipeline.clock import SystemClock
+from rod_pipeline.decree import load_decree
+from rod_pipeline.ledger.events import Received
+from rod_pipeline.ledger.log import Ledger
+from rod_pipeline.packages import making
 from rod_pipeline.packages.recipients import (
     BadRecipientKey,
     NoSuchRecipient,
@@ -13,8 +19,11 @@ from rod_pipeline.packages.recipients import (
     encrypted,
     recipient,
 )
+from rod_pipeline.retention.deadline import deadline
 from rod_pipeline.settings import BadSettings, Settings
 from rod_pipeline.system import System
+from tests.support import ledger as make
+from tests.support.ledger import SetClock
 
 IDENTITY = pyrage.x25519.Identity.generate()
 GOOD = f'name = "r1"\ninstitution = "25LH"\nkey = "{IDENTITY.to_public()}"\ncountry = "NL"\n'
@@ -75,3 +84,17 @@ def test_who_has_the_key_opens_it_and_nobody_else(tmp_path: Path) -> None:
     assert pyrage.decrypt(sealed, [IDENTITY]) == b"rows"
     with pytest.raises(pyrage.DecryptError):
         pyrage.decrypt(sealed, [pyrage.x25519.Identity.generate()])
+
+
+def test_a_package_ends_when_the_earliest_known_moment_makes_its_delivery_end(
+    ledger: Ledger, set_clock: SetClock
+) -> None:
+    """A download that began before the moment of the intake began the term, for what was made of it as well."""
+    delivery, events = make.opened()
+    copy, writing = make.written(delivery, "landing", "raw")
+    ledger.append(*events, *writing)
+    set_clock.move(days=30)
+    ledger.append(Received(delivery_id=delivery, copies=(copy,), moment=set_clock.now(), moment_basis="ingestion"))
+    system = SimpleNamespace(ledger=ledger, decree=load_decree())
+    until = making._end(cast("System", system), [ledger.state().intakes[delivery]])
+    assert until == deadline(make.NOON, load_decree().retention.years)
