@@ -28,6 +28,7 @@ from rod_pipeline.disclosure.protect import Protected, printed, protect
 from rod_pipeline.disclosure.published import Published
 from rod_pipeline.disclosure.report import PRINTED, SECONDARY, SMALL
 from rod_pipeline.disclosure.tables import Table
+from rod_pipeline.publishing import keys
 
 _WHO = (("instellingscode",), ("regio",), ())
 _WHAT = (("opleidingscode",), ("code_bc",), ("code_hg",), ())
@@ -105,7 +106,7 @@ def audited(cells: CellList, protected: Protected, before: Told | None) -> attac
 
 
 def without_status(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(pl.col("cell").str.replace(r"\|status=[^|]*", ""))
+    return frame.with_columns(keys.without(keys.STATUS))
 
 
 def row(name: str, leaves: pl.DataFrame, asked: list[Table], before: Told | None) -> tuple[Told, bool]:
