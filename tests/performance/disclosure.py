@@ -147,7 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--list", nargs="*", default=["A"], choices="ABCD")
     parser.add_argument("--seeds", nargs="*", type=int, default=[1])
-    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--scale", type=float, default=1.0, help="0.2 at least: there are twelve regions")
     parser.add_argument("--definitive", action="store_true")
     given = parser.parse_args()
     head = (
