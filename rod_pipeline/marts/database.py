@@ -97,7 +97,12 @@ def _build(system: System, connection: DuckDBPyConnection) -> Generation:
     state = system.ledger.state()
     deliveries = feeding(state)
     generation = new_id()
-    rows = contents.fill(system, connection, state, deliveries)
+    try:
+        rows = contents.fill(system, connection, state, deliveries)
+    except RodError:
+        # No delivery is held meanwhile: an erasure waits for nobody. Its tables can't be read from then on.
+        _still_feeding(system.ledger.state(), deliveries)
+        raise
     system.vault.create_key(generation)
     try:
         with memory_folder() as folder:
@@ -120,17 +125,16 @@ def _build(system: System, connection: DuckDBPyConnection) -> Generation:
 def _take_over(
     system: System, generation: str, copy_id: str, deliveries: Sequence[IntakeState], rows: tuple[int, ...]
 ) -> None:
-    based_on = _basis(deliveries)
-
-    def still_true(state: LedgerState) -> None:
-        if _basis(feeding(state)) != based_on:
-            raise BuiltMeanwhile(
-                "A delivery came or went while the mart database was being built.", "Run marts/database again."
-            )
-
     ids = tuple(d.delivery_id for d in deliveries)
     built = DatabaseBuilt(generation=generation, copy_id=copy_id, deliveries=ids, rows=rows)
-    system.ledger.append(built, when=still_true)
+    system.ledger.append(built, when=lambda state: _still_feeding(state, deliveries))
+
+
+def _still_feeding(state: LedgerState, deliveries: Sequence[IntakeState]) -> None:
+    if _basis(feeding(state)) != _basis(deliveries):
+        raise BuiltMeanwhile(
+            "A delivery came or went while the mart database was being built.", "Run marts/database again."
+        )
 
 
 def _basis(deliveries: Sequence[IntakeState]) -> set[tuple[str, str]]:

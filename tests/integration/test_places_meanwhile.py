@@ -1,14 +1,15 @@
 """What goes on while the places of a delivery are emptied, and after: readers, recipients, what comes back."""
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import duckdb
 import pytest
 
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.ledger.erasure import Counted, ErasureDeclared, HandedOver, Method, Place, PlaceLeft, Subject
-from rod_pipeline.marts.database import NoDatabaseYet, build_database, open_database
+from rod_pipeline.marts import contents
+from rod_pipeline.marts.database import BuiltMeanwhile, NoDatabaseYet, build_database, open_database
 from rod_pipeline.retention.places import places, revived
 from rod_pipeline.retention.places.mart_database import StillRead
 from rod_pipeline.retention.register import CopyRegister
@@ -109,6 +110,29 @@ def test_a_reader_gets_the_new_mart_database_when_it_takes_over_meanwhile(
             assert (UNDISTURBED,) in connection.execute("select levering from leveringen").fetchall()
         after = system.ledger.state().generation
         assert after is not None and after.generation != before.generation
+
+
+def test_a_build_that_meets_a_tombstone_fails_as_something_that_goes_away(
+    workshop: Bench, good: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run of one delivery builds the database over all: the erasure of another is no fault of it."""
+    key = "2025-12-r9"
+    workshop.announce(key, good)
+    assert workshop.walk(key) == []
+    with workshop.system() as system:
+        fill, purges = contents.fill, []
+
+        def late(*asked: Any) -> Any:
+            purges.append(tombstone(system, key))
+            return fill(*asked)
+
+        with monkeypatch.context() as patch, duckdb.connect(":memory:") as connection:
+            patch.setattr(contents, "fill", late)
+            with pytest.raises(BuiltMeanwhile):
+                build_database(system, connection)
+        with duckdb.connect(":memory:") as connection:
+            assert key not in build_database(system, connection).deliveries
+        emptied(places(system), subject_of(system, key), purges[0])
 
 
 def test_recipients_and_the_processor_are_asked_once_and_counted_until_they_answer(
