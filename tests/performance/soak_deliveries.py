@@ -56,7 +56,8 @@ LONG_AGO = datetime(2018, 3, 1, 12, tzinfo=UTC)
 SMALL = Population(seed=11, scale=0.0005)
 KEPT = 10
 """One in so many deliveries stays."""
-AT_ONCE = 4
+AT_ONCE, RUNS = 8, 4
+"""Deliveries under way, and runs going on: half of what a run takes is waiting for looks, locks and processes."""
 WATCHED = ("daemon", "webserver")
 GROWTH = 1.1
 _LOOK = """{ runsOrError(limit: 25) { ... on Runs { results { runId status tags { key value } } } }
@@ -268,7 +269,7 @@ def installation(folder: Path) -> Iterator[tuple[Bench, Cluster, list[Host]]]:
             settings.write("[retention]\nlate_sweep_hours = 0\n")
         ports = [int(address.rpartition(":")[2]) for address in (seaweed.endpoint, bao.address)]
         net = stack.enter_context(network([postgres.port, pleio.port, pleio.storage.server_port, *ports]))
-        cluster = stack.enter_context(Cluster(bench, net, folder))
+        cluster = stack.enter_context(Cluster(bench, net, folder, RUNS))
         yield bench, cluster, [net.host("rod-a"), net.host("rod-b")]
 
 

@@ -29,16 +29,19 @@ _LOCAL = _ROOT / "deployments" / "local" / "dagster.yaml"
 
 
 class Cluster:
-    """A scheduler, and the workers that ``work_on`` starts. A context manager that ends what it started."""
+    """A scheduler, and the workers that ``work_on`` starts. A context manager that ends what it started.
 
-    def __init__(self, bench: Bench, network: Network, folder: Path) -> None:
+    ``runs``: how many may go on at once.
+    """
+
+    def __init__(self, bench: Bench, network: Network, folder: Path, runs: int = 2) -> None:
         self.bench, self._folder = bench, folder
         self._stack = ExitStack()
         with socket.socket() as found:
             found.bind((network.address, 0))
             self.scheduler = f"tls://{network.address}:{found.getsockname()[1]}"
         (folder / "dagster").mkdir()
-        dagster_yaml(folder / "dagster")
+        dagster_yaml(folder / "dagster", runs)
         authority = Authority(folder)
         both = authority.certificate("node", ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
         tls = {"CA_FILE": authority.ca_file}
@@ -110,7 +113,7 @@ class Cluster:
         return "\n".join(f"== {log.name}\n{log.read_text()[-6000:]}" for log in sorted(self._folder.glob("*.log")))
 
 
-def dagster_yaml(home: Path) -> None:
+def dagster_yaml(home: Path, runs: int = 2) -> None:
     postgres, _ = backend.servers()
     url = make_url(postgres.new_database_by_environment())
     about = yaml.safe_load(_LOCAL.read_text("utf-8"))
@@ -126,4 +129,5 @@ def dagster_yaml(home: Path) -> None:
             }
         }
     }
+    about["concurrency"]["runs"]["max_concurrent_runs"] = runs
     (home / "dagster.yaml").write_text(yaml.safe_dump(about))
