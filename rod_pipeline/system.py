@@ -85,6 +85,8 @@ class System:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if "ledger_as_found" in self.__dict__:
+            self.ledger_as_found.close()
         if "_local_store" in self.__dict__:
             self._local_store.stop()
 

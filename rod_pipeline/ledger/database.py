@@ -10,13 +10,15 @@ that is not the next number (in ``ledger_nodes``: the next of its level), so tha
 can't rewrite history. (Whoever owns the database can drop a trigger; that is what published checkpoints are for.)
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from rod_pipeline.errors import PermanentError, RodError, TransientError
 
@@ -39,6 +41,17 @@ _WAIT_SECONDS = 30
 # the server would wait two hours for it, and whoever needs its leases as well. (runtime-config-connection)
 _KEEPALIVE = "-c tcp_keepalives_idle=20 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
 _LOCK = 0x524F445F4C4544  # "ROD_LED": the number of our advisory lock
+
+_engines: WeakSet[sa.Engine] = WeakSet()
+
+
+def _forget_connections() -> None:
+    """In a forked child, which must not speak on its parent's connections, nor end them."""
+    for engine in _engines:
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forget_connections)
 
 _SQLITE = (
     """CREATE TABLE IF NOT EXISTS ledger (
@@ -140,8 +153,8 @@ class Database:
     """The database of one ledger. Makes the tables when they aren't there; safe to do from several processes at once.
     A role that may only read, and ``sqlite:///file:<path>?mode=ro&uri=true``, do for reading a ledger that is there.
 
-    Every transaction has a connection of its own, so that a fork, another thread or a restarted server never meets a
-    stale one.
+    Every transaction has a connection to itself. In SQLite a new one; of PostgreSQL one stays open between them,
+    and is tried before it is used again: making one costs more than most of what is asked on it (ADR 2).
     """
 
     def __init__(self, url: str) -> None:
@@ -161,7 +174,10 @@ class Database:
         else:
             self._engine = sa.create_engine(
                 parsed,
-                poolclass=NullPool,
+                poolclass=QueuePool,
+                pool_size=1,
+                max_overflow=-1,
+                pool_pre_ping=True,
                 hide_parameters=True,
                 isolation_level="READ COMMITTED",
                 connect_args={
@@ -170,6 +186,7 @@ class Database:
                     "options": f"{parsed.query.get('options', '')} {_KEEPALIVE}".strip(),
                 },
             )
+        _engines.add(self._engine)
         with self.reading() as connection:
             if self.name == "sqlite" and connection.scalar(
                 sa.text("SELECT count(*) FROM sqlite_master WHERE name = 'moved_ledger'")
@@ -178,6 +195,8 @@ class Database:
             if not self._absent(connection):
                 # Whoever may only read a ledger, such as a notary, opens it all the same.
                 return
+        # In a session that looked already, PostgreSQL doesn't see at once what another made while it waited.
+        self.close()
         with self.writing() as connection:
             for statement in self._absent(connection):
                 connection.execute(sa.text(statement))
@@ -193,6 +212,10 @@ class Database:
             if connection.scalar(sa.select(sa.func.to_regclass(table))) is None
             for statement in statements
         ]
+
+    def close(self) -> None:
+        """End the connections that nobody uses now; the next transaction makes one anew."""
+        self._engine.dispose()
 
     def close_for_good(self, connection: sa.Connection) -> None:
         """In the transaction of ``connection``: nothing is added to this SQLite database any more, nor is it opened."""

@@ -71,6 +71,8 @@ def _taken(engine: Engine, name: str, shared: bool) -> Iterator[None]:
         number = _number(name)
         with translated("postgresql"):
             connection = engine.connect()
+            # Closed at the end, whatever became of the lock: another transaction never inherits it.
+            connection.detach()
         try:
             with translated("postgresql"):
                 held = connection.execute(text(f"select pg_try_advisory_lock{kind}(:n)"), {"n": number}).scalar_one()

@@ -89,6 +89,10 @@ class Ledger:
     def __repr__(self) -> str:
         return f"Ledger({self._database!r})"
 
+    def close(self) -> None:
+        """Leave the database alone until the next question."""
+        self._database.close()
+
     def append(self, *events: AnyEvent, when: Callable[[LedgerState], None] | None = None) -> tuple[Entry, ...]:
         """Add ``events`` in one transaction: all of them, or none.
 

@@ -1,5 +1,6 @@
 """The ledger on SQLite and on a real PostgreSQL server: many processes and threads at once, append-only, errors."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -170,3 +171,33 @@ def test_the_ledger_goes_on_when_its_connections_were_cut(postgres_url: str) -> 
     with pytest.raises(LedgerUnavailable):
         ledger.append(make.announced(), when=cut)
     assert ledger.append(make.announced())[0].seq == 2
+
+
+def test_one_connection_serves_one_transaction_after_another_and_no_forked_child(postgres_url: str) -> None:
+    ledger = Ledger(postgres_url, SystemClock())
+
+    def sessions() -> set[int]:
+        """The server's processes for this ledger, but for the one that looks."""
+        with psycopg2.connect(postgres_url.replace("+psycopg2", "")) as watcher, watcher.cursor() as cursor:
+            cursor.execute(
+                "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+            )
+            return {pid for (pid,) in cursor.fetchall()}
+
+    with ledger.exclusive("somebody"):
+        ledger.append(KeyCreated(scope=new_id(), keyring="local"))
+        assert len(sessions()) == 2
+    (kept,) = sessions()
+    ledger.append(KeyCreated(scope=new_id(), keyring="local"))
+    assert sessions() == {kept}
+    child = os.fork()
+    if not child:
+        ledger.append(KeyCreated(scope=new_id(), keyring="local"))
+        ledger.close()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert ledger.append(KeyCreated(scope=new_id(), keyring="local"))[0].seq == 4
+    assert sessions() == {kept}
+    ledger.close()
+    assert sessions() == set()
+    assert ledger.state().seq == 4

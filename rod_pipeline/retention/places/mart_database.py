@@ -56,8 +56,7 @@ class MartDatabase:
 
         Raises ``StillRead`` when a reader or another build doesn't come to its end in time.
         """
-        system = self._system
-        until = monotonic() + 60 * system.settings.retention.drain_minutes
+        system, until = self._system, self._patience()
         with self._alone(LEASE, until):
             found = self.inventory(subject).counts
             state = system.ledger.state()
@@ -71,8 +70,11 @@ class MartDatabase:
         return found
 
     def verify_absent(self, subject: Subject) -> PlaceLeft:
-        """Over a connection of its own, while nobody builds. Raises ``StillRead`` when somebody does."""
-        with self._alone(LEASE, monotonic()):
+        """Over a connection of its own, while nobody builds. Raises ``StillRead`` when somebody doesn't come to an end.
+
+        A run that takes in another delivery builds as well, and what isn't finished can't be told from what is left.
+        """
+        with self._alone(LEASE, self._patience()):
             return self._found(subject, ObjectStore(self._system.objects.settings))
 
     def _found(self, subject: Subject, store: ObjectStore) -> PlaceLeft:
@@ -104,6 +106,10 @@ class MartDatabase:
 
     def _holding(self, state: LedgerState, subject: Subject) -> list[str]:
         return [one.generation for one in state.generations.values() if set(one.deliveries) & set(subject.intakes)]
+
+    def _patience(self) -> float:
+        """Until when readers and builds are waited for."""
+        return monotonic() + 60 * self._system.settings.retention.drain_minutes
 
     def _is_read(self, generation: str) -> bool:
         try:
