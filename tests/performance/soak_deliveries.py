@@ -44,6 +44,7 @@ from rod_pipeline.store import scratch
 from rod_pipeline.store.seaweed import LocalStore
 from rod_pipeline.synthetic.pleio_server import StandIn
 from rod_pipeline.synthetic.population import Population
+from rod_pipeline.system import System
 from tests.support import backend
 from tests.support.cluster import Cluster
 from tests.support.hosts import Host, network, power_off, why_not
@@ -270,6 +271,8 @@ def installation(folder: Path) -> Iterator[tuple[Bench, Cluster, list[Host]]]:
         ports = [int(address.rpartition(":")[2]) for address in (seaweed.endpoint, bao.address)]
         net = stack.enter_context(network([postgres.port, pleio.port, pleio.storage.server_port, *ports]))
         cluster = stack.enter_context(Cluster(bench, net, folder, RUNS))
+        # As while `rod up` runs: else the store of the evidence is started for each certificate.
+        assert stack.enter_context(System.open(bench.settings)).evidence
         yield bench, cluster, [net.host("rod-a"), net.host("rod-b")]
 
 
