@@ -3,6 +3,8 @@
 # All of them set up what they need.
 SHELL := /bin/bash
 PYTHON ?= python3
+# Some machines forbid it. Hundreds of processes would each compile the package anew.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -13,9 +15,9 @@ demo: install
 	$(BIN)/rod demo $(if $(ONCE)$(SIMULATE),--once)
 	$(if $(SIMULATE),$(BIN)/rod simulate --home .rod/simulation)
 
-# Files whole, in the order of tests/longest.txt: the longest first. One process more than two cores have: much of what
+# Files whole, in the order of tests/longest.txt: the longest first. Two processes more than two cores have: much of what
 # the longest do is waiting for sensors, queues and servers.
-PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: check
 	$(PYTEST) $(PYTEST_ARGS)

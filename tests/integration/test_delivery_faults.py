@@ -33,15 +33,9 @@ GONE = "ROD-DELIVERY-03"
 # may not be there.
 MADE_GOOD = (
     "wrong_password",
-    "html_instead",
-    "zip_bomb",
     "missing_column",
-    "extra_column",
     "truncated_row",
-    "missing_file",
     "unknown_codes",
-    "two_hoofdinschrijvingen",
-    "early_school_year",
     "control_totals_mismatch",
     "bsn_in_sectornummer",
 )

@@ -6,7 +6,6 @@ waiting for what the sensor and the queue then do by themselves.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -41,14 +40,11 @@ class Live:
         self.instance = instance
         self._pleio = pleio
 
-    def announce(self, key: str, *, fault: str | None = None, moment: datetime | None = None) -> str:
-        """Put a synthetic delivery in PLEIO and announce it; returns the id of the intake. The sensor does the rest.
-
-        ``moment`` is when DUO placed it, if not at the planned one.
-        """
+    def announce(self, key: str, *, fault: str | None = None) -> str:
+        """Put a synthetic delivery in PLEIO and announce it; returns the id of the intake. The sensor does the rest."""
         came = DeliveryKey.parse(key)
         link = self._pleio.publish(delivery(key, fault, _SMALL), CODE)
-        return announce(self.system, came, [link], CODE, moment=moment or PLACED[came.moment])
+        return announce(self.system, came, [link], CODE, moment=PLACED[came.moment])
 
     def stage(self, key: str) -> str:
         """How far the ledger says that a delivery is."""

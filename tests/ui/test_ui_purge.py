@@ -19,6 +19,7 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.orchestration.launching import failures, run_delivery
 from rod_pipeline.orchestration.partitions import DELIVERY, PURGED
 from rod_pipeline.orchestration.register import copy_register, stop_runs
+from rod_pipeline.retention.decisions import move_moment
 from rod_pipeline.retention.engine import PlanChanged, begin, carry_out, plan
 from rod_pipeline.retention.gate import DeliveryPurged
 from rod_pipeline.retention.restoring import recover
@@ -36,9 +37,8 @@ ASSETS = ("landing/raw_delivery", "validation/delivery", "eea/delivery/diplomas"
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A running installation with two deliveries, one of which came more than seven years ago."""
     home = tmp_path_factory.mktemp("purging") / "home"
-    with live(home, {NEIGHBOUR: None}, "[retention]\nlate_sweep_hours = 0\n") as running:
-        running.announce(KEY, moment=LONG_AGO)
-        running.finished(KEY)
+    with live(home, {NEIGHBOUR: None, KEY: None}, "[retention]\nlate_sweep_hours = 0\n") as running:
+        move_moment(running.system, DeliveryKey.parse(KEY), LONG_AGO, "placed")
         yield running
 
 
