@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test soak bench check install system docs site clean lock sbom audit
+.PHONY: demo test tests soak bench check install system docs site clean lock sbom audit
 
 demo: install
 	$(BIN)/rod demo $(if $(ONCE)$(SIMULATE),--once)
@@ -19,7 +19,11 @@ demo: install
 # the longest do is waiting for sensors, queues and servers.
 PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: check
+# The checks beside the tests, and the packages beside each other: there are two cores.
+test:
+	@$(MAKE) --no-print-directory --jobs=2 check tests
+
+tests: install system
 	$(PYTEST) $(PYTEST_ARGS)
 
 # What one run can do without: every case of every matrix, many examples of every law, broken files by the hundred
@@ -44,11 +48,12 @@ check: install system
 install: $(INSTALLED)
 
 # The lock is complete, so nothing is resolved: older versions of pip can't resolve extras under --require-hashes.
+# Bytecode is made of what is imported, when it is: compiling all of it takes as long as installing half of it.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed; say which with: make PYTHON=python3.12 …"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 

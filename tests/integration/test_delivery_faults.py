@@ -39,7 +39,28 @@ MADE_GOOD = (
     "control_totals_mismatch",
     "bsn_in_sectornummer",
 )
-OTHERS = [fault for fault in FAULTS if fault not in MADE_GOOD]
+# The others are stopped as one of these is. That each is refused by what it names is seen without an installation too
+# (tests/unit/test_synthetic_faults.py).
+REFUSED = (
+    "html_instead",
+    "zip_bomb",
+    "damaged_zip",
+    "no_header",
+    "wrong_encoding",
+    "extra_column",
+    "control_record_mismatch",
+    "missing_file",
+    "double_file",
+    "other_delivery",
+    "two_hoofdinschrijvingen",
+    "lost_leading_zeros",
+    "early_school_year",
+    "breakdown_mismatch",
+    "mixed_status",
+    "address_column",
+    "birthdates_in_declared_column",
+)
+OTHERS = [fault for fault in FAULTS if fault not in {*MADE_GOOD, *REFUSED}]
 RUN_TWICE = ("no_header", "missing_file", "html_instead")
 """A defect of a file, of the whole and of what lay in PLEIO: running again tells it no second time."""
 
@@ -69,7 +90,7 @@ def reasons(told: list[str], intake: IntakeState) -> set[str]:
     return codes | {f.rule for judgement in judged for f in judgement.findings if f.severity == "blocking"}
 
 
-@pytest.mark.parametrize("fault", [*MADE_GOOD, *in_soak(OTHERS)])
+@pytest.mark.parametrize("fault", [*MADE_GOOD, *in_soak([*REFUSED, *OTHERS])])
 def test_a_fault_is_refused_and_made_good(
     fault: str, workshop: Bench, good: bytes, undisturbed: Mapping[str, pl.DataFrame]
 ) -> None:
@@ -87,9 +108,9 @@ def test_a_fault_is_refused_and_made_good(
     assert discrepancies(workshop) == []
 
 
-@pytest.mark.parametrize("fault", OTHERS)
+@pytest.mark.parametrize("fault", REFUSED)
 def test_a_fault_is_refused(fault: str, workshop: Bench, undisturbed: Mapping[str, pl.DataFrame]) -> None:
-    """That it can be made good is seen in every run of one of each kind, in a soak of all."""
+    """That it can be made good is seen in every run of one of each kind; in a soak that all are, and can be."""
     refused(fault, workshop, undisturbed)
 
 
