@@ -16,6 +16,8 @@ from rod_pipeline.errors import PermanentError
 from rod_pipeline.ledger.erasure import (
     Accepted,
     Attested,
+    DagsterGone,
+    DagsterUsed,
     Drained,
     ErasureAsked,
     ErasureDeclared,
@@ -58,6 +60,8 @@ OfErasure = (
     | HandedOver
     | ErasureAsked
     | ErasureDeclared
+    | DagsterUsed
+    | DagsterGone
 )
 
 
@@ -110,6 +114,11 @@ def check_erasure(event: OfErasure, state: LedgerState, at: datetime) -> None:
             _handed_over(event, state, at)
         case ErasureAsked() | ErasureDeclared():
             _party(event, state, at)
+        case DagsterUsed():
+            pass
+        case DagsterGone():
+            if not state.dagsters.get(event.storage):
+                refuse(event, "no such storage of Dagster is on record, or it was said before")
         case _:
             assert_never(event)
 

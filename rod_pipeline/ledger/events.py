@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from rod_pipeline.ledger.erasure import (
     Accepted,
     Attested,
+    DagsterGone,
+    DagsterUsed,
     Drained,
     ErasureAsked,
     ErasureDeclared,
@@ -333,7 +335,9 @@ AnyEvent = Annotated[
     | CircumstanceNotified
     | CircumstanceClosed
     | DossierMade
-    | MomentAnswered,
+    | MomentAnswered
+    | DagsterUsed
+    | DagsterGone,
     Field(discriminator="kind"),
 ]
 ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent, config=ConfigDict(hide_input_in_errors=True))

@@ -15,6 +15,8 @@ from typing import Literal, assert_never
 from rod_pipeline.ledger.erasure import (
     Accepted,
     Attested,
+    DagsterGone,
+    DagsterUsed,
     Drained,
     ErasureAsked,
     ErasureDeclared,
@@ -109,8 +111,9 @@ class LedgerState:
     ``notices`` maps the reference of a notice, ``waivers`` an id to what became of it. ``releases``,
     ``permissions`` and ``shared`` map an id to what was published, allowed, and handed over without personal data;
     ``pseudonyms`` a scope to the recipient whose pseudonyms its key makes. ``oversight`` holds incidents, changed
-    circumstances and dossiers; ``moments`` maps a moment of the decree to the newest answer about it. ``standing`` is
-    None while the decree stands.
+    circumstances and dossiers; ``moments`` maps a moment of the decree to the newest answer about it;
+    ``dagsters`` a storage of Dagster to whether it is still there, for all that is known. ``standing`` is None while
+    the decree stands.
     """
 
     seq: int = 0
@@ -136,6 +139,7 @@ class LedgerState:
     pseudonyms: GrowingMap[str] = field(default_factory=GrowingMap)
     oversight: Oversight = field(default_factory=Oversight)
     moments: GrowingMap[MomentAnswered] = field(default_factory=GrowingMap)
+    dagsters: GrowingMap[bool] = field(default_factory=GrowingMap)
     standing: Standing | None = None
 
     @property
@@ -231,6 +235,7 @@ class _Draft:
         self.shared, self.pseudonyms = state.shared, state.pseudonyms
         self.oversight = state.oversight
         self.moments = state.moments
+        self.dagsters = state.dagsters
         self.standing = state.standing
 
     def finished(self) -> LedgerState:
@@ -300,6 +305,8 @@ class _Draft:
                 self.oversight = advanced_oversight(self.oversight, event, entry.at)
             case MomentAnswered() as event:
                 self.moments = self.moments.with_(event.moment, event)
+            case DagsterUsed() | DagsterGone() as event:
+                self.dagsters = self.dagsters.with_(event.storage, isinstance(event, DagsterUsed))
             case AggregatesShared() as event:
                 self.shared = self.shared.with_(event.package_id, SharedState(event, entry.at))
             case event:

@@ -22,7 +22,7 @@ from rod_pipeline.alerts.rounds import AlertsUnsent, send_due
 from rod_pipeline.alerts.routes import secret
 from rod_pipeline.errors import BlockedError, RodError, TransientError
 from rod_pipeline.orchestration.alerting import WATCHES
-from rod_pipeline.orchestration.erasing import instances_of
+from rod_pipeline.orchestration.storages import instances_of
 from rod_pipeline.system import System
 
 RUNBOOK = "docs/how-to/alerts.md"

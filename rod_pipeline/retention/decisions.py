@@ -16,6 +16,7 @@ from rod_pipeline.deliveries import DeliveryKey, new_id
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.ledger.erasure import (
     Accepted,
+    DagsterGone,
     ErasureDeclared,
     HandedOver,
     HoldLifted,
@@ -152,3 +153,11 @@ def declare_erased(
             actor=actor,
         )
     )
+
+
+def dagster_gone(system: System, storage: str, actor: str) -> None:
+    """Record that a storage of Dagster exists no more, nor any copy of it. Raises ``IllegalEvent`` for an unknown one.
+
+    Certificates from here on say that it wasn't looked through.
+    """
+    system.ledger.append(DagsterGone(storage=storage, actor=actor))

@@ -14,7 +14,16 @@ from typing import Any, cast
 
 import pytest
 
-from rod_pipeline.ledger.erasure import ErasureAsked, ErasureDeclared, HandedOver, HoldSet, PlaceLeft, Withdrawn
+from rod_pipeline.ledger.erasure import (
+    DagsterGone,
+    DagsterUsed,
+    ErasureAsked,
+    ErasureDeclared,
+    HandedOver,
+    HoldSet,
+    PlaceLeft,
+    Withdrawn,
+)
 from rod_pipeline.ledger.events import Accessed, CopyRegistered, Entry, KeyCreated
 from rod_pipeline.retention.deadline import deadline
 from rod_pipeline.retention.evidence import Record, attest, schema
@@ -274,3 +283,13 @@ def test_purge_ce_is_claimed_only_when_keys_came_before_copies(installation: Ins
     moved = [entry.model_copy(update={"seq": 10_000 + entry.seq}) if entry in late else entry for entry in entries]
     assert built(installation, plan.purge_id, moved).category == "clear"
     assert b"destroy" not in schema().replace(b"destroyed", b"")
+
+
+def test_a_storage_that_nobody_looked_through_is_told(installation: Installation) -> None:
+    at_the_end_of_the_term(installation)
+    storage = "00000000000000dd"
+    installation.ledger.append(DagsterUsed(storage=storage))
+    plan = erased(installation, ["2025-12"])
+    assert "opslag_weg_verklaard" not in built(installation, plan.purge_id).limits
+    installation.ledger.append(DagsterGone(storage=storage, actor="a"))
+    assert built(installation, plan.purge_id).limits[-1] == "opslag_weg_verklaard"

@@ -78,7 +78,8 @@ def build_record(
         remaining=tuple(_remaining(purge)),
         limits=(),
     )
-    return built.model_copy(update={"limits": tuple(_limits(built))})
+    limits = (*_limits(built), *_unseen(history))
+    return built.model_copy(update={"limits": limits})
 
 
 def _delivery(subject: Subject, purge: PurgeState, history: History, decree: Decree) -> r.DeliveryErased:
@@ -314,3 +315,8 @@ def _limits(record: r.Record) -> Iterator[r.Limit]:
         yield "derden_uitstaand"
     if any(left.place == "backups" for left in record.remaining):
         yield "back_ups_lopen_af"
+
+
+def _unseen(history: History) -> Iterator[r.Limit]:
+    if not all(history.state.dagsters.values()):
+        yield "opslag_weg_verklaard"

@@ -57,6 +57,7 @@ Limit = Literal[
     "verklaring_van_derden",
     "derden_uitstaand",
     "back_ups_lopen_af",
+    "opslag_weg_verklaard",
 ]
 """What the record does not prove. Each code has one fixed sentence (``words``)."""
 

@@ -66,6 +66,8 @@ LIMITS: dict[Limit, str] = {
     "derden_uitstaand": "Niet iedereen buiten het systeem heeft al verklaard te hebben gewist.",
     "back_ups_lopen_af": "Reservekopieën worden niet geopend om er gegevens uit te wissen; zij verlopen op hun vaste "
     "datum.",
+    "opslag_weg_verklaard": "Van een opslag van Dagster waarmee aan leveringen is gewerkt, is verklaard dat deze niet "
+    "meer bestaat; daarin is niet gekeken.",
 }
 COUNTRIES = {
     "AT": "Oostenrijk", "BE": "België", "BG": "Bulgarije", "CY": "Cyprus", "CZ": "Tsjechië", "DE": "Duitsland",
