@@ -246,6 +246,16 @@ class ErasureDeclared(Event):
     actor: Code
 
 
+class PackageErased(Event):
+    """The recipient of a package declared that it erased it, or handed it back, before any purge asked for that."""
+
+    kind: Literal["package_erased"] = "package_erased"
+    package_id: Id
+    reference: Code
+    erased_at: Instant
+    actor: Code
+
+
 class DagsterUsed(Event):
     """Dagster works on deliveries with this storage, which therefore is looked through at each purge from here on.
 

@@ -26,6 +26,7 @@ from rod_pipeline.ledger.erasure import (
     HoldSet,
     Inventoried,
     MomentMoved,
+    PackageErased,
     PlaceErased,
     PurgePlanned,
     Suspended,
@@ -60,6 +61,7 @@ OfErasure = (
     | HandedOver
     | ErasureAsked
     | ErasureDeclared
+    | PackageErased
     | DagsterUsed
     | DagsterGone
 )
@@ -114,6 +116,8 @@ def check_erasure(event: OfErasure, state: LedgerState, at: datetime) -> None:
             _handed_over(event, state, at)
         case ErasureAsked() | ErasureDeclared():
             _party(event, state, at)
+        case PackageErased():
+            _package_erased(event, state, at)
         case DagsterUsed():
             pass
         case DagsterGone():
@@ -232,6 +236,19 @@ def _party(event: ErasureAsked | ErasureDeclared, state: LedgerState, at: dateti
             refuse(event, "no such package holds a delivery of this purge")
     if isinstance(event, ErasureDeclared) and event.erased_at > at + SKEW:
         refuse(event, "nobody declares what lies in the future")
+
+
+def _package_erased(event: PackageErased, state: LedgerState, at: datetime) -> None:
+    handover = state.handovers.get(event.package_id)
+    if handover is None:
+        refuse(event, "no such package left the house")
+    if handover.erased is not None:
+        refuse(event, "it was said before")
+    # So it can't be later than the inventories of a purge that then doesn't ask for it.
+    if event.erased_at > at:
+        refuse(event, "nobody declares what lies in the future")
+    if open_ := state.asking_for(event.package_id):
+        refuse(event, f"purge {open_[0].purge_id} asked for it, and the answer belongs there")
 
 
 def _tombstoned(event: OfErasure, purge: PurgeState, state: LedgerState) -> None:

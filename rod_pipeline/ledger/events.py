@@ -29,6 +29,7 @@ from rod_pipeline.ledger.erasure import (
     HoldSet,
     Inventoried,
     MomentMoved,
+    PackageErased,
     PlaceErased,
     PurgePlanned,
     Suspended,
@@ -336,6 +337,7 @@ AnyEvent = Annotated[
     | CircumstanceClosed
     | DossierMade
     | MomentAnswered
+    | PackageErased
     | DagsterUsed
     | DagsterGone,
     Field(discriminator="kind"),

@@ -19,6 +19,7 @@ from rod_pipeline.ledger.erasure import (
     HoldSet,
     Inventoried,
     Outcome,
+    PackageErased,
     Place,
     PlaceErased,
     PurgePlanned,
@@ -60,10 +61,12 @@ class HoldState:
 
 @dataclass(frozen=True, slots=True)
 class HandoverState:
-    """A package that left the house."""
+    """A package that left the house; ``erased``: its recipient's word, on record at ``told_at``, before a purge."""
 
     event: HandedOver
     at: datetime
+    erased: PackageErased | None = None
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

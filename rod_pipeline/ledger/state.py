@@ -24,6 +24,7 @@ from rod_pipeline.ledger.erasure import (
     HoldLifted,
     HoldSet,
     Inventoried,
+    PackageErased,
     PlaceErased,
     PurgePlanned,
     Suspended,
@@ -196,6 +197,11 @@ class LedgerState:
         found = [waiver_for(finding, waivers, at) for finding in intake.findings if finding.severity == "blocking"]
         return tuple(dict.fromkeys(waiver for waiver in found if waiver is not None))
 
+    def asking_for(self, package_id: str) -> tuple[PurgeState, ...]:
+        """The purges that asked the recipient of a package to erase it, and have no answer."""
+        about = ("recipient", package_id)
+        return tuple(one for one in self.purges.values() if one.asked_of(*about) and not one.declared_by(*about))
+
     def tombstone_of(self, scope: str) -> Tombstone | None:
         """The tombstone that a scope lies under: of its delivery, or of the first one in a mart generation."""
         if (intake := self.intakes.get(scope)) is not None:
@@ -271,6 +277,9 @@ class _Draft:
                 self.holds = self.holds.with_(event.hold_id, replace(self.holds[event.hold_id], lifted_at=entry.at))
             case HandedOver() as event:
                 self.handovers = self.handovers.with_(event.package_id, HandoverState(event, entry.at))
+            case PackageErased() as event:
+                told = replace(self.handovers[event.package_id], erased=event, told_at=entry.at)
+                self.handovers = self.handovers.with_(event.package_id, told)
             case Suspended() | SuspensionLifted() | Withdrawn() as event:
                 self._stand(event, entry.at)
             case PurgePlanned() as event:

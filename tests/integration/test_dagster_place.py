@@ -288,7 +288,7 @@ def test_where_dagster_never_ran_there_is_nothing(
 ) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     assert place.inventory(SUBJECT).left == 0
-    assert not (settings.home / "dagster").exists(), "looking makes nothing"
+    assert not any((settings.home / "dagster").iterdir()), "looking makes nothing"
 
 
 _STEPS = sorted(

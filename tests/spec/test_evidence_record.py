@@ -21,6 +21,7 @@ from rod_pipeline.ledger.erasure import (
     ErasureDeclared,
     HandedOver,
     HoldSet,
+    PackageErased,
     PlaceLeft,
     Withdrawn,
 )
@@ -270,6 +271,26 @@ def test_a_package_that_nobody_answered_for_is_outstanding(installation: Install
     )
     [package] = built(installation, plan.purge_id).packages
     assert package.status == "verklaard" and package.declared is not None and package.declared.reference == "BRIEF-7"
+
+
+def test_a_word_from_before_the_purge_counts_and_is_told(installation: Installation) -> None:
+    at_the_end_of_the_term(installation)
+    handed = HandedOver(
+        package_id="00000000000000aa",
+        keys=("2025-12",),
+        recipient="r-12",
+        purpose="verantwoording",
+        until=datetime(2034, 1, 1, tzinfo=UTC),
+        actor="a1",
+    )
+    word = installation.clock.now() - timedelta(days=30)
+    said = PackageErased(package_id=handed.package_id, reference="BRIEF-6", erased_at=word, actor="a1")
+    installation.ledger.append(handed, said)
+    record = built(installation, erased(installation, ["2025-12"]).purge_id)
+    [package] = record.packages
+    assert (package.status, package.asked_at) == ("verklaard", None)
+    assert package.declared is not None and package.declared.erased_at == word
+    assert record.outcome == "VOLLEDIG" and "verklaring_van_derden" in record.limits
 
 
 def test_purge_ce_is_claimed_only_when_keys_came_before_copies(installation: Installation) -> None:

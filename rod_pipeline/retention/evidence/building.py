@@ -17,7 +17,7 @@ from rod_pipeline.decree import Decree
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.ledger.erasure import Counted, Ground, Place, Subject, What
 from rod_pipeline.ledger.events import Parsed
-from rod_pipeline.ledger.purges import PLACES, PurgeState, Seen
+from rod_pipeline.ledger.purges import PLACES, HandoverState, PurgeState, Seen
 from rod_pipeline.ledger.state import CopyState, IntakeState
 from rod_pipeline.retention.evidence import record as r
 from rod_pipeline.retention.evidence.history import History
@@ -260,7 +260,7 @@ def _packages(purge: PurgeState, history: History) -> Iterator[r.PackageRecord]:
         keys = tuple(key for key in handover.event.keys if key in purge.keys)
         if not keys:
             continue
-        declared = _declared(purge, package_id, history)
+        declared = _declared(purge, package_id, history) or _declared_before(handover)
         yield r.PackageRecord(
             package_id=package_id,
             keys=keys,
@@ -287,6 +287,13 @@ def _declared(purge: PurgeState, package_id: str | None, history: History) -> r.
         return None
     event, at = found
     return r.Declared(reference=event.reference, erased_at=event.erased_at, recorded_at=at)
+
+
+def _declared_before(handover: HandoverState) -> r.Declared | None:
+    if handover.erased is None or handover.told_at is None:
+        return None
+    event = handover.erased
+    return r.Declared(reference=event.reference, erased_at=event.erased_at, recorded_at=handover.told_at)
 
 
 def _remaining(purge: PurgeState) -> Iterator[r.Remaining]:
