@@ -186,7 +186,10 @@ class Parsed(Event):
 
 
 class Checked(Event):
-    """One file was held against its suite of ``rules`` expectations. Rests on that parsed copy of ``rows`` rows."""
+    """One file was held against its suite of ``rules`` expectations. Rests on that parsed copy of ``rows`` rows.
+
+    ``lists`` stands for the value lists that its contract names, as they were then (``ContractBook.lists_digest``).
+    """
 
     kind: Literal["checked"] = "checked"
     delivery_id: Id
@@ -196,6 +199,7 @@ class Checked(Event):
     rules: Count
     findings: tuple[Finding, ...] = ()
     rows: Count | None = Field(default=None, exclude_if=unsaid)
+    lists: Digest | None = Field(default=None, exclude_if=unsaid)
 
 
 class Validated(Event):
