@@ -35,14 +35,11 @@ from rod_pipeline.ledger.erasure import (
     Withdrawn,
 )
 from rod_pipeline.ledger.events import AnyEvent
-from rod_pipeline.ledger.purges import PLACES, PurgeState
+from rod_pipeline.ledger.purges import HOLD_AT_MOST, PLACES, PurgeState
 from rod_pipeline.ledger.state import LedgerState
 
 SKEW = timedelta(minutes=5)
 """How far two honest clocks may disagree."""
-
-HOLD_AT_MOST = timedelta(days=90)
-"""A hold is looked at anew after this long at the latest."""
 
 OfErasure = (
     MomentMoved

@@ -16,6 +16,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from rod_pipeline.ledger.clocks import ClockSet
 from rod_pipeline.ledger.erasure import (
     Accepted,
     Attested,
@@ -343,7 +344,8 @@ AnyEvent = Annotated[
     | MomentAnswered
     | PackageErased
     | DagsterUsed
-    | DagsterGone,
+    | DagsterGone
+    | ClockSet,
     Field(discriminator="kind"),
 ]
 ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent, config=ConfigDict(hide_input_in_errors=True))

@@ -6,7 +6,7 @@ follow (``erasure_rules``), when something is due (``retention``).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -27,6 +27,8 @@ from rod_pipeline.ledger.erasure import (
 )
 
 PLACES: tuple[Place, ...] = get_args(Place)
+HOLD_AT_MOST = timedelta(days=90)
+"""A hold is looked at anew after this long at the latest."""
 Phase = Literal["planned", "tombstoned", "drained", "erased", "verified", "swept", "attested"]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, assert_never
 
+from rod_pipeline.ledger.clocks import ClockSet, to_the_safe_side
 from rod_pipeline.ledger.erasure import (
     Accepted,
     Attested,
@@ -59,7 +60,7 @@ from rod_pipeline.ledger.publication import (
     SmallCountsEnded,
 )
 from rod_pipeline.ledger.publications import PermissionState, ReleaseState, SharedState
-from rod_pipeline.ledger.purges import HandoverState, HoldState, PurgeState, Standing, Tombstone, advanced
+from rod_pipeline.ledger.purges import HOLD_AT_MOST, HandoverState, HoldState, PurgeState, Standing, Tombstone, advanced
 from rod_pipeline.ledger.quality import (
     NoticeAnswered,
     NoticeClosed,
@@ -316,6 +317,8 @@ class _Draft:
                 self.moments = self.moments.with_(event.moment, event)
             case DagsterUsed() | DagsterGone() as event:
                 self.dagsters = self.dagsters.with_(event.storage, isinstance(event, DagsterUsed))
+            case ClockSet() as event:
+                self._clock_set(event, entry.at)
             case AggregatesShared() as event:
                 self.shared = self.shared.with_(event.package_id, SharedState(event, entry.at))
             case event:
@@ -327,6 +330,13 @@ class _Draft:
         newest = self.deliveries.get(intake.key)
         if newest is not None and newest.delivery_id == intake.delivery_id:
             self.deliveries = self.deliveries.with_(intake.key, intake)
+
+    def _clock_set(self, event: ClockSet, at: datetime) -> None:
+        for name, known in vars(self).items():
+            setattr(self, name, to_the_safe_side(known, at, event.right_until))
+        for hold_id, hold in self.holds.items():
+            until = min(hold.hold.until, at + HOLD_AT_MOST)
+            self.holds = self.holds.with_(hold_id, replace(hold, hold=hold.hold.model_copy(update={"until": until})))
 
     def _notice(self, event: NoticeDrafted | NoticeSent | NoticeAnswered | NoticeClosed, at: datetime) -> None:
         if isinstance(event, NoticeDrafted) and event.notice not in self.notices:

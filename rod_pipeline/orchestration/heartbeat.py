@@ -62,8 +62,10 @@ def refuse_dead(system: System, max_age: timedelta) -> None:
 def look(system: System, max_age: timedelta, *, alert: bool = True) -> None:
     """Raise ``HeartbeatLost`` as ``refuse_dead``, once whoever is to be alarmed has been told; once, then reminded.
 
-    When all is well the dead man's switch of the settings is asked. Raises ``AlertsUnsent`` or ``SwitchUnreachable``.
+    When all is well the dead man's switch of the settings is asked. Raises ``AlertsUnsent`` or ``SwitchUnreachable``,
+    and ``NoInstallation`` where there is none, for the folder is wrong then and nobody can be told.
     """
+    system.refuse_nowhere()
     standing: tuple[Alert, ...] = ()
     lost: HeartbeatLost | None = None
     try:

@@ -161,10 +161,10 @@ def test_a_folder_without_an_installation_is_not_told_as_one_without_deliveries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROD_HOME", str(tmp_path / "elsewhere"))
-    for command in (["status"], ["watch"], ["rerun-failed"], ["retention", "forecast"]):
+    for command in (["status"], ["watch"], ["rerun-failed"], ["retention", "forecast"], ["doctor"], ["heartbeat"]):
         result = CliRunner().invoke(application(), command)
         assert isinstance(result.exception, NoInstallation)
-    assert not (tmp_path / "elsewhere" / "ledger.db").exists()
+        assert not (tmp_path / "elsewhere").exists(), command
 
 
 def test_an_installation_without_a_ledger_begins_one_and_says_that_nothing_came(system: System) -> None:

@@ -327,3 +327,5 @@ def _limits(record: r.Record) -> Iterator[r.Limit]:
 def _unseen(history: History) -> Iterator[r.Limit]:
     if not all(history.state.dagsters.values()):
         yield "opslag_weg_verklaard"
+    if history.clock_set:
+        yield "klok_liep_voor"

@@ -58,6 +58,7 @@ Limit = Literal[
     "derden_uitstaand",
     "back_ups_lopen_af",
     "opslag_weg_verklaard",
+    "klok_liep_voor",
 ]
 """What the record does not prove. Each code has one fixed sentence (``words``)."""
 
