@@ -169,7 +169,7 @@ def _clock(system: System) -> str:
     if newest is not None and newest - now > SKEW:
         raise ClockDoubtful(
             f"This machine's clock stands {newest - now} before the newest entry of the ledger.",
-            "Set the clock right (chronyc tracking, timedatectl).",
+            "Set the clock right (chronyc tracking, timedatectl). If it is right: `rod runbook ROD-LEDGER-05`.",
         )
     ahead = offset(system)
     if abs(ahead) > SKEW:

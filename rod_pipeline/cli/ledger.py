@@ -42,7 +42,9 @@ def replace_key() -> None:
 
 @app.command(name="set-clock")
 def set_clock(
-    now: Annotated[datetime, typer.Option(prompt="What time is it in UTC, by a clock that you trust? (2026-11-30T14:05)")],
+    now: Annotated[
+        datetime, typer.Option(prompt="What time is it in UTC, by a clock that you trust? (2026-11-30T14:05)")
+    ],
 ) -> None:
     """Say on record that the newest entries were written by a clock that stood ahead; then everything goes on."""
     from rod_pipeline.retention.clockguard import set_clock_right

@@ -3,14 +3,14 @@
 Belongs here: the event by which a person says so, and reading what a state holds to the safe side. Does not belong
 here: whether the clock that says so can be trusted (``retention.clockguard``).
 
-The time in the ledger never runs back, so one entry by a clock that stood a year ahead would keep everything but erasure
-from being recorded for a year, and a term could not end by itself meanwhile. This event is the one after which time
-runs back, to the instant at which it is written. What was recorded with a later time than that can't have happened then.
-It happened after the last entry whose time was right, and before this one; each instant is taken for the end of that span
+The time in the ledger never runs back, so one entry by a clock that stood a year ahead would keep everything but
+erasure from being recorded for a year, and no term could end by itself meanwhile. This event is the one after which time
+runs back, to the instant at which it is written. What was recorded with a later time can't have happened then. It
+happened after the last entry whose time was right, and before this one; of that span each instant is taken for the end
 that binds more: what begins a term or a duty for the first, what says that something is gone for the last.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -61,15 +61,15 @@ def to_the_safe_side(known: _T, now: datetime, right_until: datetime) -> _T:
         if any(safe is not part for safe, part in zip(parts, found, strict=True)):
             found = parts
     elif isinstance(found, BaseModel):
-        if changed := _changed(found, type(found).model_fields, now, right_until):
-            found = found.model_copy(update=changed)
+        changed = _changed(found, type(found).model_fields, now, right_until)
+        found = found.model_copy(update=changed) if changed else found
     elif is_dataclass(found) and not isinstance(found, type):
-        if changed := _changed(found, (one.name for one in fields(found)), now, right_until):
-            found = replace(found, **changed)
+        changed = _changed(found, [one.name for one in fields(found)], now, right_until)
+        found = replace(found, **changed) if changed else found
     return found  # type: ignore[no-any-return]
 
 
-def _changed(whole: object, names: Any, now: datetime, right_until: datetime) -> dict[str, Any]:
+def _changed(whole: object, names: Iterable[str], now: datetime, right_until: datetime) -> dict[str, Any]:
     parts = {name: getattr(whole, name) for name in names if name not in _AHEAD}
     safe = {name: to_the_safe_side(part, now, right_until) for name, part in parts.items()}
     return {name: part for name, part in safe.items() if part is not parts[name]}

@@ -1,8 +1,8 @@
 """Whether the clock may be trusted with something that can't be undone.
 
 Belongs here: comparing this machine's clock with the store's before a purge because a term ended, and before a person's
-word that the ledger's time is wrong. Does not belong here: the clock that ran backwards, which the ledger and the notary
-refuse by themselves; what that word does (``ledger.clocks``).
+word that the ledger's time is wrong. Does not belong here: the clock that ran backwards, which the ledger and the
+notary refuse by themselves; what that word does (``ledger.clocks``).
 
 A clock far ahead would erase data that may still be kept. So a purge by term needs a second opinion: the ``Date`` of
 the store's answer. It is the one thing an erasure may wait for (DESIGN, 3.10); a withdrawal doesn't ask.
@@ -61,8 +61,8 @@ def set_clock_right(system: System, told: datetime) -> datetime:
     now = system.clock.now()
     if abs(told - now) > SKEW or abs(offset(system)) > SKEW:
         raise ClockDoubtful(
-            f"This machine's clock says {now:%Y-%m-%d %H:%M} UTC; that isn't what was typed, or not what the store says.",
-            "First set every clock right (chronyc tracking, timedatectl); then type the time in UTC from another clock.",
+            f"This machine's clock says {now:%Y-%m-%d %H:%M} UTC; that isn't what was typed, or what the store says.",
+            "Set every clock right first (chronyc tracking, timedatectl); then type the time in UTC by another clock.",
         )
     right = now
     for entry in system.ledger.entries():
