@@ -4,10 +4,10 @@ Belongs here: the event by which a person says so, and reading what a state hold
 here: whether the clock that says so can be trusted (``retention.clockguard``).
 
 The time in the ledger never runs back, so one entry by a clock that stood a year ahead would keep everything but
-erasure from being recorded for a year, and no term could end by itself meanwhile. This event is the one after which time
-runs back, to the instant at which it is written. What was recorded with a later time can't have happened then. It
-happened after the last entry whose time was right, and before this one; of that span each instant is taken for the end
-that binds more: what begins a term or a duty for the first, what says that something is gone for the last.
+erasure from being recorded for a year, and no term could end by itself meanwhile. After this event alone time goes on
+from an earlier instant, its own. What was recorded with a later time can't have happened then: it happened after the
+last entry whose time was right, and before this one. Of that span each instant is taken for the end that binds more:
+what begins a term or a duty for the first, what says that something is gone for the last.
 """
 
 from collections.abc import Iterable, Mapping
