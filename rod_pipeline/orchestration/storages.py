@@ -81,6 +81,10 @@ def put_on_record(ledger: Ledger, instance: dg.DagsterInstance) -> None:
     """Record that deliveries are worked on with this storage; once for each. What lives in memory ends by itself."""
     if instance.is_ephemeral:
         return
+    runs = instance.run_storage
+    assert isinstance(runs, SqlRunStorage)
+    # Makes one when there is none.
+    runs.get_run_storage_id()
     known = ledger.state().dagsters
     new = sorted(storage for storage in storages_in(instance) if not known.get(storage))
     ledger.append(*(DagsterUsed(storage=storage) for storage in new))
@@ -98,11 +102,12 @@ def refuse_unreached(ledger: Ledger, reached: Set[str]) -> None:
 
 
 def storages_in(instance: dg.DagsterInstance) -> Set[str]:
-    """What the storage of ``instance`` goes by: one id, or several where processes made it at the same time."""
+    """What the storage of ``instance`` goes by: one id, or several where processes made it at the same time.
+
+    None when no step on a delivery ever ran with it. Only reads.
+    """
     storage = instance.run_storage
     assert isinstance(storage, SqlRunStorage)
-    # Makes one when there is none.
-    storage.get_run_storage_id()
     with storage.connect() as connection:
         found = connection.execute(sa.select(InstanceInfo.c.run_storage_id)).scalars().all()
     return {sha256(each.encode()).hexdigest()[:16] for each in found}
