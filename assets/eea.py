@@ -36,7 +36,7 @@ from rod_pipeline.orchestration.resources import Rod
     retry_policy=retry_transient,
 )
 def delivery_tables(context: dg.AssetExecutionContext, rod: Rod) -> Iterator[dg.MaterializeResult[None]]:
-    with told_plainly() as took, rod.open() as system:
+    with told_plainly() as took, rod.working(context) as system:
         tables = store(system, DeliveryKey.parse(context.partition_key))
     for file, table in tables.items():
         yield dg.MaterializeResult(

@@ -29,7 +29,7 @@ from rod_pipeline.orchestration.resources import Rod
     ),
 )
 def raw_delivery(context: dg.AssetExecutionContext, rod: Rod) -> dg.MaterializeResult[None]:
-    with told_plainly() as took, rod.open() as system:
+    with told_plainly() as took, rod.working(context) as system:
         landing = land(system, DeliveryKey.parse(context.partition_key))
         approval = system.ledger.state().territory[landing.place].approval
     return dg.MaterializeResult(

@@ -42,7 +42,7 @@ from rod_pipeline.orchestration.resources import Rod
 )
 def marts_of_delivery(context: dg.AssetExecutionContext, rod: Rod) -> Iterator[dg.MaterializeResult[None]]:
     """All marts of a delivery in one step: each validated table is read from the store once, and they never differ."""
-    with told_plainly() as took, rod.open() as system:
+    with told_plainly() as took, rod.working(context) as system:
         marts = build_marts(system, DeliveryKey.parse(context.partition_key))
         shown = _of_the_country({one.mart.name: one.table for one in marts}, context.partition_key)
     for one in marts:

@@ -40,7 +40,7 @@ _Results = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]
     ),
 )
 def manifest(context: dg.AssetExecutionContext, rod: Rod) -> dg.MaterializeResult[None]:
-    with told_plainly() as took, rod.open() as system:
+    with told_plainly() as took, rod.working(context) as system:
         stock = take_stock(system, DeliveryKey.parse(context.partition_key))
     return dg.MaterializeResult(
         metadata={
@@ -79,7 +79,7 @@ def _validated(file: FileKind) -> dg.AssetsDefinition:
     )
     def validated(context: dg.AssetExecutionContext, rod: Rod) -> _Results:
         delivery = DeliveryKey.parse(context.partition_key)
-        with told_plainly() as took, rod.open() as system:
+        with told_plainly() as took, rod.working(context) as system:
             table = parse(system, delivery, file)
             outcome = check_file(system, delivery, file, suite_for)
         yield from _judged(
@@ -126,7 +126,7 @@ def _validated(file: FileKind) -> dg.AssetsDefinition:
 )
 def whole_delivery(context: dg.AssetExecutionContext, rod: Rod) -> _Results:
     delivery = DeliveryKey.parse(context.partition_key)
-    with told_plainly() as took, rod.open() as system:
+    with told_plainly() as took, rod.working(context) as system:
         outcome = judge(system, delivery)
         intake = system.intake(delivery)
     yield from _judged(

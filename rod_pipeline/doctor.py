@@ -69,6 +69,12 @@ class BucketForgets(PermanentError):
     code = "ROD-DOCTOR-06"
 
 
+class StoreDied(PermanentError):
+    """The embedded store ended by itself while somebody used it."""
+
+    code = "ROD-DOCTOR-12"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one check found. ``code`` and ``remedy`` are None when it is good."""
@@ -122,6 +128,11 @@ def _signing_key(system: System) -> str:
 
 
 def _store(system: System) -> str:
+    if system.store_died():
+        raise StoreDied(
+            "The embedded store that runs here had died; whoever asks it first, such as this look, starts it again.",
+            "Find out why: store/weed.log in the folder of the installation, room, memory. Then `rod rerun-failed`.",
+        )
     # Asked anew: what it can do is proved once in each process.
     system.store_time()
     probe.prove(system.objects)
@@ -158,7 +169,7 @@ def _clock(system: System) -> str:
     if newest is not None and newest - now > SKEW:
         raise ClockDoubtful(
             f"This machine's clock stands {newest - now} before the newest entry of the ledger.",
-            "Set the clock right (chronyc tracking, timedatectl).",
+            "Set the clock right (chronyc tracking, timedatectl). If it is right: `rod runbook ROD-LEDGER-05`.",
         )
     ahead = offset(system)
     if abs(ahead) > SKEW:

@@ -110,13 +110,17 @@ class System:
 
         Raises ``NoInstallation``: an empty ledger that were made in a wrong folder would say that all is well.
         """
+        self.refuse_nowhere()
+        self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Ledger(self.settings.ledger(), self.clock)
+
+    def refuse_nowhere(self) -> None:
+        """Raise ``NoInstallation`` when there is none here; whoever asks first makes nothing in a wrong folder."""
         if not self.settings.is_set_up():
             raise NoInstallation(
                 f"There is no installation in {self.settings.home.resolve()}: neither a ledger nor a key.",
                 "Go to the folder that holds it, or name it in ROD_HOME; `rod init` makes a new one.",
             )
-        self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Ledger(self.settings.ledger(), self.clock)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -178,6 +182,10 @@ class System:
             approve=self.approve_evidence_store,
             services=Services(section.timestamp_url, section.timestamp_roots, witness),
         )
+
+    def store_died(self) -> bool:
+        """Whether the embedded store isn't running though somebody here is using it, such as `rod up`; only looks."""
+        return self.settings.store.endpoint is None and self._local_store.died()
 
     def place(self) -> Place:
         """Where the store of the data is, proved now and not put on record. Raises what approving it raises."""

@@ -16,7 +16,7 @@ from rod_pipeline.intake.refusing import DecisionOverdue
 from rod_pipeline.intake.undecided import LAST_CALL, decide_by, unreadable
 from rod_pipeline.ledger.findings import unexcused
 from rod_pipeline.quality.notifying import overdue
-from rod_pipeline.retention.due import Agenda, agenda, ripe_at
+from rod_pipeline.retention.due import Agenda, agenda, ripe_at, stopped_by
 from rod_pipeline.retention.unanswered import unanswered
 from rod_pipeline.retention.watch import STUCK
 from rod_pipeline.runbooks import address
@@ -116,6 +116,8 @@ def _late(state: LedgerState, todo: Agenda, sweep: timedelta) -> Iterator[Alert]
             yield Alert("purge_late", term.key, happened, see, page, state="not begun")
     for purge in state.purges.values():
         keys, ripe = ", ".join(purge.keys), ripe_at(purge, sweep)
+        if stopped_by(state, purge, now):
+            continue
         if purge.verified_at is None and purge.planned_at + STUCK <= now:
             happened = f"The erasure of {keys} has been going on since {purge.planned_at:%Y-%m-%d %H:%M} UTC."
             yield Alert("purge_late", f"purge {purge.purge_id}", happened, see, page, state="going on")

@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Self
 
+from rod_pipeline.ledger.clocks import ClockSet
 from rod_pipeline.ledger.erasure import MomentMoved, Suspended, SuspensionLifted, Withdrawn
 from rod_pipeline.ledger.events import (
     Accessed,
@@ -105,5 +106,20 @@ class Account:
                 self.decree.append((at, event))
             case MomentMoved() as event:
                 self.moments.append((at, event))
+            case ClockSet() as event:
+                self._clock_set(event, at)
             case _:
                 pass
+
+    def _clock_set(self, event: ClockSet, at: datetime) -> None:
+        """What has a later time than this entry was written by a clock that stood ahead (``ledger.clocks``)."""
+        for span in self.copies.values():
+            span.since = event.right_until if span.since > at else span.since
+            span.verified_at = span.verified_at and min(span.verified_at, at)
+            span.erased_at = span.erased_at and min(span.erased_at, at)
+        for known in self.places.values():
+            known.first, known.last = min(known.first, at), min(known.last, at)
+        self.opened = [(min(when, at), one) for when, one in self.opened]
+        self.judged = [(min(when, at), one) for when, one in self.judged]
+        self.decree = [(min(when, at), one) for when, one in self.decree]
+        self.moments = [(min(when, at), one) for when, one in self.moments]

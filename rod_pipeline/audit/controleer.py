@@ -11,7 +11,6 @@ project. Does not belong here: making dossiers and extracts of the ledger.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import io
@@ -196,15 +195,13 @@ class Examination:
 
 def main(arguments: list[str] | None = None, recompute: Recompute | None = None) -> int:
     """Check a dossier; the exit code is 0 (holds), 1 (does not hold) or 2 (not everything could be checked)."""
-    parser = argparse.ArgumentParser(description="Controleert een auditdossier.")
-    parser.add_argument("dossier", help="het zip-bestand, niet uitgepakt")
-    parser.add_argument("--grootboek", help="het uittreksel van het grootboek (zip)")
-    parser.add_argument("--sleutel", help="openbare sleutel van het grootboek, of een bestand ermee")
-    parser.add_argument("--getuige", action="append", default=[], help="openbare sleutel van een getuige")
+    verifieer.in_utf_8()
+    parser = verifieer.Opdracht("Controleert een auditdossier.")
+    parser.asks("dossier", help="het zip-bestand, niet uitgepakt")
+    parser.asks("--grootboek", help="het uittreksel van het grootboek (zip)")
+    parser.asks("--sleutel", help="openbare sleutel van het grootboek, of een bestand ermee")
+    parser.asks("--getuige", action="append", default=[], help="openbare sleutel van een getuige")
     choice = parser.parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         data = verifieer.given(choice.dossier, "het dossier")
         extract = verifieer.given(choice.grootboek, "het uittreksel") if choice.grootboek else None
@@ -214,6 +211,8 @@ def main(arguments: list[str] | None = None, recompute: Recompute | None = None)
         sys.stderr.write(f"Er kon niet worden gecontroleerd: {why}\n")
         return 2
     examination = Examination(data, extract, keys, witnesses, recompute)
+    verifieer.fingerprints(keys)
+    verifieer.fingerprints(witnesses, "Getuige")
     examination.run()
     if examination.failed:
         verifieer.say("\nHET DOSSIER KLOPT NIET. Vertrouw niets van wat erin staat.")

@@ -224,6 +224,7 @@ def _checks(account: Account) -> Table:
                 event.rows if isinstance(event, Checked) else None,
                 sum(finding.severity == "blocking" for finding in event.findings),
                 sum(finding.severity == "warning" for finding in event.findings),
+                event.lists if isinstance(event, Checked) else None,
             )
 
     return Table.of(
@@ -240,6 +241,7 @@ def _checks(account: Account) -> Table:
             column("rijen", "Aantal rijen.", "floored"),
             column("blokkerend", "Aantal regels met een blokkerende bevinding.", "integer"),
             column("waarschuwingen", "Aantal regels met een waarschuwing.", "integer"),
+            column("waardelijsten", "Afdruk van de waardelijsten waaraan is getoetst."),
         ),
         rows(),
     )

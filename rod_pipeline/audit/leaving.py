@@ -61,9 +61,10 @@ def _packages(account: Account) -> Table:
         for package_id, handover in state.handovers.items():
             event = handover.event
             purges = [purge for purge in state.purges.values() if set(purge.keys) & set(event.keys)]
-            said = [d for purge in purges for d in purge.declared if d.package_id == package_id]
+            said = [d.erased_at for purge in purges for d in purge.declared if d.package_id == package_id]
+            said += [] if handover.erased is None else [handover.erased.erased_at]
             asked = any(purge.asked_of("recipient", package_id) for purge in purges)
-            erased = min((one.erased_at for one in said), default=None)
+            erased = min(said, default=None)
             yield (
                 package_id, handover.at, event.recipient, event.description, event.purpose, event.keys, event.release,
                 event.permission, event.until, asked, erased, event.sha256,

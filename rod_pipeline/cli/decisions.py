@@ -124,24 +124,33 @@ def handover(
 
 
 def declare(
-    purge: Annotated[str, typer.Argument(help="the id of the purge")],
     reference: Annotated[str, typer.Option(help="reference of their letter")],
     erased_at: Annotated[datetime, typer.Option(help="when they erased, by their word (UTC)")],
+    purge: Annotated[str | None, typer.Argument(help="the id of the purge; a package needs none")] = None,
     package: Annotated[str | None, typer.Option(help="the package it is about; without: the processor's word")] = None,
 ) -> None:
-    """Record that the processor, or the recipient of a package, declared in writing that it erased."""
-    from rod_pipeline.retention.decisions import declare_erased
+    """Record that the processor, or the recipient of a package, declared in writing that it erased.
+
+    A recipient may do so before anybody asks: then no purge asks for that package any more.
+    """
+    from rod_pipeline.retention.decisions import declare_erased, declare_package_erased
 
     with System.open(Settings.load()) as system:
-        declare_erased(
-            system,
-            purge,
-            package_id=package,
-            reference=reference,
-            erased_at=_utc(erased_at),
-            actor=system.actor(),
-        )
-    typer.echo("On record; a certificate that waited for it is drawn up anew within the hour.")
+        if purge is not None:
+            declare_erased(
+                system, purge, package_id=package, reference=reference, erased_at=_utc(erased_at), actor=system.actor()
+            )
+            asked = True
+        elif package is not None:
+            asked = bool(
+                declare_package_erased(
+                    system, package, reference=reference, erased_at=_utc(erased_at), actor=system.actor()
+                )
+            )
+        else:
+            raise typer.BadParameter("name the purge, the package, or both")
+    waits = "a certificate that waited for it is drawn up anew within the hour"
+    typer.echo(f"On record; {waits if asked else 'no purge asks for this package any more'}.")
 
 
 def _utc(moment: datetime) -> datetime:

@@ -3,6 +3,7 @@
 Belongs here: arguments in, words out.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,21 @@ def replace_key() -> None:
 
     settings = Settings.load()
     typer.echo(replace_signing_key(settings.home, settings.evidence.origin).decode(), nl=False)
+
+
+@app.command(name="set-clock")
+def set_clock(
+    now: Annotated[
+        datetime, typer.Option(prompt="What time is it in UTC, by a clock that you trust? (2026-11-30T14:05)")
+    ],
+) -> None:
+    """Say on record that the newest entries were written by a clock that stood ahead; then everything goes on."""
+    from rod_pipeline.retention.clockguard import set_clock_right
+
+    with System.open(Settings.load()) as system:
+        right = set_clock_right(system, now.replace(tzinfo=now.tzinfo or UTC))
+    typer.echo(f"On record. Entries with a later time than now count as made since {right:%Y-%m-%d %H:%M} UTC.")
+    typer.echo("See `rod retention forecast`: terms that they began end earlier now. Tell the privacy officer.")
 
 
 @app.command()

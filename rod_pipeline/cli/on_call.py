@@ -37,10 +37,12 @@ def rerun_failed(
 
     settings = Settings.load()
     only = None if key is None else str(DeliveryKey.parse(key))
-    with System.open(settings) as system, opened(settings) as instance:
+    with System.open(settings) as system:
+        system.refuse_nowhere()
         if only is not None:
             system.intake(DeliveryKey.parse(only))
-        found = [one for one in red(instance, system) if only in (None, one.key)]
+        with opened(settings) as instance:
+            found = [one for one in red(instance, system) if only in (None, one.key)]
     ready = [one for one in found if one.waits is None]
     for one in found:
         what = "is run again" if one.waits is None else f"waits for {one.waits}"
@@ -68,6 +70,7 @@ def doctor(
     from rod_pipeline.orchestration.doctoring import CHECKS
 
     with System.open(Settings.load()) as system:
+        system.refuse_nowhere()
         findings = examine(system, CHECKS)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in findings], indent=1))

@@ -79,7 +79,7 @@ def list_() -> None:
         event = handover.event
         purges = [purge for purge in state.purges.values() if set(purge.keys) & set(event.keys)]
         asked = any(purge.asked_of("recipient", package_id) for purge in purges)
-        declared = any(purge.declared_by("recipient", package_id) for purge in purges)
+        declared = handover.erased is not None or any(p.declared_by("recipient", package_id) for p in purges)
         table.add_row(
             package_id,
             event.recipient,

@@ -168,6 +168,25 @@ def moment(
     typer.echo(f"The term of {key} runs from {_utc(at):%Y-%m-%d %H:%M} UTC.")
 
 
+@app.command()
+def dagster_gone(
+    storage: Annotated[str, typer.Argument(help="the id that ROD-DAGSTER-06 names", show_default=False)],
+    confirm: Annotated[
+        str,
+        typer.Option(prompt="Certificates will say that nobody looked there. Type the id again to go on", help=""),
+    ],
+) -> None:
+    """Say on record that a storage of Dagster exists no more, nor a backup of it, so that nobody can look there."""
+    from rod_pipeline.retention.decisions import dagster_gone as decide
+
+    if confirm != storage:
+        typer.echo("The two ids differ; nothing was changed.", err=True)
+        raise typer.Exit(1)
+    with System.open(Settings.load()) as system:
+        decide(system, storage, system.actor())
+    typer.echo(f"On record: the storage {storage} is gone. Purges that waited for it go on within the hour.")
+
+
 def _ground(system: System, key: str, order: str | None) -> Ground:
     if order is not None:
         return "order"

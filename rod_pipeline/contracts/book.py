@@ -10,9 +10,11 @@ Layout of a folder of contracts, of the package and of the folder that the setti
 
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import rfc8785
 from pydantic import BaseModel, ValidationError
 
 from rod_pipeline.contracts.errors import (
@@ -31,6 +33,7 @@ from rod_pipeline.decree import Decree, load_decree
 _PACKAGED = Path(__file__).parent
 _LISTS = "value_lists"
 _DRAFT = ".draft.toml"
+_JUDGING = {"open", "values", "valid"}
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -98,6 +101,16 @@ class ContractBook:
     def value_lists(self) -> tuple[ValueList, ...]:
         """All value lists, by name."""
         return tuple(self._lists[name] for name in sorted(self._lists))
+
+    def lists_digest(self, contract: Contract) -> str:
+        """The digest of what the value lists of a contract say: SHA-256 of their canonical JSON (RFC 8785), by name.
+
+        A list has no version and changes in place; this shows by which ones a file was judged. Source and labels
+        judge nothing, so they don't count.
+        """
+        names = sorted({column.values for column in contract.columns if column.values is not None})
+        said = {name: self._lists[name].model_dump(mode="json", include=_JUDGING) for name in names}
+        return sha256(rfc8785.dumps(said)).hexdigest()
 
 
 def _check_column(contract: Contract, column: Column, decree: Decree, lists: Mapping[str, ValueList]) -> None:

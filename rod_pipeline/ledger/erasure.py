@@ -244,3 +244,31 @@ class ErasureDeclared(Event):
     reference: Code
     erased_at: Instant
     actor: Code
+
+
+class PackageErased(Event):
+    """The recipient of a package declared that it erased it, or handed it back, before any purge asked for that."""
+
+    kind: Literal["package_erased"] = "package_erased"
+    package_id: Id
+    reference: Code
+    erased_at: Instant
+    actor: Code
+
+
+class DagsterUsed(Event):
+    """Dagster works on deliveries with this storage, which therefore is looked through at each purge from here on.
+
+    ``storage`` stands for the id that Dagster gave it when it was made, wherever it is mounted or reached.
+    """
+
+    kind: Literal["dagster_used"] = "dagster_used"
+    storage: Id
+
+
+class DagsterGone(Event):
+    """A person says that a storage of Dagster exists no more, so that nobody can look through it any more."""
+
+    kind: Literal["dagster_gone"] = "dagster_gone"
+    storage: Id
+    actor: Code

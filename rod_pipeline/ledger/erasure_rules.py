@@ -16,6 +16,8 @@ from rod_pipeline.errors import PermanentError
 from rod_pipeline.ledger.erasure import (
     Accepted,
     Attested,
+    DagsterGone,
+    DagsterUsed,
     Drained,
     ErasureAsked,
     ErasureDeclared,
@@ -24,6 +26,7 @@ from rod_pipeline.ledger.erasure import (
     HoldSet,
     Inventoried,
     MomentMoved,
+    PackageErased,
     PlaceErased,
     PurgePlanned,
     Suspended,
@@ -32,14 +35,11 @@ from rod_pipeline.ledger.erasure import (
     Withdrawn,
 )
 from rod_pipeline.ledger.events import AnyEvent
-from rod_pipeline.ledger.purges import PLACES, PurgeState
+from rod_pipeline.ledger.purges import HOLD_AT_MOST, PLACES, PurgeState
 from rod_pipeline.ledger.state import LedgerState
 
 SKEW = timedelta(minutes=5)
 """How far two honest clocks may disagree."""
-
-HOLD_AT_MOST = timedelta(days=90)
-"""A hold is looked at anew after this long at the latest."""
 
 OfErasure = (
     MomentMoved
@@ -58,6 +58,9 @@ OfErasure = (
     | HandedOver
     | ErasureAsked
     | ErasureDeclared
+    | PackageErased
+    | DagsterUsed
+    | DagsterGone
 )
 
 
@@ -110,6 +113,13 @@ def check_erasure(event: OfErasure, state: LedgerState, at: datetime) -> None:
             _handed_over(event, state, at)
         case ErasureAsked() | ErasureDeclared():
             _party(event, state, at)
+        case PackageErased():
+            _package_erased(event, state, at)
+        case DagsterUsed():
+            pass
+        case DagsterGone():
+            if not state.dagsters.get(event.storage):
+                refuse(event, "no such storage of Dagster is on record, or it was said before")
         case _:
             assert_never(event)
 
@@ -223,6 +233,19 @@ def _party(event: ErasureAsked | ErasureDeclared, state: LedgerState, at: dateti
             refuse(event, "no such package holds a delivery of this purge")
     if isinstance(event, ErasureDeclared) and event.erased_at > at + SKEW:
         refuse(event, "nobody declares what lies in the future")
+
+
+def _package_erased(event: PackageErased, state: LedgerState, at: datetime) -> None:
+    handover = state.handovers.get(event.package_id)
+    if handover is None:
+        refuse(event, "no such package left the house")
+    if handover.erased is not None:
+        refuse(event, "it was said before")
+    # So it can't be later than the inventories of a purge that then doesn't ask for it.
+    if event.erased_at > at:
+        refuse(event, "nobody declares what lies in the future")
+    if open_ := state.asking_for(event.package_id):
+        refuse(event, f"purge {open_[0].purge_id} asked for it, and the answer belongs there")
 
 
 def _tombstoned(event: OfErasure, purge: PurgeState, state: LedgerState) -> None:

@@ -16,9 +16,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from rod_pipeline.ledger.clocks import ClockSet
 from rod_pipeline.ledger.erasure import (
     Accepted,
     Attested,
+    DagsterGone,
+    DagsterUsed,
     Drained,
     ErasureAsked,
     ErasureDeclared,
@@ -27,6 +30,7 @@ from rod_pipeline.ledger.erasure import (
     HoldSet,
     Inventoried,
     MomentMoved,
+    PackageErased,
     PlaceErased,
     PurgePlanned,
     Suspended,
@@ -183,7 +187,10 @@ class Parsed(Event):
 
 
 class Checked(Event):
-    """One file was held against its suite of ``rules`` expectations. Rests on that parsed copy of ``rows`` rows."""
+    """One file was held against its suite of ``rules`` expectations. Rests on that parsed copy of ``rows`` rows.
+
+    ``lists`` stands for the value lists that its contract names, as they were then (``ContractBook.lists_digest``).
+    """
 
     kind: Literal["checked"] = "checked"
     delivery_id: Id
@@ -193,6 +200,7 @@ class Checked(Event):
     rules: Count
     findings: tuple[Finding, ...] = ()
     rows: Count | None = Field(default=None, exclude_if=unsaid)
+    lists: Digest | None = Field(default=None, exclude_if=unsaid)
 
 
 class Validated(Event):
@@ -333,7 +341,11 @@ AnyEvent = Annotated[
     | CircumstanceNotified
     | CircumstanceClosed
     | DossierMade
-    | MomentAnswered,
+    | MomentAnswered
+    | PackageErased
+    | DagsterUsed
+    | DagsterGone
+    | ClockSet,
     Field(discriminator="kind"),
 ]
 ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent, config=ConfigDict(hide_input_in_errors=True))

@@ -22,6 +22,7 @@ from pydantic_core import PydanticSerializationError
 from rod_pipeline.clock import Clock
 from rod_pipeline.errors import BlockedError
 from rod_pipeline.ledger import tree
+from rod_pipeline.ledger.clocks import ClockSet
 from rod_pipeline.ledger.database import TABLE, Database
 from rod_pipeline.ledger.events import ADAPTER, AnyEvent, Entry
 from rod_pipeline.ledger.lease import held, lease
@@ -98,7 +99,7 @@ class Ledger:
 
         ``when`` is called with the state under the write lock: what it sees holds until the events are in, and what it
         raises aborts. Keep it short, every other writer waits. All events get one instant, which is the clock's but
-        never before the newest entry's.
+        never before the newest entry's, unless a person says that that one is wrong (``ClockSet``).
 
         Raises ``IllegalEvent`` when an event may not follow; ``LedgerClock`` when the clock gives no UTC or ran back
         (events of erasure are let in all the same); ``LedgerCorrupt``, ``LedgerTooNew``; ``LedgerUnavailable`` and
@@ -289,7 +290,7 @@ class Ledger:
         if now.tzinfo is None:
             raise _bad_clock("The clock gave a time without a time zone.")
         now = now.astimezone(UTC)
-        if state.at is None or now >= state.at:
+        if state.at is None or now >= state.at or all(isinstance(event, ClockSet) for event in events):
             return now
         if state.at - now > SKEW and not all(is_erasure(event) for event in events):
             raise _bad_clock(f"The clock stands {state.at - now} before the newest entry of the ledger.")
@@ -300,7 +301,8 @@ def _bad_clock(happened: str) -> LedgerClock:
     return LedgerClock(
         happened,
         "Set this machine's clock right (chronyc tracking, timedatectl) and start again. If the clock is right, the "
-        "newest entry was written by a machine whose clock was wrong: don't go on, have it looked at.",
+        "newest entry was written by a machine whose clock was wrong: have that one set right, then say so on record "
+        "(`rod ledger set-clock`, see the runbook).",
     )
 
 

@@ -6,7 +6,7 @@ follow (``erasure_rules``), when something is due (``retention``).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -19,6 +19,7 @@ from rod_pipeline.ledger.erasure import (
     HoldSet,
     Inventoried,
     Outcome,
+    PackageErased,
     Place,
     PlaceErased,
     PurgePlanned,
@@ -26,6 +27,8 @@ from rod_pipeline.ledger.erasure import (
 )
 
 PLACES: tuple[Place, ...] = get_args(Place)
+HOLD_AT_MOST = timedelta(days=90)
+"""A hold is looked at anew after this long at the latest."""
 Phase = Literal["planned", "tombstoned", "drained", "erased", "verified", "swept", "attested"]
 
 
@@ -60,10 +63,12 @@ class HoldState:
 
 @dataclass(frozen=True, slots=True)
 class HandoverState:
-    """A package that left the house."""
+    """A package that left the house; ``erased``: its recipient's word, on record at ``told_at``, before a purge."""
 
     event: HandedOver
     at: datetime
+    erased: PackageErased | None = None
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from rod_pipeline.deliveries import DeliveryKey
+from rod_pipeline.ledger.clocks import ClockSet
 from rod_pipeline.ledger.erasure import Drained, HandedOver, PlaceErased, PurgePlanned, Tombstoned, Withdrawn
 from rod_pipeline.ledger.erasure_rules import SKEW, IllegalEvent, check_erasure
 from rod_pipeline.ledger.erasure_rules import refuse as _refuse
@@ -132,6 +133,11 @@ def check(event: AnyEvent, state: LedgerState, at: datetime) -> None:
             check_publication(event, state, at)
         case OversightEvent():
             check_oversight(event, state, at)
+        case ClockSet():
+            if state.at is None or state.at - at <= SKEW:
+                _refuse(event, "the newest entry isn't ahead of the clock")
+            if event.right_until > at:
+                _refuse(event, "the last right entry isn't right")
         case MomentAnswered():
             if event.expected_by is not None and event.expected_by < (at - SKEW).date():
                 _refuse(event, "it is expected by a day that has passed")

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, assert_never
 
+from rod_pipeline.ledger.clocks import ClockSet, to_the_safe_side
 from rod_pipeline.ledger.erasure import (
     Accepted,
     Attested,
+    DagsterGone,
+    DagsterUsed,
     Drained,
     ErasureAsked,
     ErasureDeclared,
@@ -22,6 +25,7 @@ from rod_pipeline.ledger.erasure import (
     HoldLifted,
     HoldSet,
     Inventoried,
+    PackageErased,
     PlaceErased,
     PurgePlanned,
     Suspended,
@@ -56,7 +60,7 @@ from rod_pipeline.ledger.publication import (
     SmallCountsEnded,
 )
 from rod_pipeline.ledger.publications import PermissionState, ReleaseState, SharedState
-from rod_pipeline.ledger.purges import HandoverState, HoldState, PurgeState, Standing, Tombstone, advanced
+from rod_pipeline.ledger.purges import HOLD_AT_MOST, HandoverState, HoldState, PurgeState, Standing, Tombstone, advanced
 from rod_pipeline.ledger.quality import (
     NoticeAnswered,
     NoticeClosed,
@@ -109,8 +113,9 @@ class LedgerState:
     ``notices`` maps the reference of a notice, ``waivers`` an id to what became of it. ``releases``,
     ``permissions`` and ``shared`` map an id to what was published, allowed, and handed over without personal data;
     ``pseudonyms`` a scope to the recipient whose pseudonyms its key makes. ``oversight`` holds incidents, changed
-    circumstances and dossiers; ``moments`` maps a moment of the decree to the newest answer about it. ``standing`` is
-    None while the decree stands.
+    circumstances and dossiers; ``moments`` maps a moment of the decree to the newest answer about it;
+    ``dagsters`` a storage of Dagster to whether it is still there, for all that is known. ``standing`` is None while
+    the decree stands.
     """
 
     seq: int = 0
@@ -136,6 +141,7 @@ class LedgerState:
     pseudonyms: GrowingMap[str] = field(default_factory=GrowingMap)
     oversight: Oversight = field(default_factory=Oversight)
     moments: GrowingMap[MomentAnswered] = field(default_factory=GrowingMap)
+    dagsters: GrowingMap[bool] = field(default_factory=GrowingMap)
     standing: Standing | None = None
 
     @property
@@ -192,6 +198,11 @@ class LedgerState:
         found = [waiver_for(finding, waivers, at) for finding in intake.findings if finding.severity == "blocking"]
         return tuple(dict.fromkeys(waiver for waiver in found if waiver is not None))
 
+    def asking_for(self, package_id: str) -> tuple[PurgeState, ...]:
+        """The purges that asked the recipient of a package to erase it, and have no answer."""
+        about = ("recipient", package_id)
+        return tuple(one for one in self.purges.values() if one.asked_of(*about) and not one.declared_by(*about))
+
     def tombstone_of(self, scope: str) -> Tombstone | None:
         """The tombstone that a scope lies under: of its delivery, or of the first one in a mart generation."""
         if (intake := self.intakes.get(scope)) is not None:
@@ -231,6 +242,7 @@ class _Draft:
         self.shared, self.pseudonyms = state.shared, state.pseudonyms
         self.oversight = state.oversight
         self.moments = state.moments
+        self.dagsters = state.dagsters
         self.standing = state.standing
 
     def finished(self) -> LedgerState:
@@ -266,6 +278,9 @@ class _Draft:
                 self.holds = self.holds.with_(event.hold_id, replace(self.holds[event.hold_id], lifted_at=entry.at))
             case HandedOver() as event:
                 self.handovers = self.handovers.with_(event.package_id, HandoverState(event, entry.at))
+            case PackageErased() as event:
+                told = replace(self.handovers[event.package_id], erased=event, told_at=entry.at)
+                self.handovers = self.handovers.with_(event.package_id, told)
             case Suspended() | SuspensionLifted() | Withdrawn() as event:
                 self._stand(event, entry.at)
             case PurgePlanned() as event:
@@ -300,6 +315,10 @@ class _Draft:
                 self.oversight = advanced_oversight(self.oversight, event, entry.at)
             case MomentAnswered() as event:
                 self.moments = self.moments.with_(event.moment, event)
+            case DagsterUsed() | DagsterGone() as event:
+                self.dagsters = self.dagsters.with_(event.storage, isinstance(event, DagsterUsed))
+            case ClockSet() as event:
+                self._clock_set(event, entry.at)
             case AggregatesShared() as event:
                 self.shared = self.shared.with_(event.package_id, SharedState(event, entry.at))
             case event:
@@ -311,6 +330,13 @@ class _Draft:
         newest = self.deliveries.get(intake.key)
         if newest is not None and newest.delivery_id == intake.delivery_id:
             self.deliveries = self.deliveries.with_(intake.key, intake)
+
+    def _clock_set(self, event: ClockSet, at: datetime) -> None:
+        for name, known in vars(self).items():
+            setattr(self, name, to_the_safe_side(known, at, event.right_until))
+        for hold_id, hold in self.holds.items():
+            until = min(hold.hold.until, at + HOLD_AT_MOST)
+            self.holds = self.holds.with_(hold_id, replace(hold, hold=hold.hold.model_copy(update={"until": until})))
 
     def _notice(self, event: NoticeDrafted | NoticeSent | NoticeAnswered | NoticeClosed, at: datetime) -> None:
         if isinstance(event, NoticeDrafted) and event.notice not in self.notices:

@@ -18,10 +18,10 @@ from rod_pipeline.alerts.causes import KINDS, causes
 from rod_pipeline.alerts.rounds import Due, due, send_due
 from rod_pipeline.errors import RodError
 from rod_pipeline.ledger.intakes import IntakeState
-from rod_pipeline.orchestration.erasing import instances_of
 from rod_pipeline.orchestration.failures import UNFORESEEN, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.jobs import FIRST, deliver
 from rod_pipeline.orchestration.resources import Rod
+from rod_pipeline.orchestration.storages import instances_of
 from rod_pipeline.orchestration.telling import overdue_notices
 from rod_pipeline.runbooks import address
 from rod_pipeline.settings import AlertKind

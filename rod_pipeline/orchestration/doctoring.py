@@ -16,6 +16,7 @@ from rod_pipeline.doctor import Check, Unproved
 from rod_pipeline.doctor_servers import CHECKS as SERVERS
 from rod_pipeline.doctor_servers import of_database
 from rod_pipeline.errors import PermanentError
+from rod_pipeline.orchestration.storages import instances_of, refuse_unreached, storages_in
 from rod_pipeline.system import System
 
 
@@ -104,6 +105,12 @@ def _database(system: System) -> str:
     return of_database(url or "sqlite://")
 
 
+def _storages(system: System) -> str:
+    reached = frozenset[str]().union(*(storages_in(instance) for instance in instances_of(system.settings)))
+    refuse_unreached(system.ledger, reached)
+    return "Every storage of Dagster that deliveries were worked on with is reached from here."
+
+
 def _home(system: System) -> Path:
     return Path(os.environ.get("DAGSTER_HOME") or system.settings.home / "dagster")
 
@@ -123,4 +130,5 @@ CHECKS: Mapping[str, Check] = {
     "daemon": _daemon,
     "pools": _pools,
     "Dagster's database": _database,
+    "Dagster's storages": _storages,
 }

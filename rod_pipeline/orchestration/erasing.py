@@ -14,9 +14,7 @@ materialization that lies beside each asset; those are removed by the tables of 
 and PostgreSQL. https://docs.dagster.io/guides/build/partitions-and-backfills/data-retention
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
@@ -31,15 +29,15 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, As
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
-from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.runs.schema import BackfillTagsTable, BulkActionsTable
 from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 
-from rod_pipeline.errors import PermanentError, TransientError
 from rod_pipeline.ledger.erasure import Counted, Method, Place, PlaceLeft, Subject
 from rod_pipeline.orchestration.jobs import DELIVERED, deliver
 from rod_pipeline.orchestration.partitions import DELIVERY
+from rod_pipeline.orchestration.storages import instances_of, refuse_unreached, storages_in
 from rod_pipeline.settings import Settings
+from rod_pipeline.system import System
 
 # A backfill gives its runs a range, also where each run takes one partition.
 _TAGS = (
@@ -49,18 +47,6 @@ _TAGS = (
     "dagster/asset_partition_range_end",
 )
 _PATIENCE, _LAST_WORDS = 60.0, 5.0
-
-
-class DagsterUnreachable(TransientError):
-    """Dagster's storage doesn't answer, so nobody knows what it holds."""
-
-    code = "ROD-DAGSTER-01"
-
-
-class DagsterUnknown(PermanentError):
-    """Dagster's storage isn't where it should be, or of a kind that can't be looked through."""
-
-    code = "ROD-DAGSTER-02"
 
 
 @dataclass
@@ -86,20 +72,23 @@ class DagsterPlace:
     place: ClassVar[Place] = "dagster"
     method: ClassVar[Method] = "file_deleted"
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, system: System) -> None:
+        self._system = system
 
     def inventory(self, subject: Subject) -> PlaceLeft:
-        """By tags of runs and by the partition in events. Raises ``DagsterUnreachable`` or ``DagsterUnknown``."""
+        """By tags of runs and by the partition in events.
+
+        Raises ``DagsterUnreachable``, ``DagsterUnknown``, or ``DagsterElsewhere`` when not every storage is reached.
+        """
         found = _Traces()
-        for instance in instances_of(self._settings):
+        for instance in self._instances():
             _add(found, _traces(instance, subject.key))
         return PlaceLeft(place=self.place, counts=found.counts())
 
     def erase(self, subject: Subject, purge_id: str) -> tuple[Counted, ...]:
         """Remove all of it, runs that still go on included: whatever they do next, they meet the tombstone."""
         found = _Traces()
-        for instance in instances_of(self._settings):
+        for instance in self._instances():
             traces = _traces(instance, subject.key)
             _erase(instance, subject.key, traces)
             _add(found, traces)
@@ -108,10 +97,18 @@ class DagsterPlace:
     def verify_absent(self, subject: Subject) -> PlaceLeft:
         """Run by run and asset by asset, through what Dagster shows, and file by file."""
         found = _Traces()
-        for instance in instances_of(self._settings):
+        for instance in self._instances():
             _add(found, _shown(instance, subject.key))
             _add(found, _traces(instance, subject.key))
         return PlaceLeft(place=self.place, counts=found.counts())
+
+    def _instances(self) -> Iterator[dg.DagsterInstance]:
+        """Those that are reached, each while it is open; then the refusal, when the ledger knows of another."""
+        reached: set[str] = set()
+        for instance in instances_of(self._system.settings):
+            reached |= storages_in(instance)
+            yield instance
+        refuse_unreached(self._system.ledger, reached)
 
 
 def cancel_work(settings: Settings, keys: Iterable[str], *, patience: float = _PATIENCE) -> tuple[str, ...]:
@@ -139,47 +136,6 @@ def _unended(instance: dg.DagsterInstance, run_ids: Sequence[str], patience: flo
             break
         sleep(0.2)
     return left
-
-
-def instances_of(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """Dagster of this installation: in its own folder, and where DAGSTER_HOME says that a deployment has it."""
-    own = settings.home / "dagster"
-    # Dagster that was started with our help has its configuration there; without it, it never ran.
-    homes = {own.resolve()} if (own / "dagster.yaml").exists() else set()
-    if named := os.environ.get("DAGSTER_HOME"):
-        if not Path(named).is_dir():
-            raise DagsterUnknown(
-                "DAGSTER_HOME names a folder that isn't there, so nobody knows what Dagster keeps.",
-                "Set DAGSTER_HOME as for the daemon, or take it out of the environment.",
-            )
-        homes.add(Path(named).resolve())
-    for home in sorted(homes):
-        with _translated(), dg.DagsterInstance.from_config(str(home)) as instance:
-            if not (
-                isinstance(instance.event_log_storage, SqlEventLogStorage)
-                and isinstance(instance.run_storage, SqlRunStorage)
-            ):
-                raise DagsterUnknown(
-                    "Dagster keeps its runs in a storage that this software can't look through.",
-                    "Use Dagster's storage in SQLite or PostgreSQL.",
-                )
-            if not isinstance(instance.compute_log_manager, LocalComputeLogManager | NoOpComputeLogManager):
-                raise DagsterUnknown(
-                    "Dagster puts what runs print in a place that this software can't look through.",
-                    "Use NoOpComputeLogManager, as the deployments do, or LocalComputeLogManager.",
-                )
-            yield instance
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (sa.exc.SQLAlchemyError, dg.DagsterError, OSError) as error:
-        raise DagsterUnreachable(
-            f"Dagster's storage couldn't be asked ({type(error).__name__}).",
-            "Look whether its database answers and its disk isn't full; the purge goes on where it stopped.",
-        ) from None
 
 
 def _add(total: _Traces, more: _Traces) -> None:

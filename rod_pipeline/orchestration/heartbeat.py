@@ -22,7 +22,7 @@ from rod_pipeline.alerts.rounds import AlertsUnsent, send_due
 from rod_pipeline.alerts.routes import secret
 from rod_pipeline.errors import BlockedError, RodError, TransientError
 from rod_pipeline.orchestration.alerting import WATCHES
-from rod_pipeline.orchestration.erasing import instances_of
+from rod_pipeline.orchestration.storages import instances_of
 from rod_pipeline.system import System
 
 RUNBOOK = "docs/how-to/alerts.md"
@@ -62,8 +62,10 @@ def refuse_dead(system: System, max_age: timedelta) -> None:
 def look(system: System, max_age: timedelta, *, alert: bool = True) -> None:
     """Raise ``HeartbeatLost`` as ``refuse_dead``, once whoever is to be alarmed has been told; once, then reminded.
 
-    When all is well the dead man's switch of the settings is asked. Raises ``AlertsUnsent`` or ``SwitchUnreachable``.
+    When all is well the dead man's switch of the settings is asked. Raises ``AlertsUnsent`` or ``SwitchUnreachable``,
+    and ``NoInstallation`` where there is none, for the folder is wrong then and nobody can be told.
     """
+    system.refuse_nowhere()
     standing: tuple[Alert, ...] = ()
     lost: HeartbeatLost | None = None
     try:

@@ -15,7 +15,7 @@ from rod_pipeline.system import System
 
 def copy_register(system: System) -> CopyRegister:
     """Every place of this installation."""
-    return CopyRegister((*places(system), DagsterPlace(system.settings)))
+    return CopyRegister((*places(system), DagsterPlace(system)))
 
 
 def stop_runs(system: System, tell: Callable[[str], None] = lambda said: None) -> StopWork:

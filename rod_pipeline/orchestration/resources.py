@@ -3,11 +3,14 @@
 Belongs here: the door from Dagster to the domain. https://docs.dagster.io/guides/build/external-resources
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
 from rod_pipeline.orchestration.failures import about
+from rod_pipeline.orchestration.storages import put_on_record
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
 
@@ -20,6 +23,13 @@ class Rod(dg.ConfigurableResource):  # type: ignore[type-arg]
     def open(self) -> System:
         """The parts of the installation, with nothing connected yet."""
         return System.open(Settings.load(Path(self.home)))
+
+    @contextmanager
+    def working(self, context: dg.AssetExecutionContext) -> Iterator[System]:
+        """The same, for a step on a delivery: Dagster keeps something about it, and where is put on record first."""
+        with self.open() as system:
+            put_on_record(system.ledger, context.instance)
+            yield system
 
 
 class NothingPersonal(dg.IOManager):

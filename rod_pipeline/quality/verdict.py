@@ -123,6 +123,7 @@ def _checked(
                 rules=len(report.results),
                 findings=report.findings(),
                 rows=parsed.rows,
+                lists=system.book.lists_digest(contract),
             )
         )
     return outcome

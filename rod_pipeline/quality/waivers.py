@@ -22,6 +22,7 @@ from rod_pipeline.ledger.events import Checked, Validated
 from rod_pipeline.ledger.findings import WaiverState, unexcused, waiver_for
 from rod_pipeline.ledger.quality import Finding, Reason, Waived, WaiverWithdrawn
 from rod_pipeline.quality.delivery_rules import FUNDED, IN_SCOPE
+from rod_pipeline.retention.deadline import deadline
 
 if TYPE_CHECKING:
     from rod_pipeline.ledger.state import IntakeState
@@ -45,6 +46,12 @@ class NotOursToWaive(PermanentError):
     code = "ROD-WAIVER-03"
 
 
+class WaivedTooLong(PermanentError):
+    """A waiver was to stand longer than the delivery may be kept."""
+
+    code = "ROD-WAIVER-04"
+
+
 class WaiverEnded(BlockedError):
     """A delivery was let through by a waiver that has ended since."""
 
@@ -57,7 +64,8 @@ def waive(
     """Accept the finding of ``rule`` in the current intake of a delivery before ``until``; ``file`` when two have it.
 
     Takes effect when the delivery is validated again. Raises ``UnknownDelivery``, ``DeliveryIsGone``,
-    ``NothingToWaive``, ``NotOursToWaive``, or ``IllegalEvent`` when it would have ended already.
+    ``NothingToWaive``, ``NotOursToWaive``, ``WaivedTooLong`` when it would stand after the delivery's deadline, or
+    ``IllegalEvent`` when it would have ended already.
     """
     intake = system.intake(key)
     blocking = [finding for finding in intake.findings if finding.severity == "blocking"]
@@ -74,6 +82,12 @@ def waive(
             + (f"it is waived only for: {', '.join(allowed)}." if allowed else "nobody here can waive it."),
             "Ask DUO; refuse the delivery (`rod refuse`) when it holds what the decree doesn't allow.",
         )
+    last = _deadline(system, key)
+    if until > last:
+        raise WaivedTooLong(
+            f"Delivery {key} has to be gone on {last:%Y-%m-%d}; nothing of it is let through after that.",
+            "Give the day by which the finding is mended or looked at again, at the latest the one before.",
+        )
     waived = Waived(
         waiver_id=new_id(),
         delivery_id=intake.delivery_id,
@@ -86,6 +100,13 @@ def waive(
     )
     system.ledger.append(waived)
     return waived
+
+
+def _deadline(system: System, key: DeliveryKey) -> datetime:
+    """When the delivery has to be gone. What was found in it was read, so it came, and its moment is known."""
+    provided = system.ledger.state().provided(str(key))
+    assert provided is not None
+    return deadline(provided[0], system.decree.retention.years)
 
 
 def withdraw(system: System, waiver_id: str) -> None:

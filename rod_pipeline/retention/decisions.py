@@ -16,11 +16,13 @@ from rod_pipeline.deliveries import DeliveryKey, new_id
 from rod_pipeline.errors import PermanentError
 from rod_pipeline.ledger.erasure import (
     Accepted,
+    DagsterGone,
     ErasureDeclared,
     HandedOver,
     HoldLifted,
     HoldSet,
     MomentMoved,
+    PackageErased,
     Suspended,
     SuspensionLifted,
 )
@@ -152,3 +154,28 @@ def declare_erased(
             actor=actor,
         )
     )
+
+
+def declare_package_erased(
+    system: System, package_id: str, *, reference: str, erased_at: datetime, actor: str
+) -> tuple[str, ...]:
+    """Record the written word of a recipient that it erased a package, or handed it back, whether it was asked or not.
+
+    Returns the purges that had asked and have their answer now; when there is none, none will ask. ``IllegalEvent``.
+    """
+    asking = tuple(purge.purge_id for purge in system.ledger.state().asking_for(package_id))
+    for purge_id in asking:
+        declare_erased(system, purge_id, package_id=package_id, reference=reference, erased_at=erased_at, actor=actor)
+    if not asking:
+        system.ledger.append(
+            PackageErased(package_id=package_id, reference=reference, erased_at=erased_at, actor=actor)
+        )
+    return asking
+
+
+def dagster_gone(system: System, storage: str, actor: str) -> None:
+    """Record that a storage of Dagster exists no more, nor any copy of it. Raises ``IllegalEvent`` for an unknown one.
+
+    Certificates from here on say that it wasn't looked through.
+    """
+    system.ledger.append(DagsterGone(storage=storage, actor=actor))

@@ -87,7 +87,8 @@ def agenda(state: LedgerState, now: datetime, decree: Decree, settings: Retentio
         elif ripe is not None and ripe <= now:
             conclude.append(purge)
         elif purge.verified_at is None:
-            go_on.append(purge)
+            if not stopped_by(state, purge, now):
+                go_on.append(purge)
         elif ripe is not None:
             upcoming.append(ripe)
     return Agenda(
@@ -127,6 +128,14 @@ def _news(purge: PurgeState, now: datetime) -> bool:
 def holds_on(state: LedgerState, key: str, now: datetime, decree: Decree) -> tuple[HoldSet, ...]:
     """The orders that keep a delivery for now, whatever makes it go; a withdrawal asks for none."""
     return _held(state, key, now, _earliest(state, key, decree)[2])
+
+
+def stopped_by(state: LedgerState, purge: PurgeState, now: datetime) -> tuple[HoldSet, ...]:
+    """The orders that a purge waits for: set after its plan, before its tombstones. After those nothing stops it."""
+    if purge.plan.ground in ("withdrawal", "restored") or (state.standing and state.standing.what == "withdrawn"):
+        return ()
+    open_ = (subject for subject in purge.plan.subjects if subject.key not in state.tombstones)
+    return tuple(hold for subject in open_ for hold in _held(state, subject.key, now, subject.deadline))
 
 
 def _earliest(

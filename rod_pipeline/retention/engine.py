@@ -16,7 +16,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from rod_pipeline.errors import BlockedError, PermanentError, RodError, Transien
 from rod_pipeline.ledger.erasure import (
     Drained,
     Ground,
+    HoldSet,
     Inventoried,
     Place,
     PlaceErased,
@@ -40,7 +41,7 @@ from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.purges import PurgeState
 from rod_pipeline.ledger.state import LedgerState
 from rod_pipeline.retention.clockguard import trusted_for_a_term
-from rod_pipeline.retention.due import ripe_at, terms
+from rod_pipeline.retention.due import holds_on, ripe_at, stopped_by, terms
 from rod_pipeline.retention.register import CopyRegister, asked
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def begin(system: System, agreed: Plan, actor: str) -> str:
         if running:
             raise _Running
         for subject in agreed.subjects if agreed.ground not in ("withdrawal", "restored") else ():
-            _refuse_held(state, subject, now)
+            _refuse_held(holds_on(state, subject.key, now, system.decree))
             if agreed.ground == "term" and (subject.deadline is None or subject.deadline - lead > now):
                 raise NothingToPurge(
                     f"The term of {subject.key} hasn't ended.",
@@ -186,9 +187,9 @@ def carry_out(
 ) -> PurgeState:
     """Take a purge from wherever it is to a clean second inventory; returns its state. Runs again without harm.
 
-    Raises ``StillWorking``, ``StillThere``, ``Busy`` (another engine has this purge), or the first error of a place:
-    then everything else was erased all the same, and the purge goes on at its next run. That work can't be stopped
-    keeps nothing from being erased.
+    Raises ``Held`` when an order came between the plan and the tombstone; ``StillWorking``, ``StillThere``, ``Busy``
+    (another engine has this purge), or the first error of a place: then everything else was erased all the same, and
+    the purge goes on at its next run. That work can't be stopped keeps nothing from being erased.
     """
     with system.ledger.exclusive(purge_id):
         purge = _purge(system, purge_id)
@@ -247,13 +248,12 @@ def conclude(system: System, register: CopyRegister, purge_id: str) -> PurgeStat
         return _purge(system, purge_id)
 
 
-def _refuse_held(state: LedgerState, subject: Subject, now: datetime) -> None:
-    for hold in state.holds.values():
-        if hold.hold.key == subject.key and hold.holds(now, subject.deadline):
-            raise Held(
-                f"Delivery {subject.key} is held on order {hold.hold.order} until {hold.hold.until:%Y-%m-%d}.",
-                f"Wait, or lift it: `rod hold lift {hold.hold.hold_id}`. A withdrawal of the decree doesn't wait.",
-            )
+def _refuse_held(holds: Sequence[HoldSet]) -> None:
+    for hold in holds:
+        raise Held(
+            f"Delivery {hold.key} is held on order {hold.order} until {hold.until:%Y-%m-%d}.",
+            f"Wait, or lift it: `rod hold lift {hold.hold_id}`. A withdrawal of the decree doesn't wait.",
+        )
 
 
 def _purge(system: System, purge_id: str) -> PurgeState:
@@ -297,8 +297,11 @@ def _digest(state: LedgerState, subjects: Sequence[Subject], ground: Ground, ord
 
 
 def _tombstone(system: System, purge: PurgeState) -> None:
+    def unheld(state: LedgerState) -> None:
+        _refuse_held(stopped_by(state, purge, system.clock.now()))
+
     missing = [key for key in purge.keys if key not in purge.tombstoned]
-    system.ledger.append(*(Tombstoned(purge_id=purge.purge_id, key=key) for key in missing))
+    system.ledger.append(*(Tombstoned(purge_id=purge.purge_id, key=key) for key in missing), when=unheld)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rod_pipeline.errors import RodError
 from rod_pipeline.ledger.purges import PurgeState
+from rod_pipeline.retention.due import stopped_by
 from rod_pipeline.retention.engine import StopWork, begin, carry_out, plan
 from rod_pipeline.retention.register import CopyRegister, asked
 from rod_pipeline.store import scratch
@@ -38,7 +39,7 @@ def recover(system: System, register: CopyRegister, stop_work: StopWork = lambda
             failures.append(error)
 
     for purge in system.ledger.state().purges.values():
-        if purge.verified_at is None:
+        if purge.verified_at is None and not stopped_by(system.ledger.state(), purge, system.clock.now()):
             go_on(purge.purge_id)
     _erase_without_tombstone(system)
     for key in came_back(system, register):

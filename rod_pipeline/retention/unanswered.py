@@ -57,10 +57,9 @@ def unanswered(state: LedgerState, now: datetime) -> Iterator[Unanswered]:
     going = {key for purge in state.purges.values() for key in purge.keys}
     for package_id, handed in state.handovers.items():
         event = handed.event
-        if event.until <= now and not going & set(event.keys):
+        if event.until <= now and handed.erased is None and not going & set(event.keys):
             yield Unanswered(
                 package_id,
                 f"Package {package_id} had to be erased by recipient {event.recipient} before {event.until:%Y-%m-%d}.",
-                "Have it confirm in writing that it did, and keep that: `rod declare` records it when the delivery is "
-                "erased.",
+                f"Have it confirm in writing that it did, and record that: `rod declare --package {package_id}`.",
             )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from rod_pipeline.errors import RodError
 from rod_pipeline.ledger.purges import PurgeState
 from rod_pipeline.retention.clockguard import AHEAD_AT_MOST, offset
-from rod_pipeline.retention.due import Agenda, Term, agenda, ripe_at
+from rod_pipeline.retention.due import Agenda, Term, agenda, ripe_at, stopped_by
 from rod_pipeline.retention.places import revived
 from rod_pipeline.retention.unanswered import unanswered
 
@@ -39,7 +39,8 @@ def watch(system: System) -> tuple[Finding, ...]:
     sweep = timedelta(hours=system.settings.retention.late_sweep_hours)
     found = [*_of_terms(todo, now)]
     for purge in state.purges.values():
-        found += _of_purge(purge, now, sweep)
+        if not stopped_by(state, purge, now):
+            found += _of_purge(purge, now, sweep)
     found += [Finding("alarm" if one.over else "notice", f"{one.what} {one.todo}") for one in unanswered(state, now)]
     if state.standing is not None and state.standing.until is not None and state.standing.until <= now:
         found.append(

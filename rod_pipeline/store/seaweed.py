@@ -117,6 +117,19 @@ class LocalStore:
             finally:
                 self._leave()
 
+    def died(self) -> bool:
+        """Whether the server is gone while others use it. Only looks; the next one to ``start`` starts it again."""
+        if not (self._folder / "users.lock").exists():
+            return False
+        with self._transition(), (self._folder / "users.lock").open("ab") as users:
+            if self._running() is not None:
+                return False
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     def vacuum(self) -> None:
         """Rewrite the volume files without what was deleted from them; takes three seconds at least.
 

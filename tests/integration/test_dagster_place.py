@@ -12,13 +12,19 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from dagster._core.storage.dagster_run import DagsterRunStatus
 from sqlalchemy.engine import make_url
 
+from rod_pipeline.clock import SystemClock
 from rod_pipeline.definitions import build_defs
+from rod_pipeline.installation import make_installation
 from rod_pipeline.ledger.erasure import PlaceLeft, Subject
+from rod_pipeline.ledger.rules import IllegalEvent
 from rod_pipeline.orchestration import erasing
-from rod_pipeline.orchestration.erasing import DagsterPlace, DagsterUnknown, DagsterUnreachable, cancel_work
-from rod_pipeline.orchestration.partitions import DELIVERY, PURGED
+from rod_pipeline.orchestration.erasing import DagsterPlace, cancel_work
+from rod_pipeline.orchestration.partitions import DELIVERY, PURGED, deliveries
 from rod_pipeline.orchestration.serving import dagster_home
+from rod_pipeline.orchestration.storages import DagsterElsewhere, DagsterUnknown, DagsterUnreachable, storages_in
+from rod_pipeline.retention.decisions import dagster_gone
 from rod_pipeline.settings import Settings
+from rod_pipeline.system import System
 from tests.support.pipeline import Bench, delivery
 from tests.support.soak import in_soak
 
@@ -29,7 +35,8 @@ SUBJECT, BESIDE = Subject(key=KEY, intakes=()), Subject(key=NEIGHBOUR, intakes=(
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """An installation of which nothing but Dagster counts here."""
+    """An installation of which nothing but Dagster and the ledger count here."""
+    make_installation(tmp_path / "home", SystemClock(), country="NL", site="test bench", declared_by="tester")
     return Settings(home=tmp_path / "home")
 
 
@@ -43,7 +50,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def place(settings: Settings) -> DagsterPlace:
-    return DagsterPlace(settings)
+    return DagsterPlace(System.open(settings))
 
 
 def counts(left: PlaceLeft) -> Mapping[str, int]:
@@ -93,7 +100,7 @@ def test_a_delivery_that_went_through_goes_and_its_neighbour_stays(
     bench: Bench, request: pytest.FixtureRequest, tmp_path: Path, kind: str
 ) -> None:
     database = request.getfixturevalue("postgres_url") if kind == "postgresql" else None
-    place, good = DagsterPlace(bench.settings), delivery(KEY)
+    place, good = DagsterPlace(System.open(bench.settings)), delivery(KEY)
     with storage(tmp_path / "other", database) as instance:
         bench.instance = instance
         for key in (NEIGHBOUR, KEY):
@@ -262,7 +269,7 @@ def test_work_on_a_delivery_is_cancelled_and_what_does_not_stop_is_named(setting
         states = {run.run_id: run.status for run in instance.get_runs()}
         assert states[queued] == DagsterRunStatus.CANCELED
         assert [states[run] for run in others] == [DagsterRunStatus.STARTED, DagsterRunStatus.QUEUED]
-        DagsterPlace(settings).erase(SUBJECT, PURGE)
+        DagsterPlace(System.open(settings)).erase(SUBJECT, PURGE)
         assert runs(instance) == set(others), "a run that does not end is no reason to keep it"
 
 
@@ -276,10 +283,70 @@ def test_both_folders_of_dagster_count(instance: dg.DagsterInstance, settings: S
         assert not runs(own) and not runs(instance)
 
 
-def test_where_dagster_never_ran_there_is_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_dagster_never_ran_there_is_nothing(
+    settings: Settings, place: DagsterPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    assert DagsterPlace(settings).inventory(SUBJECT).left == 0
-    assert not settings.home.exists(), "looking makes nothing"
+    assert place.inventory(SUBJECT).left == 0
+    assert not any((settings.home / "dagster").iterdir()), "looking makes nothing"
+
+
+_STEPS = sorted(
+    {
+        asset.op.name
+        for asset in build_defs(Settings()).assets or ()
+        if isinstance(asset, dg.AssetsDefinition) and asset.partitions_def == deliveries
+    }
+)
+
+
+@pytest.mark.parametrize("step", _STEPS)
+def test_each_step_on_a_delivery_puts_its_storage_on_record_first(
+    instance: dg.DagsterInstance, settings: Settings, step: str
+) -> None:
+    """Also one that then fails: what it was about stands in that storage."""
+    instance.add_dynamic_partitions(DELIVERY, [KEY])
+    defs = build_defs(settings)
+    (asset,) = (one for one in defs.assets or () if isinstance(one, dg.AssetsDefinition) and one.op.name == step)
+    done = dg.materialize([asset], instance=instance, partition_key=KEY, resources=defs.resources, raise_on_error=False)
+    assert not done.success
+    with System.open(settings) as system:
+        assert list(system.ledger.state().dagsters.values()) == [True]
+
+
+def test_a_storage_out_of_reach_is_no_zero_until_somebody_says_that_it_is_gone(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    place: DagsterPlace,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """``rod`` by hand, in an environment without the DAGSTER_HOME of the deployment."""
+    attempt(instance, settings, KEY)
+    asks = (place.inventory, place.verify_absent, lambda subject: place.erase(subject, PURGE))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.delenv("DAGSTER_HOME")
+        for ask in asks:
+            with pytest.raises(DagsterElsewhere, match="isn't reached"):
+                ask(SUBJECT)
+        (tmp_path / "another").mkdir()
+        elsewhere.setenv("DAGSTER_HOME", str(tmp_path / "another"))
+        with pytest.raises(DagsterElsewhere) as refused:
+            place.inventory(SUBJECT)
+    assert place.inventory(SUBJECT).left, "what is reached is looked through"
+    (storage,) = storages_in(instance)
+    assert storage in refused.value.remedy
+    with System.open(settings) as system:
+        dagster_gone(system, storage, "a")
+        with pytest.raises(IllegalEvent):
+            dagster_gone(system, storage, "a")
+    monkeypatch.delenv("DAGSTER_HOME")
+    assert place.inventory(SUBJECT).left == 0
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    attempt(instance, settings, KEY)
+    monkeypatch.delenv("DAGSTER_HOME")
+    with pytest.raises(DagsterElsewhere):
+        place.inventory(SUBJECT)
 
 
 def test_a_storage_that_cannot_be_asked_is_no_zero(

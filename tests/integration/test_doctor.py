@@ -157,6 +157,13 @@ def test_a_check_that_breaks_is_unknown_and_keeps_no_other_from_being_made(bench
     assert "of data" not in found["x"].said
 
 
+def test_a_store_that_died_under_those_who_use_it_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with System.open(bench.settings) as system:
+        assert not system.store_died(), "one of another machine is nobody's here"
+        monkeypatch.setattr(System, "store_died", lambda _: True)
+        assert _found(doctor._store, system).code == "ROD-DOCTOR-12"
+
+
 def test_a_full_disk_is_found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(bench.home)
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage._replace(free=10))

@@ -120,6 +120,8 @@ def test_an_auditor_checks_it_with_the_zip_the_export_and_the_key_alone(
     given = ("--grootboek", "grootboek.zip", "--sleutel", "sleutel.txt")
     code, said = machine.verify("dossier.zip", *given, program="controleer.py")
     assert code == 0, said
+    digest = sha256(handed_over.vkey.encode()).hexdigest()
+    assert " ".join(digest[at : at + 4] for at in range(0, 64, 4)) in said, "what an auditor compares"
     assert "HET DOSSIER KLOPT:" in said and "1 bundels" in said and "✗" not in said
 
 

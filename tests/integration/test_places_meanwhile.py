@@ -7,9 +7,10 @@ import duckdb
 import pytest
 
 from rod_pipeline.deliveries import new_id
-from rod_pipeline.ledger.erasure import Counted, ErasureDeclared, HandedOver, Method, Place, PlaceLeft, Subject
+from rod_pipeline.ledger.erasure import Counted, HandedOver, Method, Place, PlaceLeft, Subject
 from rod_pipeline.marts import contents
 from rod_pipeline.marts.database import BuiltMeanwhile, NoDatabaseYet, build_database, open_database
+from rod_pipeline.retention.decisions import declare_erased, declare_package_erased
 from rod_pipeline.retention.places import places, revived
 from rod_pipeline.retention.places.mart_database import StillRead
 from rod_pipeline.retention.register import CopyRegister
@@ -154,6 +155,18 @@ def test_recipients_and_the_processor_are_asked_once_and_counted_until_they_answ
             )
         )
         register, subject = places(system), subject_of(system, key)
+        early = new_id()
+        system.ledger.append(
+            HandedOver(
+                package_id=early,
+                keys=(key,),
+                recipient="school-8",
+                purpose="onderzoek",
+                until=now + timedelta(days=30),
+                actor="tester",
+            )
+        )
+        assert declare_package_erased(system, early, reference="b-1", erased_at=now, actor="tester") == ()
         outside = {place.place: place for place in register if place.place in ("packages", "processor")}
         assert counted(outside["packages"].inventory(subject)) == {"hand_overs": 1}
         purge_id = tombstone(system, key)
@@ -168,19 +181,10 @@ def test_recipients_and_the_processor_are_asked_once_and_counted_until_they_answ
         ]
         assert all("wissen" in letter.read_text("utf-8") for letter in letters)
         assert counted(outside["packages"].verify_absent(subject)) == {"hand_overs": 1}
-        for party, about in (("recipient", package), ("processor", None)):
-            system.ledger.append(
-                ErasureDeclared.model_validate(
-                    {
-                        "purge_id": purge_id,
-                        "party": party,
-                        "package_id": about,
-                        "reference": "brief-1",
-                        "erased_at": now,
-                        "actor": "tester",
-                    }
-                )
-            )
+        # Whoever records the answer of a recipient needn't know which purge asked.
+        word = {"reference": "brief-1", "erased_at": now, "actor": "tester"}
+        assert declare_package_erased(system, package, **word) == (purge_id,)
+        declare_erased(system, purge_id, package_id=None, **word)
         assert {name: counted(place.verify_absent(subject)) for name, place in outside.items()} == {
             "packages": {},
             "processor": {},

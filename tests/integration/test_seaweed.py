@@ -95,11 +95,15 @@ def test_a_server_that_was_killed_is_started_again(folder: Path) -> None:
     key = f"landing/{new_id()}/a"
     write(store, key, b"content")
     pid = json.loads((folder / "instance.json").read_text())["pid"]
+    other = LocalStore(folder)
+    assert not other.died()
     os.kill(pid, signal.SIGKILL)
     _children.pop(pid).wait(10)
+    assert other.died(), "while it is in use"
     again = ObjectStore(server.start())
-    assert content_of(again, key) == b"content"
+    assert content_of(again, key) == b"content" and not other.died()
     server.stop()
+    assert not other.died(), "it was stopped"
 
 
 def test_a_pid_that_was_given_to_another_process_is_left_alone(folder: Path) -> None:

@@ -14,7 +14,17 @@ from typing import Any, cast
 
 import pytest
 
-from rod_pipeline.ledger.erasure import ErasureAsked, ErasureDeclared, HandedOver, HoldSet, PlaceLeft, Withdrawn
+from rod_pipeline.ledger.erasure import (
+    DagsterGone,
+    DagsterUsed,
+    ErasureAsked,
+    ErasureDeclared,
+    HandedOver,
+    HoldSet,
+    PackageErased,
+    PlaceLeft,
+    Withdrawn,
+)
 from rod_pipeline.ledger.events import Accessed, CopyRegistered, Entry, KeyCreated
 from rod_pipeline.retention.deadline import deadline
 from rod_pipeline.retention.evidence import Record, attest, schema
@@ -263,6 +273,26 @@ def test_a_package_that_nobody_answered_for_is_outstanding(installation: Install
     assert package.status == "verklaard" and package.declared is not None and package.declared.reference == "BRIEF-7"
 
 
+def test_a_word_from_before_the_purge_counts_and_is_told(installation: Installation) -> None:
+    at_the_end_of_the_term(installation)
+    handed = HandedOver(
+        package_id="00000000000000aa",
+        keys=("2025-12",),
+        recipient="r-12",
+        purpose="verantwoording",
+        until=datetime(2034, 1, 1, tzinfo=UTC),
+        actor="a1",
+    )
+    word = installation.clock.now() - timedelta(days=30)
+    said = PackageErased(package_id=handed.package_id, reference="BRIEF-6", erased_at=word, actor="a1")
+    installation.ledger.append(handed, said)
+    record = built(installation, erased(installation, ["2025-12"]).purge_id)
+    [package] = record.packages
+    assert (package.status, package.asked_at) == ("verklaard", None)
+    assert package.declared is not None and package.declared.erased_at == word
+    assert record.outcome == "VOLLEDIG" and "verklaring_van_derden" in record.limits
+
+
 def test_purge_ce_is_claimed_only_when_keys_came_before_copies(installation: Installation) -> None:
     """NIST SP 800-88: cryptographic erase counts when all was encrypted before it was stored. ``destroy`` never is."""
     at_the_end_of_the_term(installation)
@@ -274,3 +304,13 @@ def test_purge_ce_is_claimed_only_when_keys_came_before_copies(installation: Ins
     moved = [entry.model_copy(update={"seq": 10_000 + entry.seq}) if entry in late else entry for entry in entries]
     assert built(installation, plan.purge_id, moved).category == "clear"
     assert b"destroy" not in schema().replace(b"destroyed", b"")
+
+
+def test_a_storage_that_nobody_looked_through_is_told(installation: Installation) -> None:
+    at_the_end_of_the_term(installation)
+    storage = "00000000000000dd"
+    installation.ledger.append(DagsterUsed(storage=storage))
+    plan = erased(installation, ["2025-12"])
+    assert "opslag_weg_verklaard" not in built(installation, plan.purge_id).limits
+    installation.ledger.append(DagsterGone(storage=storage, actor="a"))
+    assert built(installation, plan.purge_id).limits[-1] == "opslag_weg_verklaard"

@@ -6,6 +6,7 @@ The formats are those of C2SP (signed-note, tlog-checkpoint, tlog-cosignature, t
 import io
 import json
 import random
+import re
 import struct
 import zipfile
 from base64 import b64decode
@@ -13,16 +14,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 import pytest
 
+from rod_pipeline.audit import controleer
 from rod_pipeline.ledger.checkpoint import Checkpoint, sign_checkpoint
 from rod_pipeline.ledger.erasure import PlaceLeft
 from rod_pipeline.ledger.merkle import leaf_hash
 from rod_pipeline.ledger.note import SigningKey, sign_note, to_base64
 from rod_pipeline.ledger.proof import write_proof
-from rod_pipeline.retention.evidence import Evidence, attest, find
+from rod_pipeline.retention.evidence import Evidence, attest, find, verifieer
 from rod_pipeline.retention.evidence.bundle import make_bundle
 from rod_pipeline.retention.evidence.verifieer import CONTENTS, NEEDED, OPTIONAL, zipped
 from rod_pipeline.system import System
@@ -235,6 +238,7 @@ def test_a_witness_counts_when_it_signed_this_checkpoint(tmp_path: Path, checked
 
     vkey, known = str(key.verifier), str(witness.cosigner)
     code, said = checked(bundle_with(witness.cosign(text, at)), vkey, "--getuige", known)
+    assert "Getuige getuige.example/w1, vingerafdruk:" in said
     assert code == 0 and "getuige.example/w1 zag dit controlepunt op 15-12-2032 08:00:00 UTC" in said
     code, said = checked(bundle_with(), vkey, "--getuige", known)
     assert code == 1 and "✗ getuigen" in said
@@ -439,3 +443,33 @@ def test_what_the_bundle_holds_of_a_proof_is_what_the_notary_gave(tmp_path: Path
     assert files["tijdstempel.tsr"] == b"stamp" and files["tijdstempel-keten.pem"] == b"ch"
     assert files["controlepunt.note"] == proof.checkpoint and files["boeking.tlog-proof"] == proof.tlog_proof
     assert "tijdstempel-uitstaand.txt" not in files
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ([], "dit ontbreekt: bundel, --sleutel"),
+        (["b.zip"], "dit ontbreekt: --sleutel"),
+        (["b.zip", "--sleutel"], "bij --sleutel hoort een waarde"),
+        (["b.zip", "--sleutel", "k", "--sleutle", "k"], "dit is onbekend: --sleutle k"),
+    ],
+    ids=["nothing", "no key", "no value", "unknown"],
+)
+def test_a_command_that_is_wrong_is_told_in_dutch(
+    given: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        verifieer.main(given)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.startswith("gebruik: ") and f"Er kon niet worden gecontroleerd: {why} (" in said
+    assert not re.search(r"usage|error|argument|required|expected", said)
+
+
+@pytest.mark.parametrize("program", [verifieer, controleer], ids=["verifieer", "controleer"])
+def test_the_explanation_is_dutch_too(program: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        program.main(["--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0 and "toont deze uitleg" in said and "--sleutel" in said
+    assert not re.search(r"usage|options|arguments|show this", said)

@@ -100,6 +100,21 @@ def test_refused_with_the_file_and_the_place(folder: Path, code: str, file: str,
     assert said in str(caught.value)
 
 
+def test_a_list_that_changes_is_told_by_another_digest_and_one_that_judges_nothing_here_is_not(folder: Path) -> None:
+    before = ContractBook.load(folder)
+    edit(folder / "value_lists" / "geslacht.toml", '"onbekend of niet', '"anders, onbekend of niet')
+    assert ContractBook.load(folder).lists_digest(before.get("diplomas")) == before.lists_digest(before.get("diplomas"))
+    edit(folder / "value_lists" / "geslacht.toml", '"O",', '"O",\n    "X",')
+    edit(folder / "value_lists" / "geslacht.toml", '"man",', '"man",\n    "x",')
+    after = ContractBook.load(folder)
+    naming = {file for file in before.files() if any(one.values == "geslacht" for one in before.get(file).columns)}
+    assert naming and naming != set(before.files())
+    changed = {
+        file for file in before.files() if before.lists_digest(before.get(file)) != after.lists_digest(after.get(file))
+    }
+    assert changed == naming
+
+
 def test_a_version_in_use_never_changes(folder: Path) -> None:
     shutil.copy(PACKAGED / "diplomas" / "1.toml", folder / "diplomas")
     with pytest.raises(BadContract, match=r"\[ROD-CONTRACT-06\].*diplomas version 1 is already there"):

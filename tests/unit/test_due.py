@@ -7,14 +7,19 @@ from pathlib import Path
 import pytest
 
 from rod_pipeline.decree import load_decree
+from rod_pipeline.errors import PermanentError
 from rod_pipeline.ledger.erasure import Accepted, HoldLifted, HoldSet, MomentMoved, Suspended, Withdrawn
-from rod_pipeline.ledger.events import Announced, Received, Refused
+from rod_pipeline.ledger.events import Announced, Entry, Received, Refused
 from rod_pipeline.ledger.log import LedgerClock
+from rod_pipeline.ledger.purges import PLACES
+from rod_pipeline.ledger.rules import IllegalEvent
+from rod_pipeline.ledger.state import fold
 from rod_pipeline.retention.clockguard import AHEAD_AT_MOST, ClockDoubtful, trusted_for_a_term
 from rod_pipeline.retention.deadline import deadline
 from rod_pipeline.retention.decisions import KeptTooLong, hand_over
 from rod_pipeline.retention.due import Agenda, Term, agenda, ripe_at
-from rod_pipeline.retention.engine import Held, NothingToPurge, PlanChanged, begin, plan
+from rod_pipeline.retention.engine import Held, NothingToPurge, PlanChanged, begin, carry_out, plan
+from rod_pipeline.retention.register import CopyRegister
 from rod_pipeline.settings import RetentionSection
 from tests.support import ledger as make
 from tests.support.evidence import Installation
@@ -379,6 +384,47 @@ def test_nothing_is_begun_before_its_time_or_while_it_is_held(tmp_path: Path) ->
             begin(system, plan(system, ["2025-12"], ground, order), "a1")  # type: ignore[arg-type]
     system.ledger.append(Withdrawn(order="o3", actor="a1"))
     begin(system, plan(system, ["2025-12"], "withdrawal", "o3"), "a1")  # type: ignore[arg-type]
+
+
+def test_an_order_that_comes_after_the_plan_stops_it_and_none_comes_after_the_tombstone(tmp_path: Path) -> None:
+    system = Timed(tmp_path, SetClock(), store_says=DEADLINE)
+    make.stored(system.ledger)
+    system.clock.time = OPENS
+    purge_id = begin(system, plan(system, ["2025-12"], "term"), "a1")  # type: ignore[arg-type]
+    order = HoldSet(
+        hold_id="1" * 16, key="2025-12", order="o1", until=DEADLINE, beyond_term=False, set_by="a1", approved_by="a2"
+    )
+    system.ledger.append(order)
+    with pytest.raises(Held, match="o1"):
+        carry_out(system, CopyRegister(NoPlace(place) for place in PLACES), purge_id)  # type: ignore[arg-type]
+    state = system.ledger.state()
+    assert not state.tombstones
+    assert not agenda(state, OPENS, DECREE, SETTINGS), "it is no failure, each hour anew"
+    assert agenda(state, DEADLINE, DECREE, SETTINGS).go_on, "it ends with its term"
+    told = fold(state, Entry(seq=state.seq + 1, at=OPENS, event=Withdrawn(order="o3", actor="a1")))
+    assert agenda(told, OPENS, DECREE, SETTINGS).go_on, "a withdrawal waits for nothing"
+    system.clock.time = DEADLINE
+    with pytest.raises(Untouched):
+        carry_out(system, CopyRegister(NoPlace(place) for place in PLACES), purge_id)  # type: ignore[arg-type]
+    assert "2025-12" in system.ledger.state().tombstones
+    with pytest.raises(IllegalEvent, match="tombstone"):
+        system.ledger.append(order.model_copy(update={"hold_id": "2" * 16, "until": DEADLINE + timedelta(days=9)}))
+
+
+class Untouched(PermanentError):
+    """Somebody wanted to empty a place."""
+
+    code = "ROD-TEST-01"
+
+
+class NoPlace:
+    method = "file_deleted"
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def erase(self, *_: object) -> None:
+        raise Untouched("It was asked to erase.", "Nothing.")
 
 
 def test_no_recipient_keeps_a_package_longer_than_what_is_in_it_may_be_kept(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from rod_pipeline.ledger.erasure import (
     HoldSet,
     Inventoried,
     MomentMoved,
+    PackageErased,
     PlaceErased,
     PlaceLeft,
     PurgePlanned,
@@ -520,6 +521,22 @@ def test_nobody_declares_what_lies_ahead(ledger: Ledger) -> None:
     refused(ledger, event, because="future")
     ledger.append(event.model_copy(update={"erased_at": NOON}))
     ledger.append(event.model_copy(update={"erased_at": NOON - timedelta(days=400)}))
+
+
+def test_a_recipient_says_before_a_purge_that_it_erased_once_and_of_what_it_got(ledger: Ledger) -> None:
+    make.stored(ledger)
+    ledger.append(handed("2025-12"))
+    said = PackageErased(package_id="c" * 16, reference="r1", erased_at=NOON, actor="a1")
+    refused(ledger, said.model_copy(update={"package_id": "b" * 16}), because="no such package")
+    refused(ledger, said.model_copy(update={"erased_at": NOON + timedelta(days=9)}), because="future")
+    planned(ledger, ["2025-12"], PURGE, ground="order", order="o1")
+    ledger.append(asked("recipient", "c" * 16))
+    refused(ledger, said, because=f"purge {PURGE} asked for it")
+    answer = ErasureDeclared(
+        purge_id=PURGE, party="recipient", package_id="c" * 16, reference="r1", erased_at=NOON, actor="a1"
+    )
+    ledger.append(answer, said)
+    refused(ledger, said, because="said before")
 
 
 # After the tombstone

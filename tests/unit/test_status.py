@@ -15,6 +15,7 @@ from rod_pipeline.clock import SystemClock
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.installation import make_installation
 from rod_pipeline.ledger.events import CodeEnded, Refused
+from rod_pipeline.ledger.rules import IllegalEvent
 from rod_pipeline.quality import CheckReport
 from rod_pipeline.quality.notifying import find, send, tell
 from rod_pipeline.retention.decisions import suspend
@@ -161,10 +162,22 @@ def test_a_folder_without_an_installation_is_not_told_as_one_without_deliveries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROD_HOME", str(tmp_path / "elsewhere"))
-    for command in (["status"], ["watch"], ["rerun-failed"], ["retention", "forecast"]):
+    for command in (["status"], ["watch"], ["rerun-failed"], ["retention", "forecast"], ["doctor"], ["heartbeat"]):
         result = CliRunner().invoke(application(), command)
         assert isinstance(result.exception, NoInstallation)
-    assert not (tmp_path / "elsewhere" / "ledger.db").exists()
+        assert not (tmp_path / "elsewhere").exists(), command
+
+
+def test_a_persons_word_about_nothing_is_not_taken(system: System) -> None:
+    nothing, letter = "0" * 16, ["--reference", "B-1", "--erased-at", "2026-01-01"]
+    for command in (
+        ["retention", "dagster-gone", nothing, "--confirm", nothing],
+        ["declare", "--package", nothing, *letter],
+        ["declare", nothing, *letter],
+    ):
+        assert isinstance(CliRunner().invoke(application(), command).exception, IllegalEvent), command
+    assert rod("declare", *letter)[0] == rod("retention", "dagster-gone", nothing, "--confirm", "1")[0] + 1 == 2
+    assert system.ledger.state().seq == 0
 
 
 def test_an_installation_without_a_ledger_begins_one_and_says_that_nothing_came(system: System) -> None:

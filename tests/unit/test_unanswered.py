@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from rod_pipeline.ledger.erasure import ErasureAsked, HandedOver
+from rod_pipeline.ledger.erasure import ErasureAsked, HandedOver, PackageErased
 from rod_pipeline.retention.unanswered import ANSWER, unanswered
 from tests.support.ledger import NOON
 from tests.support.purging import PURGE, Story
@@ -41,3 +41,11 @@ def test_a_package_whose_own_end_comes_first_is_told_of_until_its_delivery_is_er
     assert about(story, days=29) == []
     assert about(story, days=30) == [PACKAGE]
     assert about(story.planned(KEY), days=31) == []
+
+
+def test_who_said_before_that_it_erased_is_asked_nothing() -> None:
+    story = Story().announced(KEY, NOON).tell(handed(NOON + timedelta(days=30)))
+    (told,) = unanswered(story.state, story.now + timedelta(days=31))
+    assert f"rod declare --package {PACKAGE}" in told.todo
+    story.tell(PackageErased(package_id=PACKAGE, reference="b-1", erased_at=NOON, actor="a1"))
+    assert about(story, days=31) == []

@@ -7,12 +7,14 @@ from typing import cast, get_args
 
 import pytest
 
+from rod_pipeline.decree import load_decree
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.ledger.events import Validated
 from rod_pipeline.ledger.log import Ledger
 from rod_pipeline.ledger.quality import Finding, Reason
 from rod_pipeline.quality.delivery_rules import FUNDED, IN_SCOPE
-from rod_pipeline.quality.waivers import NotOursToWaive, waive
+from rod_pipeline.quality.waivers import NotOursToWaive, WaivedTooLong, waive
+from rod_pipeline.retention.deadline import deadline
 from rod_pipeline.system import System
 from tests.support import ledger as make
 from tests.support.ledger import NOON, SetClock
@@ -36,7 +38,9 @@ def system(tmp_path: Path) -> System:
         Validated(delivery_id=delivery, outcome="failed", copies=(copy,), findings=found),
     )
     intake = ledger.state().deliveries["2025-12"]
-    return cast(System, SimpleNamespace(ledger=ledger, intake=lambda _: intake, actor=lambda: "a1"))
+    return cast(
+        System, SimpleNamespace(decree=load_decree(), ledger=ledger, intake=lambda _: intake, actor=lambda: "a1")
+    )
 
 
 @pytest.mark.parametrize("reason", get_args(Reason))
@@ -53,3 +57,11 @@ def test_that_an_institution_is_funded_is_duos_word_alone(system: System, reason
     else:
         with pytest.raises(NotOursToWaive):
             waive(system, KEY, FUNDED.id, reason, UNTIL)
+
+
+def test_no_waiver_stands_longer_than_the_delivery_may_be_kept(system: System) -> None:
+    last = deadline(NOON)
+    with pytest.raises(WaivedTooLong):
+        waive(system, KEY, FUNDED.id, "duo_confirmed", last + timedelta(seconds=1))
+    assert not system.ledger.state().waivers
+    assert waive(system, KEY, FUNDED.id, "duo_confirmed", last).until == last

@@ -17,7 +17,7 @@ from rod_pipeline.decree import Decree
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.ledger.erasure import Counted, Ground, Place, Subject, What
 from rod_pipeline.ledger.events import Parsed
-from rod_pipeline.ledger.purges import PLACES, PurgeState, Seen
+from rod_pipeline.ledger.purges import PLACES, HandoverState, PurgeState, Seen
 from rod_pipeline.ledger.state import CopyState, IntakeState
 from rod_pipeline.retention.evidence import record as r
 from rod_pipeline.retention.evidence.history import History
@@ -78,7 +78,8 @@ def build_record(
         remaining=tuple(_remaining(purge)),
         limits=(),
     )
-    return built.model_copy(update={"limits": tuple(_limits(built))})
+    limits = (*_limits(built), *_unseen(history))
+    return built.model_copy(update={"limits": limits})
 
 
 def _delivery(subject: Subject, purge: PurgeState, history: History, decree: Decree) -> r.DeliveryErased:
@@ -259,7 +260,7 @@ def _packages(purge: PurgeState, history: History) -> Iterator[r.PackageRecord]:
         keys = tuple(key for key in handover.event.keys if key in purge.keys)
         if not keys:
             continue
-        declared = _declared(purge, package_id, history)
+        declared = _declared(purge, package_id, history) or _declared_before(handover)
         yield r.PackageRecord(
             package_id=package_id,
             keys=keys,
@@ -288,6 +289,13 @@ def _declared(purge: PurgeState, package_id: str | None, history: History) -> r.
     return r.Declared(reference=event.reference, erased_at=event.erased_at, recorded_at=at)
 
 
+def _declared_before(handover: HandoverState) -> r.Declared | None:
+    if handover.erased is None or handover.told_at is None:
+        return None
+    event = handover.erased
+    return r.Declared(reference=event.reference, erased_at=event.erased_at, recorded_at=handover.told_at)
+
+
 def _remaining(purge: PurgeState) -> Iterator[r.Remaining]:
     for key in purge.keys:
         seen = purge.late[key]
@@ -314,3 +322,10 @@ def _limits(record: r.Record) -> Iterator[r.Limit]:
         yield "derden_uitstaand"
     if any(left.place == "backups" for left in record.remaining):
         yield "back_ups_lopen_af"
+
+
+def _unseen(history: History) -> Iterator[r.Limit]:
+    if not all(history.state.dagsters.values()):
+        yield "opslag_weg_verklaard"
+    if history.clock_set:
+        yield "klok_liep_voor"

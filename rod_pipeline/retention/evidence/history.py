@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Self
 
+from rod_pipeline.ledger.clocks import ClockSet
 from rod_pipeline.ledger.erasure import ErasureAsked, ErasureDeclared
 from rod_pipeline.ledger.events import CopyRegistered, Entry, KeyCreated, KeyDestroyed, TerritoryApproved
 from rod_pipeline.ledger.state import LedgerState, fold
@@ -26,6 +27,7 @@ class History:
     ``key_created`` and ``first_copy`` map a scope to the number of the entry that first made its key or registered a
     copy of it, ``key_destroyed`` to the instant at which its key was last destroyed, ``approvals`` a store to every
     distinct approval of its place, ``asked`` and ``declared`` a party to when it was first asked and last declared.
+    ``clock_set``: a person said that some entries were written by a clock that stood ahead.
     """
 
     state: LedgerState = field(default_factory=LedgerState)
@@ -35,6 +37,7 @@ class History:
     approvals: dict[str, list[TerritoryApproved]] = field(default_factory=dict)
     asked: dict[Party, datetime] = field(default_factory=dict)
     declared: dict[Party, tuple[ErasureDeclared, datetime]] = field(default_factory=dict)
+    clock_set: bool = False
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Self:
@@ -66,5 +69,14 @@ class History:
                 self.asked.setdefault((asked.purge_id, asked.package_id), entry.at)
             case ErasureDeclared() as declared:
                 self.declared[declared.purge_id, declared.package_id] = (declared, entry.at)
+            case ClockSet():
+                self._clock_set(entry.at)
             case _:
                 pass
+
+    def _clock_set(self, at: datetime) -> None:
+        """What has a later time than this entry had happened by then (``ledger.clocks``)."""
+        self.clock_set = True
+        self.key_destroyed = {scope: min(known, at) for scope, known in self.key_destroyed.items()}
+        self.asked = {party: min(known, at) for party, known in self.asked.items()}
+        self.declared = {party: (event, min(known, at)) for party, (event, known) in self.declared.items()}

@@ -57,6 +57,8 @@ Limit = Literal[
     "verklaring_van_derden",
     "derden_uitstaand",
     "back_ups_lopen_af",
+    "opslag_weg_verklaard",
+    "klok_liep_voor",
 ]
 """What the record does not prove. Each code has one fixed sentence (``words``)."""
 

@@ -28,7 +28,7 @@ import re
 import struct
 import sys
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 try:
     from cryptography import x509
@@ -642,19 +642,67 @@ def roots_of(path: str) -> Certificates:
         raise Unusable("de wortel is geen PEM met certificaten") from None
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Check a bundle; the exit code is 0 (holds), 1 (does not hold) or 2 (could not be checked)."""
-    parser = argparse.ArgumentParser(description="Controleert een bewijsbundel van een vernietiging.")
-    parser.add_argument("bundel", help="het zip-bestand, niet uitgepakt")
-    parser.add_argument("--sleutel", required=True, help="openbare sleutel van het logboek, of een bestand ermee")
-    parser.add_argument("--getuige", action="append", default=[], help="openbare sleutel van een getuige")
-    parser.add_argument("--tsa-wortel", help="PEM met de wortel van de tijdstempeldienst")
-    parser.add_argument("--nieuwer", help="een nieuwer controlepunt van hetzelfde logboek")
-    parser.add_argument("--consistentie", help="het bewijs dat het nieuwere het oude voortzet, een hash per regel")
-    choice = parser.parse_args(arguments)
+class Opdracht(argparse.ArgumentParser):
+    """The command line, in Dutch: the words of argparse itself are English."""
+
+    _SAID = (
+        (r"the following arguments are required: (.*)", "dit ontbreekt: {}"),
+        (r"unrecognized arguments: (.*)", "dit is onbekend: {}"),
+        (r"argument (.*): expected .*", "bij {} hoort een waarde"),
+    )
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description=description, add_help=False, allow_abbrev=False)
+        self._given = self.add_argument_group("op te geven")
+        self._given.add_argument("-h", "--help", action="help", help="toont deze uitleg")
+
+    def asks(self, *names: str, **how: Any) -> None:
+        """Something that can or has to be given."""
+        self._given.add_argument(*names, **how)
+
+    def format_usage(self) -> str:
+        return super().format_usage().replace("usage:", "gebruik:", 1)
+
+    def format_help(self) -> str:
+        return super().format_help().replace("usage:", "gebruik:", 1)
+
+    def error(self, message: str) -> NoReturn:
+        why = "de opdracht klopt niet"
+        for pattern, dutch in self._SAID:
+            if found := re.fullmatch(pattern, message):
+                why = dutch.format(found.group(1))
+        sys.stderr.write(f"{self.format_usage()}Er kon niet worden gecontroleerd: {why} (--help geeft uitleg)\n")
+        raise SystemExit(2)
+
+
+def in_utf_8() -> None:
+    """Whatever the terminal takes for its encoding, nothing that is said may fail to be shown."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+def fingerprints(keys: Sequence[Key], whose: str = "Sleutel van") -> None:
+    """What a person compares with what came by another way: of each key all that it is, name included."""
+    for key in keys:
+        digest = hashlib.sha256(key.vkey.encode()).hexdigest()
+        say(f"{whose} {key.name}, vingerafdruk:")
+        say(f"  {' '.join(digest[at : at + 4] for at in range(0, 64, 4))}")
+    if keys:
+        say("  Vergelijk die met de vingerafdruk die u langs een andere weg kreeg.\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check a bundle; the exit code is 0 (holds), 1 (does not hold) or 2 (could not be checked)."""
+    in_utf_8()
+    parser = Opdracht("Controleert een bewijsbundel van een vernietiging.")
+    parser.asks("bundel", help="het zip-bestand, niet uitgepakt")
+    parser.asks("--sleutel", required=True, help="openbare sleutel van het logboek, of een bestand ermee")
+    parser.asks("--getuige", action="append", default=[], help="openbare sleutel van een getuige")
+    parser.asks("--tsa-wortel", help="PEM met de wortel van de tijdstempeldienst")
+    parser.asks("--nieuwer", help="een nieuwer controlepunt van hetzelfde logboek")
+    parser.asks("--consistentie", help="het bewijs dat het nieuwere het oude voortzet, een hash per regel")
+    choice = parser.parse_args(arguments)
     try:
         if (choice.nieuwer is None) != (choice.consistentie is None):
             raise Unusable("--nieuwer en --consistentie horen bij elkaar")
@@ -665,11 +713,8 @@ def main(arguments: list[str] | None = None) -> int:
     except Unusable as why:
         sys.stderr.write(f"Er kon niet worden gecontroleerd: {why}\n")
         return 2
-    for key in keys:
-        digest = hashlib.sha256(key.vkey.encode()).hexdigest()
-        say(f"Sleutel van {key.name}, vingerafdruk:")
-        say(f"  {' '.join(digest[at : at + 4] for at in range(0, 64, 4))}")
-    say("  Vergelijk die met de vingerafdruk die u langs een andere weg kreeg.\n")
+    fingerprints(keys)
+    fingerprints(witnesses, "Getuige")
     examination.run()
     if examination.failed:
         say("\nHET BEWIJS KLOPT NIET. Vertrouw niets van wat de bundel zegt.")

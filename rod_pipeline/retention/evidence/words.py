@@ -66,6 +66,11 @@ LIMITS: dict[Limit, str] = {
     "derden_uitstaand": "Niet iedereen buiten het systeem heeft al verklaard te hebben gewist.",
     "back_ups_lopen_af": "Reservekopieën worden niet geopend om er gegevens uit te wissen; zij verlopen op hun vaste "
     "datum.",
+    "opslag_weg_verklaard": "Van een opslag van Dagster waarmee aan leveringen is gewerkt, is verklaard dat deze niet "
+    "meer bestaat; daarin is niet gekeken.",
+    "klok_liep_voor": "Een deel van het grootboek is geschreven met een klok die vooruit liep; dat is erin vastgelegd. "
+    "Tijden uit dat deel zijn naar de strengste kant gelezen: het begin van een termijn zo vroeg, een wissing zo laat "
+    "als kan.",
 }
 COUNTRIES = {
     "AT": "Oostenrijk", "BE": "België", "BG": "Bulgarije", "CY": "Cyprus", "CZ": "Tsjechië", "DE": "Duitsland",

@@ -86,9 +86,14 @@ class Packages:
         return [handover.event for handover in handovers if subject.key in handover.event.keys]
 
     def _open(self, subject: Subject) -> list[HandedOver]:
-        purges = purges_of(self._system.ledger.state(), subject.key)
-        handed = self._handed(subject)
-        return [one for one in handed if not any(purge.declared_by("recipient", one.package_id) for purge in purges)]
+        state = self._system.ledger.state()
+        purges = purges_of(state, subject.key)
+        return [
+            one
+            for one in self._handed(subject)
+            if state.handovers[one.package_id].erased is None
+            and not any(purge.declared_by("recipient", one.package_id) for purge in purges)
+        ]
 
     def _end_pseudonyms(self, subject: Subject) -> None:
         state = self._system.ledger.state()
