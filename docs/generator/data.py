@@ -115,7 +115,7 @@ def _allowed(column: Column) -> str:
 
 def ledger_events() -> str:
     """Every kind of event and its fields, as they stand in the source."""
-    modules = (vocabulary, events, erasure, quality, publication, oversight, answers)
+    modules = (vocabulary, events, clocks, erasure, quality, publication, oversight, answers)
     source = [node for module in modules for node in ast.parse(inspect.getsource(module)).body]
     models = {node.name: node for node in source if isinstance(node, ast.ClassDef)}
     aliases = [
@@ -124,7 +124,7 @@ def ledger_events() -> str:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Subscript)
     ]
     lines = ["# Events of the ledger", ""]
-    for module in (events, erasure, quality, publication, oversight, answers):
+    for module in (events, clocks, erasure, quality, publication, oversight, answers):
         lines += [*prose(module).split("\n"), ""]
     union = get_args(get_args(events.AnyEvent)[0])
     parts = (quality.Finding, quality.Defect, events.Amount, erasure.Subject, erasure.Counted, erasure.PlaceLeft)

@@ -77,6 +77,7 @@ class Soak:
     dice: random.Random
     keys: list[str]
     hangs: float
+    announces_for: float
     samples: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in WATCHED})
     killed: Counter[str] = field(default_factory=Counter)
     announced: int = 0
@@ -86,9 +87,12 @@ class Soak:
         workers = {host.name: self.cluster.work_on(host) for host in self.hosts}
         kill_at = monotonic() + between_kills
         done, progress = -1, monotonic()
+        began = monotonic()
         while True:
             with self.bench.system() as system:
                 state = system.ledger.state()
+            if monotonic() - began > self.announces_for:
+                self.keys = self.keys[: self.announced]
             self._grow_old(state)
             finished = sum(self._is_done(state, key) for key in self.keys[: self.announced])
             if finished != done:
@@ -286,6 +290,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the die that says what is killed when")
     parser.add_argument("--kill-every", type=float, default=120.0, help="seconds between two kills, on average")
     parser.add_argument("--hangs", type=float, default=1800.0, help="seconds without a delivery done: it is stuck")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="after so many no more are announced")
     asked = parser.parse_args()
     if reason := why_not():
         sys.exit(f"Not run: {reason}.")
@@ -299,7 +304,7 @@ def main() -> None:
         running = stack.enter_context(services("tests.support.hasty", cluster.environment, folder))
         instance = stack.enter_context(cluster.instance())
         dice, keys = random.Random(asked.seed), keys_of(asked.deliveries)
-        soak = Soak(bench, cluster, hosts, running, instance, dice, keys, asked.hangs)
+        soak = Soak(bench, cluster, hosts, running, instance, dice, keys, asked.hangs, 60 * asked.minutes)
         wrong = soak.run(asked.kill_every)
         for line in soak.told(monotonic() - began):
             print(line)  # noqa: T201
