@@ -16,7 +16,7 @@ from rod_pipeline.audit.controls import load_controls
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.contracts.model import Column, Contract
 from rod_pipeline.decree import load_decree
-from rod_pipeline.ledger import erasure, events, oversight, publication, quality, vocabulary
+from rod_pipeline.ledger import clocks, erasure, events, oversight, publication, quality, vocabulary
 from rod_pipeline.ledger import moments as answers
 from rod_pipeline.ledger.state import IntakeState, Stage
 from rod_pipeline.quality.rulebook import rules_of_deliveries
