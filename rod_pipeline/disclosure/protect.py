@@ -54,10 +54,12 @@ class Protected:
     report: Report
 
 
-def protect(cells: CellList, policy: Policy, earlier: Published | None = None) -> Protected:
+def protect(
+    cells: CellList, policy: Policy, earlier: Published | None = None, unseen: frozenset[str] = frozenset()
+) -> Protected:
     """Decide the state of each cell, so that every hidden small count keeps ``policy.span`` possible values.
 
-    That holds for the public and for each institution, from all that is printed together, and is proved before this
+    ``unseen``: levels that no table shows and nobody prints, but that sums tell of. That holds for the public and for each institution, from all that is printed together, and is proved before this
     returns. Raises ``CannotProtect``. The same list gives the same states, however its rows were sorted.
     """
     past = history(cells, earlier)
@@ -71,7 +73,7 @@ def protect(cells: CellList, policy: Policy, earlier: Published | None = None) -
     what = sensitive(system, policy)
     small = (what.small() | what.benchmark)[system.unknown]
     states = new.cells.select("cell", "n", pl.Series("state", np.where(small, SMALL, PRINTED).tolist()))
-    levels = report(states, policy, frozenset(), told).dense
+    levels = report(states, policy, frozenset(), told).dense | unseen
     found = None
     while True:
         states, strained, found = _protect(new, system, what, policy, past, levels, found)
