@@ -33,6 +33,7 @@ from rod_pipeline.publishing.proposal import Proposal, Table, digest_of
 from rod_pipeline.publishing.register import Told
 from rod_pipeline.publishing.regrouped import refuse_regrouped
 from rod_pipeline.publishing.release import told_groups
+from rod_pipeline.publishing.revisions import provisional
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -109,6 +110,7 @@ def propose(
         definition=DEFINITION,
         audit=Audited(not failing, digest_of(told), failing),
         cost=cost_of([one.report for one in protected], not_offered),
+        provisional=provisional(before),
     )
 
 
