@@ -182,7 +182,11 @@ BETWEEN: tuple[tuple[Side, Side], ...] = (
     (Side("uitstroom", {"diploma": "J", "niveau": "MBO-4"}), Side("mbo_hbo")),
     (Side("uitstroom", {"diploma": "J"}), Side("mbo_hbo")),
     (Side("studenten"), Side("instroom")),
+    (Side("studenten"), Side("uitkomsten", {"jaarresultaat": "J"})),
+    (Side("studenten"), Side("uitkomsten", {"verlater": "J"})),
     (Side("plaatsingen"), Side("studenten")),
+    (Side("plaatsingen"), Side("uitkomsten", {"verlater": "J"})),
+    (Side("plaatsingen"), Side("opstroom")),
     (Side(_FLOWS, named=_LEVEL), Side("plaatsingen")),
     (Side(_FLOWS, {"naar": _WITH}, _LEVEL), Side("uitstroom", {"diploma": "J"})),
     (Side(_FLOWS, {"naar": _WITHOUT}, _LEVEL), Side("uitstroom", {"diploma": "N"})),
@@ -366,7 +370,12 @@ OFFERED: tuple[Offered, ...] = (
     *_over(
         _FLOWS,
         "stromen",
-        {"landelijk": ("van", "naar"), "landelijk_soort": ("van", "soort"), "landelijk_stap": ("van", "stap")},
+        {
+            "landelijk": ("van", "naar"),
+            "landelijk_soort": ("van", "soort"),
+            "landelijk_stap": ("van", "stap"),
+            "landelijk_naar": ("naar",),
+        },
     ),
 )
 """The tables that are offered, in the order in which they are wanted; a row of each is a cell, and every dimension that
