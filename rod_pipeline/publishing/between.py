@@ -25,6 +25,8 @@ from rod_pipeline.publishing import keys
 
 _Pair = tuple[Side, Side]
 _Grouping = frozenset[str]
+_MANY = 10
+"""So many differences a table tells before it is given up beforehand: of fewer the search soon finds what to hide."""
 _SUMS = {"equation": pl.UInt32, "cell": pl.String, "sign": pl.Int8}
 
 
@@ -73,7 +75,8 @@ def too_small(one: Offered, kept: Sequence[Offered], counts: Mapping[str, pl.Dat
             ours, others = (_counted(side, grouping, counts[side.measure]) for side in pair)
             differ = ours.join(others, on=sorted(grouping), suffix="_of_other")
             apart = (pl.col("n") - pl.col("n_of_other")).abs()
-            if (differ.select(apart.is_between(1, rules.threshold - 1).mean()).item() or 0) > rules.most_small:
+            small = differ.select(apart.is_between(1, rules.threshold - 1).sum()).item()
+            if differ.height >= _MANY and small > rules.most_small * differ.height:
                 return True
     return False
 
@@ -149,7 +152,9 @@ def _differences(number: int, pair: _Pair, lists: Mapping[str, CellList], groupi
 def _figures(side: Side, grouping: _Grouping, cells: CellList) -> pl.DataFrame:
     """The cells of a side at a grouping: ``cell``, ``n``, the columns of the grouping, the status."""
     level = keys.level_of(side.measure, (*_columns(side, grouping), keys.STATUS))
-    at = cells.cells.filter(keys.LEVEL == level).filter(*(keys.code(column) == code for column, code in side.codes.items()))
+    at = cells.cells.filter(keys.LEVEL.eq(level)).filter(
+        *(keys.code(column) == code for column, code in side.codes.items())
+    )
     columns = [keys.code(column).alias(name) for name, column in _named(side, grouping).items()]
     return at.select("cell", "n", *columns, keys.code(keys.STATUS))
 
@@ -158,7 +163,9 @@ def _own_of_rest(both: pl.DataFrame, *owns: pl.DataFrame) -> pl.DataFrame:
     """How many of a difference are a reader's own: never more than it counts."""
     own = pl.concat(owns)
     told = [
-        both.drop_nulls("rest").join(own, left_on=column, right_on="cell").select("rest", "d", "reader", (pl.col("n") * sign).alias("n"))
+        both.drop_nulls("rest")
+        .join(own, left_on=column, right_on="cell")
+        .select("rest", "d", "reader", (pl.col("n") * sign).alias("n"))
         for column, sign in (("total", 1), ("part", -1))
     ]
     of = pl.concat(told).group_by("rest", "d", "reader").agg(pl.col("n").sum())
@@ -171,6 +178,6 @@ def _one(lists: Sequence[CellList]) -> CellList:
     shift, sums = 0, [pl.DataFrame(schema=_SUMS)]
     for one in lists:
         sums.append(one.sums.with_columns((pl.col("equation") + shift).cast(pl.UInt32)))
-        shift += (int(one.sums["equation"].max()) + 1 if one.sums.height else 0)  # type: ignore[arg-type]
+        shift += int(one.sums["equation"].max()) + 1 if one.sums.height else 0  # type: ignore[arg-type]
     cells = pl.concat([one.cells for one in lists]).sort("cell")
     return CellList(cells, pl.concat(sums), pl.concat([one.own for one in lists]).sort("cell", "reader"))

@@ -2,8 +2,8 @@
 
 Belongs here: marts, cell list, protection, audit, proposal. Does not belong here: each of these steps.
 
-Measures that count the same students share a list (``between``), others have one of their own. In the lists the status of a school year is a dimension; in what
-is audited and printed it isn't (``keys``).
+Measures that count the same students share a list (``between``), others have one of their own. In the lists the status
+of a school year is a dimension; in what is audited and printed it isn't (``keys``).
 """
 
 from __future__ import annotations
@@ -161,8 +161,10 @@ def _of_now(sums: pl.DataFrame, found: Protected) -> pl.DataFrame:
     """Sums without those between measures that aren't so in the figures as they are told: of a school year that stands
     as it was told before, the difference is the one of then."""
     of = sums.with_columns(keys.MEASURE).filter(pl.col("measure").n_unique().over("equation") > 1)
-    apart = of.join(found.cells.select("cell", "n"), on="cell", how="left").group_by("equation").agg(
-        (pl.col("sign") * pl.col("n")).sum().alias("left"), pl.col("n").null_count().alias("unknown")
+    apart = (
+        of.join(found.cells.select("cell", "n"), on="cell", how="left")
+        .group_by("equation")
+        .agg((pl.col("sign") * pl.col("n")).sum().alias("left"), pl.col("n").null_count().alias("unknown"))
     )
     return sums.join(apart.filter((pl.col("left") != 0) | (pl.col("unknown") > 0)), on="equation", how="anti")
 

@@ -10,8 +10,9 @@ which of its cells there are. A table that was printed before stays, for what wa
 
 Two divisions of the same students, such as level and sector chamber, say something of the cells where they cross, which
 have to be protected though no table shows them; so does an outcome of those who have another one, such as a fitting
-diploma of those with a diploma; so does the difference of two measures over the same students (``between``). So a table is given up as well when it meets one before it in too many small cells:
-tables stand in the order in which they are wanted.
+diploma of those with a diploma; so does the difference of two measures over the same students (``between``). So a table
+is given up as well when it meets one before it in too many small cells: tables stand in the order in which they are
+wanted.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def _of(table: Table, proposal: Proposal) -> pl.DataFrame:
     codes = dict(table.within)
     level = keys.level_of(table.measure, (*table.by, *codes))
     then = proposal.provisional.filter(
-        keys.LEVEL == level, *(keys.code(column) == code for column, code in codes.items())
+        keys.LEVEL.eq(level), *(keys.code(column) == code for column, code in codes.items())
     )
     final = proposal.speaks.filter(measure=table.measure, status="D").select("schooljaar", "levering")
     frame = proposal.tables[table.name]

@@ -1,4 +1,4 @@
-"""Two measures over the same students give no small count by subtraction, and what one hides the other doesn't print."""
+"""Two measures over the same students give no small count by subtraction; what one hides the other doesn't print."""
 
 from collections.abc import Mapping, Sequence
 
@@ -96,9 +96,7 @@ def test_the_audit_knows_of_the_difference_whatever_protection_did(monkeypatch: 
     monkeypatch.setattr(disclosing, "protect", of_its_own)
     names = ("jaarresultaat_instelling", "gediplomeerden_instelling")
     with pytest.raises(AuditUnclean, match="gediplomeerden~uitkomsten"):
-        refuse_unsafe(
-            propose(graduates(), speaks("uitkomsten", "gediplomeerden"), DELIVERIES, None, tables(*names))
-        )
+        refuse_unsafe(propose(graduates(), speaks("uitkomsten", "gediplomeerden"), DELIVERIES, None, tables(*names)))
 
 
 def steps(few: int) -> Counts:
@@ -178,6 +176,13 @@ def test_an_institution_that_takes_off_its_own_finds_no_few_either(one: str, oth
     ours = [cell for cell in printed if f"instellingscode={place}" in cell and "diploma=N" not in cell]
     assert len(ours) == 2 and any(printed[cell] is None for cell in ours)
     assert proposal.audit is not None and proposal.audit.clean
-    found = attack.attack(proposal.printed, proposal.sums, pl.DataFrame(schema={"cell": pl.String, "reader": pl.String, "n": pl.Int64}), [None])
+    found = attack.attack(
+        proposal.printed,
+        proposal.sums,
+        pl.DataFrame(schema={"cell": pl.String, "reader": pl.String, "n": pl.Int64}),
+        [None],
+    )
     rest = found.filter(pl.col("cell").str.contains("~") & pl.col("cell").str.contains(place))
-    assert rest.height == 1 and rest.filter(pl.col("high").is_null() | (pl.col("high") - pl.col("low") >= 3)).height == 1
+    assert (
+        rest.height == 1 and rest.filter(pl.col("high").is_null() | (pl.col("high") - pl.col("low") >= 3)).height == 1
+    )

@@ -199,3 +199,37 @@ def test_a_table_that_is_not_offered_any_more_keeps_no_newer_table_from_being_pr
     assert set(second.tables) == {stays.name, new.name}
     assert second.tables[stays.name].equals(first.tables[stays.name])
     assert second.tables[new.name]["n"].null_count() <= 2 < second.tables[new.name].height
+
+
+def entrants(diplomas: int) -> pl.DataFrame:
+    """Of eight sectors in ten institutions: who went on to hbo, at once or later, and who has a diploma there."""
+    rows = [
+        {"sectorkamer": f"{sector:02}", "instellingscode": f"{place:02}AA", "direct": direct, "in_hbo": went, "n": n}
+        | {"met_hbo_diploma": has, "bekend": went, "uitval": "N", "gevolgd": went}
+        for sector in range(1, 9)
+        for place in range(1, 11)
+        for went, direct, has, n in (
+            ("J", "J", "N", 9),
+            ("J", "J", "J", (diplomas if place == 1 else 0) if sector == 1 else 6),
+            ("J", "N", "N", 7),
+            ("N", "N", "N", 11),
+        )
+        if n
+    ]
+    return pl.DataFrame(rows).with_columns(schooljaar=pl.lit("2021-2022"))
+
+
+def test_who_went_to_hbo_less_who_has_no_diploma_there_tells_no_few() -> None:
+    """Of one sector three have a diploma of hbo: hidden, and so is what would tell it with the entrants."""
+    hbo = [one for one in OFFERED if one.measure == "mbo_hbo" and not {*one.by} & {"instellingscode"}]
+    speaks = pl.DataFrame({"measure": "mbo_hbo", "schooljaar": "2021-2022", "status": "V", "levering": "2025-12"})
+    proposal = propose({"mbo_hbo": entrants(3)}, speaks, DELIVERIES, None, hbo)
+    refuse_unsafe(proposal)
+    assert {"hbo_diploma_landelijk", "hbo_diploma_landelijk_sectorkamer"} <= set(proposal.tables)
+    sides = proposal.tables["hbo_diploma_landelijk_sectorkamer"].pivot(
+        "met_hbo_diploma", index="sectorkamer", values="n"
+    )
+    went = proposal.tables["doorstroom_hbo_ooit_landelijk_sectorkamer"].filter(in_hbo="J").drop_nulls("n")
+    both = sides.join(went, on="sectorkamer")
+    assert both.height > 4 and sides.filter(sectorkamer="01")["J"].to_list() == [None]
+    assert not set((both["n"] - both["N"]).drop_nulls()) & {1, 2, 3, 4}
