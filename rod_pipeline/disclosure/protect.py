@@ -59,9 +59,9 @@ def protect(
 ) -> Protected:
     """Decide the state of each cell, so that every hidden small count keeps ``policy.span`` possible values.
 
-    ``unseen``: levels that nobody prints, but that sums tell of. That holds for the public and for each
-    institution, from all that is printed together, and is proved before this returns. Raises ``CannotProtect``. The
-    same list gives the same states, however its rows were sorted.
+    That holds for the public and for each institution, from all that is printed together, and is proved before this
+    returns. ``unseen``: levels that nobody prints, though sums tell of them. Raises ``CannotProtect``. The same list
+    gives the same states, however its rows were sorted.
     """
     past = history(cells, earlier)
     new = _without(cells, past.standing["cell"])

@@ -41,7 +41,7 @@ def registered(*proposals: Proposal) -> Told | None:
 def test_what_is_proposed_may_be_published(first: Proposal) -> None:
     refuse_unsafe(first)
     assert first.printed["n"].null_count() > 0 and not first.printed.filter(pl.col("n").is_between(1, 4)).height
-    assert {"studentaantallen_instelling", "doorstroom_hbo_landelijk", "passend_diploma_landelijk"} <= set(first.tables)
+    assert {"studentaantallen_instelling", "hbo_uitval_landelijk", "passend_diploma_landelijk"} <= set(first.tables)
     for table in shaped(first):
         assert table.frame["status"].null_count() == 0 and set(table.frame["levering"]) == {"2025-12"}, table.name
 
@@ -95,7 +95,7 @@ def test_a_correction_of_two_students_is_not_told_while_figures_are_provisional(
     refuse_unsafe(again)
     assert again.printed.equals(first.printed)
 
-    monkeypatch.setattr(disclosing, "protect", lambda cells, rules, _: protect(cells, rules, None))
+    monkeypatch.setattr(disclosing, "protect", lambda cells, rules, _, unseen: protect(cells, rules, None, unseen))
     with pytest.raises(AuditUnclean):
         refuse_unsafe(propose(corrected, speaks, DELIVERIES, earlier))
 
