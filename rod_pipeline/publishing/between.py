@@ -12,7 +12,8 @@ there is no difference the two figures are one. Only figures of the same school 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -25,8 +26,6 @@ from rod_pipeline.publishing import keys
 
 _Pair = tuple[Side, Side]
 _Grouping = frozenset[str]
-_MANY = 10
-"""So many differences a table tells before it is given up beforehand: of fewer the search soon finds what to hide."""
 _SUMS = {"equation": pl.UInt32, "cell": pl.String, "sign": pl.Int8}
 
 
@@ -47,11 +46,15 @@ def together(lists: Mapping[str, CellList], tables: Sequence[Offered]) -> list[t
 
     The levels that ``levels`` asks for are in the lists, with the status of the school year among the columns.
     """
+    pairs = [(number, pair) for number, pair in enumerate(BETWEEN) if {side.measure for side in pair} <= set(lists)]
+    asked = {number: _both(pair, tables) for number, pair in pairs}
+    known = _Known.of(
+        lists, {_level(side, grouping) for number, pair in pairs for grouping in asked[number] for side in pair}
+    )
     ties = [
         (pair, tied)
-        for number, pair in enumerate(BETWEEN)
-        if pair[0].measure in lists and pair[1].measure in lists
-        if (tied := _tied(number, pair, lists, _both(pair, tables))) is not None
+        for number, pair in pairs
+        if (tied := _tied(f"{pair[0].measure}~{pair[1].measure}~{number}", pair, known, asked[number])) is not None
     ]
     parts: list[set[str]] = [{measure} for measure in lists]
     for pair, _ in ties:
@@ -75,8 +78,7 @@ def too_small(one: Offered, kept: Sequence[Offered], counts: Mapping[str, pl.Dat
             ours, others = (_counted(side, grouping, counts[side.measure]) for side in pair)
             differ = ours.join(others, on=sorted(grouping), suffix="_of_other")
             apart = (pl.col("n") - pl.col("n_of_other")).abs()
-            small = differ.select(apart.is_between(1, rules.threshold - 1).sum()).item()
-            if differ.height >= _MANY and small > rules.most_small * differ.height:
+            if (differ.select(apart.is_between(1, rules.threshold - 1).mean()).item() or 0) > rules.most_small:
                 return True
     return False
 
@@ -116,17 +118,51 @@ def _columns(side: Side, grouping: _Grouping) -> set[str]:
     return {*_named(side, grouping).values(), *side.codes}
 
 
-def _tied(number: int, pair: _Pair, lists: Mapping[str, CellList], groupings: set[_Grouping]) -> CellList | None:
+def _level(side: Side, grouping: _Grouping) -> str:
+    return keys.level_of(side.measure, (*_columns(side, grouping), keys.STATUS))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What lists have at the levels that are held against each other: by level, ``cell``, ``n``; ``cell``, ``reader``,
+    ``n``."""
+
+    cells: Mapping[str, pl.DataFrame]
+    own: Mapping[str, pl.DataFrame]
+
+    @classmethod
+    def of(cls, lists: Mapping[str, CellList], levels: Collection[str]) -> _Known:
+        cells, own = (
+            pl.concat(frame.with_columns(keys.LEVEL).filter(pl.col("level").is_in(list(levels))) for frame in frames)
+            for frames in (
+                [one.cells.select("cell", "n") for one in lists.values()],
+                [one.own.select("cell", "reader", "n") for one in lists.values()],
+            )
+        )
+        return cls(*({str(frame["level"][0]): frame for frame in all_.partition_by("level")} for all_ in (cells, own)))
+
+    def figures(self, side: Side, grouping: _Grouping) -> pl.DataFrame:
+        """The cells of a side at a grouping: ``cell``, ``n``, the columns of the grouping, the status."""
+        codes = [keys.code(column) == code for column, code in side.codes.items()]
+        columns = [keys.code(column).alias(name) for name, column in _named(side, grouping).items()]
+        at = self.cells[_level(side, grouping)].filter(*codes)
+        return at.select("cell", "n", *columns, keys.code(keys.STATUS))
+
+
+def _tied(name: str, pair: _Pair, known: _Known, groupings: set[_Grouping]) -> CellList | None:
     """The differences of a pair as cells, with their sums; None where the two aren't told together."""
-    parts = [_differences(number, pair, lists, grouping) for grouping in sorted(groupings, key=sorted)]
+    parts = [
+        _differences(name, pair, known, grouping)
+        for grouping in sorted(groupings, key=sorted)
+        if all(_level(side, grouping) in known.cells for side in pair)
+    ]
     return _one(parts) if any(one.sums.height for one in parts) else None
 
 
-def _differences(number: int, pair: _Pair, lists: Mapping[str, CellList], grouping: _Grouping) -> CellList:
+def _differences(name: str, pair: _Pair, known: _Known, grouping: _Grouping) -> CellList:
     by = [*sorted(grouping), keys.STATUS]
-    one, other = (_figures(side, grouping, lists[side.measure]) for side in pair)
+    one, other = (known.figures(side, grouping) for side in pair)
     both = one.join(other, on=by, suffix="_other").with_columns(d=pl.col("n") - pl.col("n_other"))
-    name = f"{pair[0].measure}~{pair[1].measure}~{number}"
     cell = pl.when(pl.col("d") != 0).then(keys.named(name, {column: pl.col(column) for column in by}))
     less = pl.col("d") < 0
     both = both.sort(by).select(
@@ -136,7 +172,7 @@ def _differences(number: int, pair: _Pair, lists: Mapping[str, CellList], groupi
         part=pl.when(less).then("cell").otherwise("cell_other"),
         equation=pl.int_range(pl.len(), dtype=pl.UInt32),
     )
-    own = _own_of_rest(both, *(lists[side.measure].own for side in pair))
+    own = _own_of_rest(both, pl.concat(known.own[_level(side, grouping)] for side in pair))
     readers = own.group_by("cell").agg(institutions=pl.len().cast(pl.Int64))
     cells = both.filter(pl.col("d") != 0).select(cell="rest", n=pl.col("d").abs())
     cells = cells.join(readers, on="cell", how="left").select(
@@ -149,19 +185,8 @@ def _differences(number: int, pair: _Pair, lists: Mapping[str, CellList], groupi
     return CellList(cells.sort("cell"), sums.sort("equation", pl.col("sign").neg(), "cell"), own)
 
 
-def _figures(side: Side, grouping: _Grouping, cells: CellList) -> pl.DataFrame:
-    """The cells of a side at a grouping: ``cell``, ``n``, the columns of the grouping, the status."""
-    level = keys.level_of(side.measure, (*_columns(side, grouping), keys.STATUS))
-    at = cells.cells.filter(keys.LEVEL.eq(level)).filter(
-        *(keys.code(column) == code for column, code in side.codes.items())
-    )
-    columns = [keys.code(column).alias(name) for name, column in _named(side, grouping).items()]
-    return at.select("cell", "n", *columns, keys.code(keys.STATUS))
-
-
-def _own_of_rest(both: pl.DataFrame, *owns: pl.DataFrame) -> pl.DataFrame:
+def _own_of_rest(both: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
     """How many of a difference are a reader's own: never more than it counts."""
-    own = pl.concat(owns)
     told = [
         both.drop_nulls("rest")
         .join(own, left_on=column, right_on="cell")

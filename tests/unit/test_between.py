@@ -8,11 +8,13 @@ import pytest
 from rod_pipeline.disclosure import attack, policy
 from rod_pipeline.disclosure.cells import CellList
 from rod_pipeline.disclosure.protect import protect
-from rod_pipeline.marts.published import OFFERED, Offered
+from rod_pipeline.marts.declared import MARTS
+from rod_pipeline.marts.published import BETWEEN, OFFERED, Offered, Side, editions, leaves
 from rod_pipeline.publishing import between, disclosing, register
 from rod_pipeline.publishing.disclosing import propose
 from rod_pipeline.publishing.offering import Reason, worth_protecting
 from rod_pipeline.publishing.proposal import AuditUnclean, Proposal, refuse_unsafe
+from tests.support.synthetic import whole
 
 YEAR = "2024-2025"
 DELIVERIES = ("a" * 16,)
@@ -186,3 +188,49 @@ def test_an_institution_that_takes_off_its_own_finds_no_few_either(one: str, oth
     assert (
         rest.height == 1 and rest.filter(pl.col("high").is_null() | (pl.col("high") - pl.col("low") >= 3)).height == 1
     )
+
+
+MEASURES = ("studenten", "instroom", "uitstroom", "uitkomsten", "gediplomeerden", "diplomas", "plaatsingen", "mbo_hbo")
+
+
+@pytest.fixture(scope="module")
+def small_delivery() -> Proposal:
+    """All that a small delivery tells of measures that count the same students."""
+    files = {kind: frame.lazy() for kind, frame in whole("2025-12").items()}
+    marts = {one.name: one.table(files).collect().with_columns(levering=pl.lit("2025-12")) for one in MARTS}
+    counts = {name: frame for name, frame in leaves(marts).items() if name in MEASURES}
+    return propose(counts, editions(marts), DELIVERIES, None)
+
+
+def added_up(proposal: Proposal, side: Side, by: tuple[str, ...]) -> dict[tuple[str, ...], set[int]]:
+    """What a reader has of a side, from each table that tells it: per group the printed figures added up."""
+    found: dict[tuple[str, ...], set[int]] = {}
+    for table in proposal.declared:
+        known = {*table.by, *(column for column, _ in table.within)}
+        if table.measure != side.measure or not {*by, *side.codes} <= known:
+            continue
+        if not set(table.within) <= set(side.codes.items()):
+            continue
+        codes = {column: code for column, code in side.codes.items() if column in table.by}
+        frame = proposal.tables[table.name].filter(**codes)
+        sums = frame.group_by(by).agg(pl.col("n").sum(), pl.col("n").null_count().alias("hidden"))
+        for *group, n, hidden in sums.iter_rows():
+            if not hidden:
+                found.setdefault(tuple(group), set()).add(n)
+    return found
+
+
+def test_a_reader_who_subtracts_table_from_table_finds_no_few(small_delivery: Proposal) -> None:
+    refuse_unsafe(small_delivery)
+    assert {"diplomas_landelijk", "hbo_uitval_landelijk", "uitstroom_met_diploma_landelijk"} <= set(
+        small_delivery.tables
+    )
+    compared = 0
+    for pair in (pair for pair in BETWEEN if {side.measure for side in pair} <= set(MEASURES)):
+        for column in ((), ("niveau",), ("sectorkamer",), ("instellingscode",), ("diploma",)):
+            one, other = (added_up(small_delivery, side, ("schooljaar", *column)) for side in pair)
+            for group in one.keys() & other.keys():
+                differ = {abs(first - second) for first in one[group] for second in other[group]}
+                assert not differ & {1, 2, 3, 4}, (pair, group)
+                compared += len(differ)
+    assert compared > 20

@@ -205,14 +205,16 @@ def entrants(diplomas: int) -> pl.DataFrame:
     """Of eight sectors in ten institutions: who went on to hbo, at once or later, and who has a diploma there."""
     rows = [
         {"sectorkamer": f"{sector:02}", "instellingscode": f"{place:02}AA", "direct": direct, "in_hbo": went, "n": n}
-        | {"met_hbo_diploma": has, "bekend": went, "uitval": "N", "gevolgd": went}
+        | {"met_hbo_diploma": has, "bekend": went, "uitval": left, "gevolgd": went}
         for sector in range(1, 9)
         for place in range(1, 11)
-        for went, direct, has, n in (
-            ("J", "J", "N", 9),
-            ("J", "J", "J", (diplomas if place == 1 else 0) if sector == 1 else 6),
-            ("J", "N", "N", 7),
-            ("N", "N", "N", 11),
+        for went, direct, has, left, n in (
+            ("J", "J", "N", "N", 9),
+            ("J", "J", "N", "J", 4),
+            ("J", "J", "J", "N", (diplomas if place == 1 else 0) if sector == 1 else 6),
+            ("J", "N", "N", "N", 7),
+            ("J", "N", "N", "J", 3),
+            ("N", "N", "N", "N", 11),
         )
         if n
     ]
