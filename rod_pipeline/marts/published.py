@@ -177,6 +177,8 @@ _LEVEL = {"van": "niveau"}
 BETWEEN: tuple[tuple[Side, Side], ...] = (
     (Side("diplomas"), Side("gediplomeerden")),
     (Side("gediplomeerden"), Side("uitkomsten", {"jaarresultaat": "J", "diploma": "J"})),
+    (Side("diplomas"), Side("uitkomsten", {"jaarresultaat": "J", "diploma": "J"})),
+    (Side("uitkomsten", {"jaarresultaat": "J"}), Side("uitstroom")),
     (Side("uitkomsten", {"verlater": "J"}), Side("uitstroom")),
     (Side("uitkomsten", {"verlater": "J", "diploma": "J", "niveau": "MBO-4"}), Side("mbo_hbo")),
     (Side("uitstroom", {"diploma": "J", "niveau": "MBO-4"}), Side("mbo_hbo")),
@@ -185,6 +187,8 @@ BETWEEN: tuple[tuple[Side, Side], ...] = (
     (Side("studenten"), Side("uitkomsten", {"jaarresultaat": "J"})),
     (Side("studenten"), Side("uitkomsten", {"verlater": "J"})),
     (Side("plaatsingen"), Side("studenten")),
+    (Side("plaatsingen"), Side("instroom")),
+    (Side("plaatsingen"), Side("uitkomsten", {"jaarresultaat": "J"})),
     (Side("plaatsingen"), Side("uitkomsten", {"verlater": "J"})),
     (Side("plaatsingen"), Side("opstroom")),
     (Side(_FLOWS, named=_LEVEL), Side("plaatsingen")),
