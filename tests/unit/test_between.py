@@ -234,3 +234,14 @@ def test_a_reader_who_subtracts_table_from_table_finds_no_few(small_delivery: Pr
                 assert not differ & {1, 2, 3, 4}, (pair, group)
                 compared += len(differ)
     assert compared > 20
+
+
+@pytest.mark.parametrize(
+    "pair", BETWEEN, ids=[f"{number}-{one.measure}-{two.measure}" for number, (one, two) in enumerate(BETWEEN)]
+)
+def test_every_pair_is_told_together_somewhere(pair: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pair whose columns no table has would never be held against each other, and nobody would notice."""
+    monkeypatch.setattr(between, "BETWEEN", (pair,))
+    for side in pair:
+        told = between.levels(side.measure, OFFERED)
+        assert told and all(set(side.codes) < set(level.by) and "schooljaar" in level.by for level in told)
