@@ -210,10 +210,10 @@ def entrants(diplomas: int) -> pl.DataFrame:
         for place in range(1, 11)
         for went, direct, has, left, n in (
             ("J", "J", "N", "N", 9),
-            ("J", "J", "N", "J", 4),
+            ("J", "J", "N", "J", 8),
             ("J", "J", "J", "N", (diplomas if place == 1 else 0) if sector == 1 else 6),
             ("J", "N", "N", "N", 7),
-            ("J", "N", "N", "J", 3),
+            ("J", "N", "N", "J", 6),
             ("N", "N", "N", "N", 11),
         )
         if n
