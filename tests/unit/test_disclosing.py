@@ -221,7 +221,7 @@ def entrants(diplomas: int) -> pl.DataFrame:
     return pl.DataFrame(rows).with_columns(schooljaar=pl.lit("2021-2022"))
 
 
-def test_who_went_to_hbo_less_who_has_no_diploma_there_tells_no_few() -> None:
+def test_who_went_to_hbo_less_who_has_no_diploma_there_tells_no_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one sector three have a diploma of hbo: hidden, and so is what would tell it with the entrants."""
     hbo = [one for one in OFFERED if one.measure == "mbo_hbo" and not {*one.by} & {"instellingscode"}]
     speaks = pl.DataFrame({"measure": "mbo_hbo", "schooljaar": "2021-2022", "status": "V", "levering": "2025-12"})
@@ -235,3 +235,7 @@ def test_who_went_to_hbo_less_who_has_no_diploma_there_tells_no_few() -> None:
     both = sides.join(went, on="sectorkamer")
     assert both.height > 4 and sides.filter(sectorkamer="01")["J"].to_list() == [None]
     assert not set((both["n"] - both["N"]).drop_nulls()) & {1, 2, 3, 4}
+
+    monkeypatch.setattr(disclosing, "meeting", lambda *_: ())
+    with pytest.raises(AuditUnclean):
+        refuse_unsafe(propose({"mbo_hbo": entrants(3)}, speaks, DELIVERIES, None, hbo))
