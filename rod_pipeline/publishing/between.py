@@ -21,11 +21,12 @@ from rod_pipeline.disclosure.cells import CellList
 from rod_pipeline.disclosure.policy import Policy
 from rod_pipeline.disclosure.tables import UNKNOWN
 from rod_pipeline.disclosure.tables import Table as Selection
-from rod_pipeline.marts.published import BETWEEN, Offered, Side
+from rod_pipeline.marts.published import BETWEEN, OFFERED, Offered, Side
 from rod_pipeline.publishing import keys
 
 _Pair = tuple[Side, Side]
 _Grouping = frozenset[str]
+_OUTCOMES = frozenset(one.outcome for one in OFFERED)
 _SUMS = {"equation": pl.UInt32, "cell": pl.String, "sign": pl.Int8}
 
 
@@ -41,8 +42,8 @@ def levels(measure: str, tables: Sequence[Offered]) -> tuple[Selection, ...]:
     return tuple(Selection("|".join(columns), measure, columns) for columns in sorted(found))
 
 
-def together(lists: Mapping[str, CellList], tables: Sequence[Offered]) -> list[tuple[CellList, frozenset[str]]]:
-    """Lists per measure, those that hang together as one with their differences; with the levels of the differences.
+def together(lists: Mapping[str, CellList], tables: Sequence[Offered]) -> list[CellList]:
+    """Lists per measure, those that hang together as one with their differences.
 
     The levels that ``levels`` asks for are in the lists, with the status of the school year among the columns.
     """
@@ -63,9 +64,7 @@ def together(lists: Mapping[str, CellList], tables: Sequence[Offered]) -> list[t
     found = []
     for part in sorted(parts, key=sorted):
         differences = [tied for pair, tied in ties if pair[0].measure in part]
-        names = [one.cells.select(keys.LEVEL).to_series() for one in differences]
-        unseen = frozenset(level for one in names for level in one.unique())
-        found.append((_one([*(lists[measure] for measure in sorted(part)), *differences]), unseen))
+        found.append(_one([*(lists[measure] for measure in sorted(part)), *differences]))
     return found
 
 
@@ -118,6 +117,11 @@ def _columns(side: Side, grouping: _Grouping) -> set[str]:
     return {*_named(side, grouping).values(), *side.codes}
 
 
+def _at(column: str) -> str:
+    """What a column is called in the name of a difference: which is a count, and no side of an outcome."""
+    return f"bij_{column}" if column in _OUTCOMES else column
+
+
 def _level(side: Side, grouping: _Grouping) -> str:
     return keys.level_of(side.measure, (*_columns(side, grouping), keys.STATUS))
 
@@ -163,7 +167,7 @@ def _differences(name: str, pair: _Pair, known: _Known, grouping: _Grouping) -> 
     by = [*sorted(grouping), keys.STATUS]
     one, other = (known.figures(side, grouping) for side in pair)
     both = one.join(other, on=by, suffix="_other").with_columns(d=pl.col("n") - pl.col("n_other"))
-    cell = pl.when(pl.col("d") != 0).then(keys.named(name, {column: pl.col(column) for column in by}))
+    cell = pl.when(pl.col("d") != 0).then(keys.named(name, {_at(column): pl.col(column) for column in by}))
     less = pl.col("d") < 0
     both = both.sort(by).select(
         "d",

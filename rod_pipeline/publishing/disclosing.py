@@ -94,10 +94,10 @@ def propose(
         for measure in measures
     }
     lists = between.together(alone, kept)
-    protected = [protect(cells, rules, known, unseen) for cells, unseen in lists]
+    protected = [protect(cells, rules, known, _unseen(cells, kept)) for cells in lists]
     offered = [one for one in kept if all(part.report.offers(_selection(one)) for part in protected)]
     not_offered += [NotOffered(one, Reason.TOO_HIDDEN) for one in kept if one not in offered]
-    told, truth, sums, own = _together([cells for cells, _ in lists], protected, {_level(one) for one in offered})
+    told, truth, sums, own = _together(lists, protected, {_level(one) for one in offered})
     failing = audited(truth, told, sums, own, speaks, _rules_of_audit(rules, tables), before)
     return Proposal(
         declared=tuple(_read_as(one) for one in offered),
@@ -121,6 +121,13 @@ def _cells(measure: str, leaves: pl.DataFrame, kept: Sequence[Offered], withdraw
     unseen = (*meeting(tables, nested), *between.levels(measure, kept), *withdrawn)
     whole = cell_list({measure: leaves}, [*map(_selection, tables), *map(_with_status, unseen)])
     return settled(whole, nested, tables)
+
+
+def _unseen(cells: CellList, kept: Sequence[Offered]) -> frozenset[str]:
+    """The levels that no table shows: nothing is printed of them, so hiding them costs nobody anything."""
+    shown = [keys.level_of(one.measure, (*one.by, *one.within, keys.STATUS)) for one in kept]
+    levels = cells.cells.select(keys.LEVEL).to_series().unique()
+    return frozenset(levels.filter(~levels.is_in(shown)))
 
 
 def _withdrawn(
