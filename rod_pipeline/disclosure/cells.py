@@ -21,7 +21,7 @@ from rod_pipeline.disclosure.tables import UNKNOWN, Table, TableUnfit
 
 READER = "instellingscode"
 FAMILIES: tuple[frozenset[str], ...] = (
-    frozenset({"opleidingscode", "code_bc", "code_sg", "code_hg", "sectorkamer", "niveau"}),
+    frozenset({"opleidingscode", "code_bc", "code_sg", "code_hg", "sectorkamer", "bedrijfstakgroep", "niveau"}),
     frozenset({READER, "regio"}),
 )
 """Columns that group the same things in several ways. Two such groupings overlap in ways that everybody knows, so the

@@ -45,7 +45,8 @@ def sensitive(system: Equations, policy: Policy) -> Sensitive:
     n, group = system.n, system.group
     outcome = group != NOBODY
     whole = np.where(outcome, n[group], 0)
-    tiny = outcome & (whole < policy.outcome_group)
+    # Nobody of nobody is no secret.
+    tiny = outcome & (whole > 0) & (whole < policy.outcome_group)
     to_all = ((n > 0) | tiny) & (n < policy.threshold)
     to: list[tuple[int, ...]] = []
     excused: list[frozenset[int]] = []

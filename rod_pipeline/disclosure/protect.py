@@ -54,11 +54,14 @@ class Protected:
     report: Report
 
 
-def protect(cells: CellList, policy: Policy, earlier: Published | None = None) -> Protected:
+def protect(
+    cells: CellList, policy: Policy, earlier: Published | None = None, unseen: frozenset[str] = frozenset()
+) -> Protected:
     """Decide the state of each cell, so that every hidden small count keeps ``policy.span`` possible values.
 
     That holds for the public and for each institution, from all that is printed together, and is proved before this
-    returns. Raises ``CannotProtect``. The same list gives the same states, however its rows were sorted.
+    returns. ``unseen``: levels that nobody prints, though sums tell of them. Raises ``CannotProtect``. The same list
+    gives the same states, however its rows were sorted.
     """
     past = history(cells, earlier)
     new = _without(cells, past.standing["cell"])
@@ -71,14 +74,14 @@ def protect(cells: CellList, policy: Policy, earlier: Published | None = None) -
     what = sensitive(system, policy)
     small = (what.small() | what.benchmark)[system.unknown]
     states = new.cells.select("cell", "n", pl.Series("state", np.where(small, SMALL, PRINTED).tolist()))
-    levels = report(states, policy, frozenset(), told).dense
+    levels = report(states, policy, frozenset(), told).dense - unseen
     found = None
     while True:
-        states, strained, found = _protect(new, system, what, policy, past, levels, found)
-        drawn = report(states, policy, levels, told)
-        if drawn.dense <= levels:
+        states, strained, found = _protect(new, system, what, policy, past, (levels, unseen), found)
+        dense = report(states, policy, levels, told).dense - unseen
+        if dense <= levels:
             break
-        levels |= drawn.dense
+        levels |= dense
     return _with_standing(states, cells, past, policy, levels, strained)
 
 
@@ -136,10 +139,12 @@ def _protect(
     what: Sensitive,
     policy: Policy,
     past: History,
-    withheld: frozenset[str],
+    not_shown: tuple[frozenset[str], frozenset[str]],
     found: _Found | None,
 ) -> tuple[pl.DataFrame, tuple[str, ...], _Found | None]:
     """``cell``, ``n``, ``state``; the cells that stay open only beyond the drift; and what the next round begins from.
+
+    ``not_shown``: the levels that are withheld, and those that are unseen.
 
     Moves stay moves when more is hidden, so a round needn't find again what the one before found.
     """
@@ -150,8 +155,13 @@ def _protect(
     hidden_before = np.zeros(len(system.n), bool)
     hidden_before[system.unknown[known & told["told"].is_null().to_numpy()]] = True
     not_offered = np.zeros(len(system.n), bool)
-    out = level_of(keys["cell"]).is_in(list(withheld)).to_numpy() & ~known
-    not_offered[system.unknown[out]] = True
+    level = level_of(keys["cell"])
+    withheld, unseen = (level.is_in(list(levels)).to_numpy() & ~known for levels in not_shown)
+    not_offered[system.unknown[withheld]] = True
+    # A figure that nobody prints may be one that is printed elsewhere.
+    nowhere = ~np.isin(system.unknown, system.unknown[~unseen]) & unseen
+    not_offered[system.unknown[nowhere]] = True
+    out = withheld | nowhere
     figures = {
         int(system.unknown[at]): figure for at, figure in enumerate(told["told"].to_list()) if figure is not None
     }

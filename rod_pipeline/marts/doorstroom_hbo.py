@@ -11,7 +11,7 @@ from types import MappingProxyType
 import polars as pl
 
 from rod_pipeline.marts.columns import CLUSTERS_LOOKED_UP, LEERWEG, STATUS
-from rod_pipeline.marts.definition import Frames, Mart, counted_by, dimension, number, tally
+from rod_pipeline.marts.definition import Frames, Mart, counted_by, dimension, number, tally, yes_no
 from rod_pipeline.marts.lookups import with_programme
 
 _DIPLOMA_LEVEL = pl.col("mbo_hoogste_diploma_niveau")
@@ -28,6 +28,8 @@ _DIRECT = (_ENTERED & _NEXT_YEAR & (pl.col("hbo_onderbrekingsduur") == 0)).fill_
 _LATER = _ENTERED & ~_DIRECT
 _DROPPED = pl.col("hbo_schooljaren_tot_uitval")
 _KNOWN = _ENTERED & ((pl.col("hbo_verblijfsduur") > 1) | _DROPPED.is_not_null())
+_CERTIFIED = _ENTERED & pl.col("hbo_hoogste_diploma_niveau").is_not_null()
+_WITH_DIPLOMA = "__with_diploma"
 _NUMBERS: tuple[tuple[str, str, pl.Expr, tuple[str, ...]], ...] = (
     ("gediplomeerden", "Leavers with a level-4 diploma", _LEVEL_4, ("mbo_hoogste_diploma_niveau",)),
     (
@@ -64,7 +66,7 @@ _NUMBERS: tuple[tuple[str, str, pl.Expr, tuple[str, ...]], ...] = (
     (
         "hbo_diploma",
         "Of those in hbo: with a diploma there so far",
-        _ENTERED & pl.col("hbo_hoogste_diploma_niveau").is_not_null(),
+        _CERTIFIED,
         ("hbo_hoogste_diploma_niveau",),
     ),
 )
@@ -77,6 +79,13 @@ _COLUMNS = (
     dimension("sectorkamer", "Sector of the mbo programme", "mbo_opleiding_sector"),
     LEERWEG,
     dimension("hbo_sector", "Sector in the first year of hbo; empty for who is not in hbo", "hbo_jaar1_sector"),
+    dimension(
+        "met_hbo_diploma",
+        "Whether they have a diploma of hbo so far (J/N); N for who is not in hbo",
+        "hbo_hoogste_diploma_niveau",
+        "hbo_instroom_studiejaar",
+        by=_WITH_DIPLOMA,
+    ),
     *(number(name, about, *sources) for name, about, _, sources in _NUMBERS),
 )
 
@@ -84,6 +93,7 @@ _COLUMNS = (
 def doorstroom_hbo(frames: Frames) -> pl.LazyFrame:
     """Count level-4 leavers, and what became of them in hbo."""
     leavers = with_programme(frames["mbo_hbo"].filter(_LEVEL_4), frames, "mbo_hoogste_diploma_opleiding_code")
+    leavers = leavers.with_columns(yes_no(_CERTIFIED).alias(_WITH_DIPLOMA))
     return counted_by(leavers, _COLUMNS, *(tally(holds, name) for name, _, holds, _ in _NUMBERS))
 
 
@@ -97,7 +107,7 @@ MART = Mart(
         "after mbo_uitstroom_schooljaar and hbo_onderbrekingsduur 0; later = any other entry; jaar1_bekend = entrants "
         "with hbo_verblijfsduur over 1 or a known dropout; uitval_jaar1 = hbo_schooljaren_tot_uitval 1 among them; "
         "jaar1_bekend_direct and uitval_jaar1_direct = the same among direct; "
-        "hbo_diploma = entrants with a level of a hbo diploma."
+        "hbo_diploma = entrants with a level of a hbo diploma; met_hbo_diploma = J for them."
     ),
     source=(
         "informatie-encyclopedie.nl, 004117df (doorstroom mbo-hbo); besluit 55352791, annex 1: 29.55.47, 29.55.49, "

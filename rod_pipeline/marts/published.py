@@ -58,6 +58,14 @@ class Nested(NamedTuple):
     never: tuple[Mapping[str, str], ...] = ()
 
 
+class Side(NamedTuple):
+    """Cells of a measure: those with these codes. ``named``: what the other side calls a column that means the same."""
+
+    measure: str
+    codes: Mapping[str, str] = {}
+    named: Mapping[str, str] = {}
+
+
 class _Measure(NamedTuple):
     """Which mart a measure is of, its dimensions, and its parts: the values of extra columns, and what counts them."""
 
@@ -79,7 +87,7 @@ def _first_year_in_hbo(
 ) -> tuple[tuple[Mapping[str, pl.Expr], pl.Expr], ...]:
     """Who entered hbo, directly or not, by what is known of the first year there."""
     return tuple(
-        ({"in_hbo": _YES, "direct": direct, "bekend": bekend, "uitval": uitval}, count)
+        ({"in_hbo": _YES, "direct": direct, "bekend": bekend, "uitval": uitval, "gevolgd": _FOLLOWED}, count)
         for bekend, uitval, count in (
             (_YES, _YES, dropped),
             (_YES, _NO, known - dropped),
@@ -93,12 +101,18 @@ _FITTING = _GRADUATED_LEAVER & (pl.col("passend") == "J")
 """A fitting diploma is told of leavers alone: of who stays it would be one figure more to protect."""
 _ESTABLISHED = pl.when(_GRADUATED_LEAVER).then("categorie_bekend").otherwise(_YES)
 """Whether it can be told which level was expected: asked of leavers with a diploma alone (kwalificatiewinst)."""
+_FOLLOWED = (
+    pl.when((pl.col("met_hbo_diploma") == "J").any().over("schooljaar")).then(pl.lit("J")).otherwise(pl.lit("N"))
+)
+"""Whether anybody of that school year has a diploma of hbo yet. Of a year of which nobody can have one, that nobody of
+a few has one would be a secret that all the world knows."""
 _FLOWS = "stromen"
 _MEASURES: Mapping[str, _Measure] = {
     "studenten": _Measure("studentaantallen", (*_COMMON, "leeftijdsgroep"), _whole("studenten")),
     "instroom": _Measure("instroom", (*_COMMON, "vooropleiding"), _whole("instroom")),
     "uitstroom": _Measure("uitstroom", (*_COMMON, "diploma", "reden"), _whole("uitstroom")),
     "gediplomeerden": _Measure("behaalde_diplomas", _COMMON, _whole("hoofddiplomas")),
+    "diplomas": _Measure("behaalde_diplomas", _COMMON, _whole("diplomas")),
     "uitkomsten": _Measure(
         "uitkomsten",
         (*_COMMON, "jaarresultaat", "verlater", "diploma"),
@@ -116,7 +130,7 @@ _MEASURES: Mapping[str, _Measure] = {
     "opstroom": _Measure("studiesucces", _COMMON, _two_sides("opstroom", "opstroom_teller", "opstroom_noemer")),
     "mbo_hbo": _Measure(
         "doorstroom_hbo",
-        tuple(name for name in _COMMON if name != "niveau"),
+        (*(name for name in _COMMON if name != "niveau"), "met_hbo_diploma"),
         (
             *_first_year_in_hbo(_YES, pl.col("direct"), pl.col("jaar1_bekend_direct"), pl.col("uitval_jaar1_direct")),
             *_first_year_in_hbo(
@@ -126,12 +140,12 @@ _MEASURES: Mapping[str, _Measure] = {
                 pl.col("uitval_jaar1") - pl.col("uitval_jaar1_direct"),
             ),
             (
-                {"in_hbo": _NO, "direct": _NO, "bekend": _NO, "uitval": _NO},
+                {"in_hbo": _NO, "direct": _NO, "bekend": _NO, "uitval": _NO, "gevolgd": _NO},
                 pl.col("gediplomeerden") - pl.col("direct") - pl.col("later"),
             ),
         ),
     ),
-    _FLOWS: _Measure(_FLOWS, ("schooljaar", "instellingscode", "van", "naar", "soort"), _whole("studenten")),
+    _FLOWS: _Measure(_FLOWS, ("schooljaar", "instellingscode", "van", "naar", "soort", "stap"), _whole("studenten")),
 }
 NESTED: Mapping[str, Nested] = {
     "uitkomsten": Nested(
@@ -145,8 +159,11 @@ NESTED: Mapping[str, Nested] = {
         ),
     ),
     "mbo_hbo": Nested(
-        ("in_hbo", "direct", "uitval"),
+        ("in_hbo", "direct", "uitval", "met_hbo_diploma"),
         (
+            {"in_hbo": "N", "gevolgd": "J"},
+            {"in_hbo": "N", "met_hbo_diploma": "J"},
+            {"gevolgd": "N", "met_hbo_diploma": "J"},
             {"in_hbo": "N", "direct": "J"},
             {"in_hbo": "N", "bekend": "J"},
             {"in_hbo": "N", "uitval": "J"},
@@ -155,10 +172,42 @@ NESTED: Mapping[str, Nested] = {
     ),
 }
 """The measures of which several results are told."""
-_STEPS = """
+_WITH, _WITHOUT = "uit mbo, met diploma", "uit mbo, zonder diploma"
+_LEVEL = {"van": "niveau"}
+BETWEEN: tuple[tuple[Side, Side], ...] = (
+    (Side("diplomas"), Side("gediplomeerden")),
+    (Side("gediplomeerden"), Side("uitkomsten", {"jaarresultaat": "J", "diploma": "J"})),
+    (Side("diplomas"), Side("uitkomsten", {"jaarresultaat": "J", "diploma": "J"})),
+    (Side("uitkomsten", {"jaarresultaat": "J"}), Side("uitstroom")),
+    (Side("uitkomsten", {"verlater": "J"}), Side("uitstroom")),
+    (Side("uitkomsten", {"verlater": "J", "diploma": "J", "niveau": "MBO-4"}), Side("mbo_hbo")),
+    (Side("uitstroom", {"diploma": "J", "niveau": "MBO-4"}), Side("mbo_hbo")),
+    (Side("uitstroom", {"diploma": "J"}), Side("mbo_hbo")),
+    (Side("studenten"), Side("instroom")),
+    (Side("studenten"), Side("uitkomsten", {"jaarresultaat": "J"})),
+    (Side("studenten"), Side("uitkomsten", {"verlater": "J"})),
+    (Side("plaatsingen"), Side("studenten")),
+    (Side("plaatsingen"), Side("instroom")),
+    (Side("plaatsingen"), Side("uitkomsten", {"jaarresultaat": "J"})),
+    (Side("plaatsingen"), Side("uitkomsten", {"verlater": "J"})),
+    (Side("plaatsingen"), Side("opstroom")),
+    (Side(_FLOWS, named=_LEVEL), Side("plaatsingen")),
+    (Side(_FLOWS, {"naar": _WITH}, _LEVEL), Side("uitstroom", {"diploma": "J"})),
+    (Side(_FLOWS, {"naar": _WITHOUT}, _LEVEL), Side("uitstroom", {"diploma": "N"})),
+    (Side(_FLOWS, {"soort": "uitstroom"}, _LEVEL), Side("uitstroom")),
+    (Side(_FLOWS, {"stap": "opstroom"}, _LEVEL), Side("opstroom", {"opstroom": "J"})),
+)
+"""Measures that count the same students, or of which the one counts some of the other: the difference is a count too.
+
+Who has a diploma without being in the population of jaarresultaat earned it after leaving; who left the institution and
+not mbo went to another one. ADR 48 says what the other pairs differ by.
+"""
+_STEPS = f"""
 select schooljaar, status, levering, instellingscode, niveau as van,
-       coalesce(vervolg_niveau, case diploma when 'J' then 'uit mbo, met diploma' else 'uit mbo, zonder diploma' end)
-       as naar, soort, sum(aantal)::bigint as studenten
+       coalesce(vervolg_niveau, case diploma when 'J' then '{_WITH}' else '{_WITHOUT}' end) as naar, soort,
+       case when vervolg_niveau > niveau then 'opstroom' when vervolg_niveau < niveau then 'afstroom'
+            when vervolg_niveau = niveau then 'gelijk' else 'uit mbo' end as stap,
+       sum(aantal)::bigint as studenten
 from (
     select *, unnest([blijft, doorstroom, switch, uitstroom]) as aantal,
            unnest(['blijft', 'doorstroom', 'switch', 'uitstroom']) as soort
@@ -229,10 +278,11 @@ def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
 
 def steps(connection: DuckDBPyConnection) -> pl.DataFrame:
     """Steps from one school year to the next, from a restricted database: ``schooljaar``, ``status``, ``levering``,
-    ``instellingscode``, ``van``, ``naar``, ``soort``, ``studenten``. None of the newest year: nobody can know yet.
+    ``instellingscode``, ``van``, ``naar``, ``soort``, ``stap``, ``studenten``. None of the newest year: nobody can know
+    yet.
     """
     rows = connection.execute(_STEPS).fetchall()
-    text = ("schooljaar", "status", "levering", "instellingscode", "van", "naar", "soort")
+    text = ("schooljaar", "status", "levering", "instellingscode", "van", "naar", "soort", "stap")
     return pl.DataFrame(rows, schema={**dict.fromkeys(text, pl.String), "studenten": pl.Int64}, orient="row")
 
 
@@ -290,13 +340,6 @@ OFFERED: tuple[Offered, ...] = (
         },
     ),
     *_over("instroom", "instroom", {**_COUNTRY, **_LEERWEG, **_also("vooropleiding"), **_BY_LEVEL, **_BY_GROUP}),
-    *_over("uitstroom", "uitstroom_met_diploma", {**_COUNTRY, **_INSTITUTION}, "diploma"),
-    *_over("uitstroom", "uitstroom_reden", {"landelijk": ("reden",)}),
-    *_over(
-        "gediplomeerden",
-        "gediplomeerden",
-        {**_COUNTRY, **_LEERWEG, **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR, **_BY_GROUP},
-    ),
     *_over("uitkomsten", "jaarresultaat", {**_COUNTRY, **_BY_LEVEL, **_BY_GROUP}, "diploma", within=("jaarresultaat",)),
     *_over("uitkomsten", "diplomaresultaat", {**_COUNTRY, **_BY_LEVEL, **_BY_GROUP}, "diploma", within=("verlater",)),
     *_over(
@@ -314,11 +357,30 @@ OFFERED: tuple[Offered, ...] = (
         within=("verlater", "diploma", "bekend"),
     ),
     *_over("starters", "startersresultaat", {**_COUNTRY, **_BY_LEVEL, **_BY_GROUP}, "succes"),
+    *_over("uitstroom", "uitstroom_met_diploma", {**_COUNTRY, **_INSTITUTION}, "diploma"),
+    *_over("uitstroom", "uitstroom_reden", {"landelijk": ("reden",)}),
+    *_over(
+        "gediplomeerden",
+        "gediplomeerden",
+        {**_COUNTRY, **_LEERWEG, **_PROGRAMME, **_BY_LEVEL, **_OF_SECTOR, **_BY_GROUP},
+    ),
+    *_over("diplomas", "diplomas", {**_COUNTRY, **_INSTITUTION}),
     *_over("plaatsingen", "passende_plaatsing", {**_COUNTRY, **_INSTITUTION}, "passend"),
     *_over("opstroom", "opstroom", {**_COUNTRY, **_INSTITUTION}, "opstroom"),
     *_over("mbo_hbo", "doorstroom_hbo", {**_SECTOR, **_INSTITUTION}, "direct"),
     *_over("mbo_hbo", "doorstroom_hbo_ooit", _SECTOR, "in_hbo"),
     *_over("mbo_hbo", "hbo_uitval", {**_SECTOR, **_INSTITUTION}, "uitval", within=("bekend",)),
-    *_over(_FLOWS, "stromen", {"landelijk": ("van", "naar"), "landelijk_soort": ("van", "soort")}),
+    *_over("mbo_hbo", "hbo_diploma", {**_SECTOR, **_INSTITUTION}, "met_hbo_diploma", within=("gevolgd",)),
+    *_over(
+        _FLOWS,
+        "stromen",
+        {
+            "landelijk": ("van", "naar"),
+            "landelijk_soort": ("van", "soort"),
+            "landelijk_stap": ("van", "stap"),
+            "landelijk_naar": ("naar",),
+        },
+    ),
 )
-"""The tables that are offered; a row of each is a cell, and every dimension that isn't named is a total."""
+"""The tables that are offered, in the order in which they are wanted; a row of each is a cell, and every dimension that
+isn't named is a total."""

@@ -3,7 +3,7 @@
 Belongs here: what of the past the attacker is shown, and putting the question to it. Does not belong here: what readers
 can work out (``rod_pipeline.disclosure.attack``).
 
-No sum goes over two school years or two measures, so the figures fall apart in *years*: a measure and a school year.
+The figures fall apart in *years*: a measure and a school year, with those that sums between measures connect with it.
 A year that is told again exactly as it was tells nothing new, and was audited when it was told. Every other year is
 looked at beside each earlier release of it, with that release's own sums: what stood hidden then may follow from what
 is printed now, and the other way round.
@@ -48,6 +48,7 @@ def audited(
         return ()
     if earlier is not None and len(otherwise := told_otherwise(printed, speaks, earlier)):
         return _levels(otherwise)
+    new = _connected(new, sums if earlier is None else pl.concat([sums, earlier.sums], how="diagonal"))
     truth, printed, sums, own = (_of_years(frame, new) for frame in (truth, printed, sums, own))
     before = None
     if earlier is not None:
@@ -98,6 +99,21 @@ def changed_years(printed: pl.DataFrame, earlier: Told | None) -> pl.DataFrame:
     return pl.concat([other.join(every, on=_YEAR, how="semi", nulls_equal=True), unknown]).unique().sort(_YEAR)
 
 
+def _connected(years: pl.DataFrame, sums: pl.DataFrame) -> pl.DataFrame:
+    """``years`` with those that sums connect with them; of the same ``release`` where they are of one."""
+    by = years.columns
+    one = [column for column in ("release", "equation") if column in sums.columns]
+    of = sums.with_columns(*keys.YEAR_OF).select(*one, *_YEAR).unique()
+    across = of.filter(pl.len().over(one) > 1)
+    while True:
+        touched = across.join(years, on=by, how="semi", nulls_equal=True).select(one).unique()
+        more = across.join(touched, on=one, how="semi", nulls_equal=True).select(by)
+        grown = pl.concat([years, more]).unique()
+        if grown.height == years.height:
+            return years.sort(by)
+        years = grown
+
+
 def _with_year(cells: pl.DataFrame) -> pl.DataFrame:
     return cells.with_columns(*keys.YEAR_OF, keys.LEVEL, now=True)
 
@@ -120,6 +136,7 @@ def _distinct(told: Told) -> Told:
         .agg(line.str.join("\n").alias("content"))
     )
     kept = content.unique([*_YEAR, "content"], keep="first", maintain_order=True).select(*_YEAR, "release")
+    kept = _connected(kept, told.sums)
     cells, sums = (
         frame.with_columns(*keys.YEAR_OF)
         .join(kept, on=[*_YEAR, "release"], how="semi", nulls_equal=True, maintain_order="left")

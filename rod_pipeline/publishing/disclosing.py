@@ -2,8 +2,8 @@
 
 Belongs here: marts, cell list, protection, audit, proposal. Does not belong here: each of these steps.
 
-Measures share no sums, so each has a list of its own. In the lists the status of a school year is a dimension; in what
-is audited and printed it isn't (``keys``).
+Measures that count the same students share a list (``between``), others have one of their own. In the lists the status
+of a school year is a dimension; in what is audited and printed it isn't (``keys``).
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ from rod_pipeline.disclosure.published import Published
 from rod_pipeline.disclosure.tables import Table as Selection
 from rod_pipeline.disclosure.tables import table_of
 from rod_pipeline.marts.database import feeding
-from rod_pipeline.marts.groupings import GROUP, groupings
+from rod_pipeline.marts.groupings import groupings
 from rod_pipeline.marts.published import NESTED, OFFERED, Nested, Offered, editions, figures_in_force, leaves
-from rod_pipeline.publishing import keys
+from rod_pipeline.publishing import between, keys
 from rod_pipeline.publishing.auditing import audited
 from rod_pipeline.publishing.cost import cost_of
-from rod_pipeline.publishing.offering import NotOffered, Reason, crossings, worth_protecting
+from rod_pipeline.publishing.offering import NotOffered, Reason, worth_protecting
 from rod_pipeline.publishing.outcomes import meeting, settled
 from rod_pipeline.publishing.proposal import Proposal, Table, digest_of
 from rod_pipeline.publishing.register import Told
 from rod_pipeline.publishing.regrouped import refuse_regrouped
 from rod_pipeline.publishing.release import told_groups
+from rod_pipeline.publishing.revisions import provisional
 
 if TYPE_CHECKING:
     from rod_pipeline.system import System
@@ -82,17 +83,19 @@ def propose(
     before = None if earlier is None else earlier.under(DEFINITION)
     kept, not_offered = worth_protecting(tables, counts, _told_before(tables, before), rules)
     known = _published(before)
-    lists = {
+    measures = dict.fromkeys(one.measure for one in kept)
+    alone = {
         measure: _cells(
             measure,
             _with_its_status(counts[measure], measure, speaks),
-            [one for one in kept if one.measure == measure],
+            kept,
             _withdrawn(measure, counts[measure], kept, before),
         )
-        for measure in dict.fromkeys(one.measure for one in kept)
+        for measure in measures
     }
-    protected = {measure: protect(cells, rules, known) for measure, cells in lists.items()}
-    offered = [one for one in kept if protected[one.measure].report.offers(_selection(one))]
+    lists = between.together(alone, kept)
+    protected = [protect(cells, rules, known, _unseen(cells, kept)) for cells in lists]
+    offered = [one for one in kept if all(part.report.offers(_selection(one)) for part in protected)]
     not_offered += [NotOffered(one, Reason.TOO_HIDDEN) for one in kept if one not in offered]
     told, truth, sums, own = _together(lists, protected, {_level(one) for one in offered})
     failing = audited(truth, told, sums, own, speaks, _rules_of_audit(rules, tables), before)
@@ -106,20 +109,25 @@ def propose(
         policy=f"{rules.threshold}-{rules.span}-{rules.min_institutions}",
         definition=DEFINITION,
         audit=Audited(not failing, digest_of(told), failing),
-        cost=cost_of([one.report for one in protected.values()], not_offered),
+        cost=cost_of([one.report for one in protected], not_offered),
+        provisional=provisional(before),
     )
 
 
-def _cells(measure: str, leaves: pl.DataFrame, tables: Sequence[Offered], withdrawn: Sequence[Selection]) -> CellList:
-    """The cell list of a measure: its tables, where they meet, what was told before, and nothing that can't be by
-    definition."""
-    nested = NESTED.get(measure, Nested())
-    # The list crosses what it knows to group the same things; of a bedrijfstakgroep it doesn't know that.
-    pairs = (cross for at, one in enumerate(tables) for cross in crossings(one, tables[:at]))
-    crossed = [cross for cross in pairs if GROUP in cross.by]
-    asked = [*map(_selection, (*tables, *crossed)), *map(_with_status, (*meeting(tables, nested), *withdrawn))]
-    whole = cell_list({measure: leaves}, asked)
+def _cells(measure: str, leaves: pl.DataFrame, kept: Sequence[Offered], withdrawn: Sequence[Selection]) -> CellList:
+    """The cell list of a measure: its tables, where they meet, where they are held against other measures, what was
+    told before, and nothing that can't be by definition. ``kept``: the tables of all measures."""
+    nested, tables = NESTED.get(measure, Nested()), [one for one in kept if one.measure == measure]
+    unseen = (*meeting(tables, nested), *between.levels(measure, kept), *withdrawn)
+    whole = cell_list({measure: leaves}, [*map(_selection, tables), *map(_with_status, unseen)])
     return settled(whole, nested, tables)
+
+
+def _unseen(cells: CellList, kept: Sequence[Offered]) -> frozenset[str]:
+    """The levels that no table shows: nothing is printed of them, so hiding them costs nobody anything."""
+    shown = [keys.level_of(one.measure, (*one.by, *one.within, keys.STATUS)) for one in kept]
+    levels = cells.cells.select(keys.LEVEL).to_series().unique()
+    return frozenset(levels.filter(~levels.is_in(shown)))
 
 
 def _withdrawn(
@@ -139,21 +147,33 @@ def _withdrawn(
 
 
 def _together(
-    lists: Mapping[str, CellList], protected: Mapping[str, Protected], shown: set[str]
+    lists: Sequence[CellList], protected: Sequence[Protected], shown: set[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """What is printed and what is true of all measures, how it adds up, and what is whose; without the status.
 
     Of levels that no table shows, nothing is printed: what crosses, and what isn't offered.
     """
-    every = _keyless(pl.concat([printed(one) for one in protected.values()]))
+    every = _keyless(pl.concat([printed(one) for one in protected]))
     told = every.filter(keys.LEVEL.is_in(list(shown)))
-    truth = pl.concat([one.cells.select("cell", "n") for one in protected.values()])
+    truth = pl.concat([one.cells.select("cell", "n") for one in protected])
     shift, sums = 0, []
-    for cells in lists.values():
-        sums.append(cells.sums.with_columns((pl.col("equation") + shift).cast(pl.UInt32)))
+    for cells, found in zip(lists, protected, strict=True):
+        sums.append(_of_now(cells.sums, found).with_columns((pl.col("equation") + shift).cast(pl.UInt32)))
         shift += int(cells.sums["equation"].max() or 0) + 1  # type: ignore[arg-type]
-    own = pl.concat([cells.own for cells in lists.values()])
+    own = pl.concat([cells.own for cells in lists])
     return told.sort("cell"), _keyless(truth).sort("cell"), _keyless(pl.concat(sums)), _keyless(own).sort("cell")
+
+
+def _of_now(sums: pl.DataFrame, found: Protected) -> pl.DataFrame:
+    """Sums without those between measures that aren't so in the figures as they are told: of a school year that stands
+    as it was told before, the difference is the one of then."""
+    of = sums.with_columns(keys.MEASURE).filter(pl.col("measure").n_unique().over("equation") > 1)
+    apart = (
+        of.join(found.cells.select("cell", "n"), on="cell", how="left")
+        .group_by("equation")
+        .agg((pl.col("sign") * pl.col("n")).sum().alias("left"), pl.col("n").null_count().alias("unknown"))
+    )
+    return sums.join(apart.filter((pl.col("left") != 0) | (pl.col("unknown") > 0)), on="equation", how="anti")
 
 
 def _selection(one: Offered) -> Selection:

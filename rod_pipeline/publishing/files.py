@@ -23,6 +23,7 @@ from rod_pipeline.publishing import shape
 from rod_pipeline.publishing.cost import changes, coverage
 from rod_pipeline.publishing.page import as_page
 from rod_pipeline.publishing.proposal import Proposal
+from rod_pipeline.publishing.revisions import FIGURES
 from rod_pipeline.publishing.shape import SIGN, PublicTable
 from rod_pipeline.publishing.words import words
 from rod_pipeline.publishing.zipping import zipped
@@ -44,6 +45,7 @@ ABOUT: Mapping[str, str] = {
     "uitgave": "Deze uitgave: kenmerk, moment, versie van de regels voor afscherming en van de definities.",
 }
 """The tables about the tables."""
+_HIDDEN = ("aantal", "aantal_ja", "aantal_totaal", "percentage", *FIGURES)
 _README = """\
 GEPUBLICEERDE TABELLEN ROD BEROEPSONDERWIJS
 ===========================================
@@ -155,7 +157,7 @@ def as_csv(frame: pl.DataFrame) -> bytes:
         if dtype == pl.String
     )
     if "afgeschermd" in frame.columns and frame.schema["afgeschermd"] == pl.Boolean:
-        figures = [name for name in ("aantal", "aantal_ja", "aantal_totaal", "percentage") if name in frame.columns]
+        figures = [name for name in _HIDDEN if name in frame.columns]
         frame = frame.with_columns(
             pl.when("afgeschermd").then(pl.lit(SIGN)).otherwise(_dutch(name, frame.schema[name])).alias(name)
             for name in figures

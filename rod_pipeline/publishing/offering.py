@@ -10,8 +10,9 @@ which of its cells there are. A table that was printed before stays, for what wa
 
 Two divisions of the same students, such as level and sector chamber, say something of the cells where they cross, which
 have to be protected though no table shows them; so does an outcome of those who have another one, such as a fitting
-diploma of those with a diploma. So a table is given up as well when it meets one before it in too many small cells:
-tables stand in the order in which they are wanted.
+diploma of those with a diploma; so does the difference of two measures over the same students (``between``). So a table
+is given up as well when it meets one before it in too many small cells: tables stand in the order in which they are
+wanted.
 """
 
 from __future__ import annotations
@@ -25,12 +26,10 @@ import polars as pl
 from rod_pipeline.disclosure.cells import FAMILIES
 from rod_pipeline.disclosure.policy import Policy
 from rod_pipeline.disclosure.tables import UNKNOWN
-from rod_pipeline.marts.groupings import GROUP
 from rod_pipeline.marts.published import NESTED, Nested, Offered
+from rod_pipeline.publishing import between
 
 _YES, _NO = "J", "N"
-_FAMILIES = (FAMILIES[0] | {GROUP}, *FAMILIES[1:])
-"""Columns that group the same things: a bedrijfstakgroep is one of programmes."""
 
 
 class Reason(StrEnum):
@@ -75,7 +74,7 @@ def worth_protecting(
         elif any(
             (small_share(also, counts[one.measure], rules) or 0) > rules.most_small
             for also in (*crossings(one, kept), *_told_within(one, kept))
-        ):
+        ) or between.too_small(one, kept, counts, rules):
             given_up.append(NotOffered(one, Reason.TOO_SMALL_TOGETHER))
         else:
             kept.append(one)
@@ -88,7 +87,7 @@ def crossings(one: Offered, kept: Sequence[Offered]) -> Iterator[Offered]:
     for other in kept:
         same = (other.measure, other.outcome, other.within) == (one.measure, one.outcome, one.within)
         others = set(other.by)
-        if same and any(columns - family == others - family for family in _FAMILIES):
+        if same and any(columns - family == others - family for family in FAMILIES):
             crossing = columns | others
             if crossing not in (columns, others):
                 yield one._replace(by=tuple(sorted(crossing)))

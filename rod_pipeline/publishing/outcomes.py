@@ -12,7 +12,7 @@ no outcome as a leaver.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import product
+from itertools import combinations, product
 
 import polars as pl
 
@@ -27,8 +27,8 @@ _SIDES = ("J", "N")
 def meeting(tables: Sequence[Offered], nested: Nested) -> tuple[Selection, ...]:
     """Where tables of one measure meet: at each grouping, all populations and outcomes that are told of it together.
 
-    What is told of a finer grouping is told of a coarser one, by adding up. With each level comes the one of the groups
-    whose outcome an inner outcome is.
+    What is told of a finer grouping is told of a coarser one, by adding up. With each level come those of the groups
+    whose outcome an inner outcome is: a side of an outcome that nobody has is a cell only where its group is one.
     """
     outcomes = [one for one in nested.outcomes if one in {table.outcome for table in tables}]
     sides = {one: frozenset(filter(None, (*one.within, one.outcome))) for one in tables}
@@ -40,7 +40,8 @@ def meeting(tables: Sequence[Offered], nested: Nested) -> tuple[Selection, ...]:
         told = {sides[one] for one in tables if grouping <= set(one.by)}
         every = grouping.union(*told)
         if len(told) > 1:
-            found |= {every, *(every - {inner} for inner in outcomes[1:])}
+            inner = outcomes[1:]
+            found |= {every.difference(some) for size in range(len(inner) + 1) for some in combinations(inner, size)}
     found |= {frozenset({*one.by, *one.within}) - {one.outcome} for one in tables if {*one.within} & {*outcomes}}
     levels = sorted(sorted(columns) for columns in found - {frozenset({*one.by, *one.within}) for one in tables})
     return tuple(Selection("|".join(columns), tables[0].measure, tuple(columns)) for columns in levels)

@@ -99,7 +99,8 @@ class Proposal:
     or D), ``levering``.
     ``deliveries``: ids of the intakes. ``policy`` and ``definition``: the version of the policy, and of what the
     measures mean. ``cost``: what protection cost, and what isn't offered. ``groups``: the groupings that
-    tables are by (``marts.groupings``).
+    tables are by (``marts.groupings``). ``provisional``: what was told before of provisional school years
+    (``revisions.provisional``).
     """
 
     declared: Sequence[Table]
@@ -113,6 +114,7 @@ class Proposal:
     audit: Audit | None
     cost: Cost
     groups: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=GROUPINGS))
+    provisional: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"cell": pl.String, "n": pl.Int64}))
 
 
 def digest_of(printed: pl.DataFrame) -> str:

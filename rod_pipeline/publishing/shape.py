@@ -16,6 +16,8 @@ import polars as pl
 
 from rod_pipeline.contracts.book import ContractBook
 from rod_pipeline.publishing.proposal import UNKNOWN, Proposal, Table
+from rod_pipeline.publishing.revisions import NAME as REVISED
+from rod_pipeline.publishing.revisions import revised
 from rod_pipeline.publishing.words import Words, code_labels, words
 
 SIGN = "x"
@@ -42,10 +44,18 @@ class PublicTable:
 
 
 def shaped(proposal: Proposal) -> tuple[PublicTable, ...]:
-    """The tables of a proposal, sorted by name, each outcome followed by its percentages. Raises ``Undocumented``."""
-    return tuple(
-        one for table in sorted(proposal.declared, key=lambda table: table.name) for one in _shaped(table, proposal)
-    )
+    """The tables of a proposal, sorted by name, each outcome followed by its percentages; last what became of
+    provisional figures. Raises ``Undocumented``."""
+    declared = sorted(proposal.declared, key=lambda table: table.name)
+    return (*(one for table in declared for one in _shaped(table, proposal)), *_revised(proposal))
+
+
+def _revised(proposal: Proposal) -> Iterator[PublicTable]:
+    """Provisional beside definitive figures, as soon as there are any."""
+    if (frame := revised(proposal)) is not None:
+        word = words().measure(REVISED)
+        by = tuple(frame.columns[: frame.columns.index("voorlopig")])
+        yield PublicTable(REVISED, word.label, f"{word.label}. {word.about}.", REVISED, by, frame)
 
 
 def _shaped(table: Table, proposal: Proposal) -> Iterator[PublicTable]:

@@ -157,6 +157,7 @@ QUERIES = {
         select *, in_hbo and (hbo_verblijfsduur > 1 or hbo_schooljaren_tot_uitval is not null) as bekend from verlaters)
     select schooljaar, status, instellingscode, mbo_hoogste_diploma_opleiding_code as opleidingscode, code_bc, code_sg,
            code_hg, mbo_opleiding_sector as sectorkamer, leerweg, hbo_jaar1_sector as hbo_sector,
+           case when in_hbo and hbo_hoogste_diploma_niveau is not null then 'J' else 'N' end as met_hbo_diploma,
            count(*) as gediplomeerden, count(*) filter (in_hbo and meteen) as direct,
            count(*) filter (in_hbo and not meteen) as later, count(*) filter (bekend) as jaar1_bekend,
            count(*) filter (bekend and hbo_schooljaren_tot_uitval = 1) as uitval_jaar1,

@@ -51,7 +51,7 @@ def counted(name: str, part: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def small_hidden(cells: Any, rules: Any, _: object) -> Protected:
+def small_hidden(cells: Any, rules: Any, *_: object) -> Protected:
     """Protection of what is small by itself alone: nothing that is safe."""
     small = pl.when(pl.col("n").is_between(1, rules.threshold - 1)).then(pl.lit(SMALL)).otherwise(pl.lit(PRINTED))
     states = cells.cells.select("cell", "n", small.alias("state"))

@@ -216,7 +216,8 @@ def doorstroom_hbo(files: Files) -> Cells:
         ended = entered and ((row.get("hbo_verblijfsduur") or 0) > 1 or dropped is not None)
         crebo = row.get("mbo_hoogste_diploma_opleiding_code")
         group = (*_pick(row, "schooljaar", "status", "instellingscode"), crebo, *_of_programme(files, crebo))
-        group += _pick(row, "mbo_opleiding_sector", "leerweg", "hbo_jaar1_sector")
+        certified = entered and row.get("hbo_hoogste_diploma_niveau") is not None
+        group += (*_pick(row, "mbo_opleiding_sector", "leerweg", "hbo_jaar1_sector"), "J" if certified else "N")
         found[group] += Counter(
             gediplomeerden=1,
             direct=int(direct),
@@ -225,7 +226,7 @@ def doorstroom_hbo(files: Files) -> Cells:
             uitval_jaar1=int(ended and dropped == 1),
             jaar1_bekend_direct=int(ended and direct),
             uitval_jaar1_direct=int(ended and direct and dropped == 1),
-            hbo_diploma=int(entered and row.get("hbo_hoogste_diploma_niveau") is not None),
+            hbo_diploma=int(certified),
         )
     return found
 

@@ -41,7 +41,7 @@ def registered(*proposals: Proposal) -> Told | None:
 def test_what_is_proposed_may_be_published(first: Proposal) -> None:
     refuse_unsafe(first)
     assert first.printed["n"].null_count() > 0 and not first.printed.filter(pl.col("n").is_between(1, 4)).height
-    assert {"studentaantallen_instelling", "doorstroom_hbo_landelijk", "passend_diploma_landelijk"} <= set(first.tables)
+    assert {"studentaantallen_instelling", "hbo_uitval_landelijk", "passend_diploma_landelijk"} <= set(first.tables)
     for table in shaped(first):
         assert table.frame["status"].null_count() == 0 and set(table.frame["levering"]) == {"2025-12"}, table.name
 
@@ -95,7 +95,7 @@ def test_a_correction_of_two_students_is_not_told_while_figures_are_provisional(
     refuse_unsafe(again)
     assert again.printed.equals(first.printed)
 
-    monkeypatch.setattr(disclosing, "protect", lambda cells, rules, _: protect(cells, rules, None))
+    monkeypatch.setattr(disclosing, "protect", lambda cells, rules, _, unseen: protect(cells, rules, None, unseen))
     with pytest.raises(AuditUnclean):
         refuse_unsafe(propose(corrected, speaks, DELIVERIES, earlier))
 
@@ -199,3 +199,43 @@ def test_a_table_that_is_not_offered_any_more_keeps_no_newer_table_from_being_pr
     assert set(second.tables) == {stays.name, new.name}
     assert second.tables[stays.name].equals(first.tables[stays.name])
     assert second.tables[new.name]["n"].null_count() <= 2 < second.tables[new.name].height
+
+
+def entrants(diplomas: int) -> pl.DataFrame:
+    """Of eight sectors in ten institutions: who went on to hbo, at once or later, and who has a diploma there."""
+    rows = [
+        {"sectorkamer": f"{sector:02}", "instellingscode": f"{place:02}AA", "direct": direct, "in_hbo": went, "n": n}
+        | {"met_hbo_diploma": has, "bekend": went, "uitval": left, "gevolgd": went}
+        for sector in range(1, 9)
+        for place in range(1, 11)
+        for went, direct, has, left, n in (
+            ("J", "J", "N", "N", 9),
+            ("J", "J", "N", "J", 8),
+            ("J", "J", "J", "N", (diplomas if place == 1 else 0) if sector == 1 else 6),
+            ("J", "N", "N", "N", 7),
+            ("J", "N", "N", "J", 6),
+            ("N", "N", "N", "N", 11),
+        )
+        if n
+    ]
+    return pl.DataFrame(rows).with_columns(schooljaar=pl.lit("2021-2022"))
+
+
+def test_who_went_to_hbo_less_who_has_no_diploma_there_tells_no_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one sector three have a diploma of hbo: hidden, and so is what would tell it with the entrants."""
+    hbo = [one for one in OFFERED if one.measure == "mbo_hbo" and not {*one.by} & {"instellingscode"}]
+    speaks = pl.DataFrame({"measure": "mbo_hbo", "schooljaar": "2021-2022", "status": "V", "levering": "2025-12"})
+    proposal = propose({"mbo_hbo": entrants(3)}, speaks, DELIVERIES, None, hbo)
+    refuse_unsafe(proposal)
+    assert {"hbo_diploma_landelijk", "hbo_diploma_landelijk_sectorkamer"} <= set(proposal.tables)
+    sides = proposal.tables["hbo_diploma_landelijk_sectorkamer"].pivot(
+        "met_hbo_diploma", index="sectorkamer", values="n"
+    )
+    went = proposal.tables["doorstroom_hbo_ooit_landelijk_sectorkamer"].filter(in_hbo="J").drop_nulls("n")
+    both = sides.join(went, on="sectorkamer")
+    assert both.height > 4 and sides.filter(sectorkamer="01")["J"].to_list() == [None]
+    assert not set((both["n"] - both["N"]).drop_nulls()) & {1, 2, 3, 4}
+
+    monkeypatch.setattr(disclosing, "meeting", lambda *_: ())
+    with pytest.raises(AuditUnclean):
+        refuse_unsafe(propose({"mbo_hbo": entrants(3)}, speaks, DELIVERIES, None, hbo))

@@ -37,6 +37,8 @@ def test_dropout_is_over_those_whose_first_year_has_ended() -> None:
     made = table("doorstroom_hbo", {"mbo_hbo": rows})
     assert [total(made, name) for name in ("jaar1_bekend", "uitval_jaar1", "hbo_diploma")] == [5, 2, 1]
     assert [total(made, f"{name}_direct") for name in ("jaar1_bekend", "uitval_jaar1")] == [4, 1]
+    certified = made.filter(met_hbo_diploma="J")
+    assert [total(certified, name) for name in ("hbo_diploma", "direct", "uitval_jaar1")] == [1, 1, 0]
 
 
 def steps(*rows: dict[str, Any]) -> dict[tuple[str, str], tuple[Any, ...]]:

@@ -102,11 +102,21 @@ def test_leaves_add_up_to_the_marts(made: dict[str, pl.DataFrame], offered: dict
     assert n("stromen", soort="uitstroom") == n("stromen", naar="uit mbo, met diploma") + n(
         "stromen", naar="uit mbo, zonder diploma"
     )
+    assert n("stromen", stap="uit mbo") == n("stromen", soort="uitstroom") > 0
+    # The result opstroom is of levels 2 and 3.
+    risen = sum(n("stromen", van=level, stap="opstroom") for level in ("MBO-2", "MBO-3"))
+    assert risen == n("opstroom", opstroom="J") > n("stromen", stap="afstroom") > 0
+    assert n("diplomas") == total(made["behaalde_diplomas"], "diplomas") > n("gediplomeerden")
     assert n("mbo_hbo", direct="J") == total(made["doorstroom_hbo"], "direct")
     assert n("mbo_hbo") == total(made["doorstroom_hbo"], "gediplomeerden")
     assert n("mbo_hbo", in_hbo="J", direct="N") == total(made["doorstroom_hbo"], "later")
     assert n("mbo_hbo", bekend="J") == total(made["doorstroom_hbo"], "jaar1_bekend")
     assert n("mbo_hbo", bekend="J", uitval="J") == total(made["doorstroom_hbo"], "uitval_jaar1")
+    assert n("mbo_hbo", gevolgd="J", met_hbo_diploma="J") == total(made["doorstroom_hbo"], "hbo_diploma") > 0
+    entered = made["doorstroom_hbo"].group_by("schooljaar").agg(pl.col("direct", "later", "hbo_diploma").sum())
+    some = entered.filter(pl.col("hbo_diploma") > 0)
+    assert some.height < entered.height, "of the newest years nobody has a diploma yet"
+    assert n("mbo_hbo", gevolgd="J") == some.select(pl.col("direct") + pl.col("later")).sum().item()
 
 
 def test_each_measure_tells_which_delivery_speaks(made: dict[str, pl.DataFrame]) -> None:
