@@ -84,13 +84,26 @@ def feeding(state: LedgerState) -> tuple[IntakeState, ...]:
 def build_database(system: System, connection: DuckDBPyConnection) -> Generation:
     """Build a new generation with an empty in-memory ``connection``, seal it, let it take over, erase the one before.
 
-    Runs again without harm. Raises ``Busy`` while somebody else builds, ``BuiltMeanwhile`` when a delivery came or went
-    during the build, ``RowsLost`` when it hasn't each row and each total that the marts of the deliveries have.
+    When a delivery comes or goes meanwhile, it begins again. Runs again without harm. Raises ``Busy`` while somebody
+    else builds, ``BuiltMeanwhile`` when deliveries keep coming and going, ``RowsLost`` when it hasn't each row and each
+    total that the marts of the deliveries have.
     """
     # One at a time: whoever takes over erases every other generation, also one that is still being built.
     with system.ledger.exclusive(LEASE):
         retire(system)
+        for _ in range(_TRIES - 1):
+            try:
+                return _build(system, connection)
+            except BuiltMeanwhile:
+                _begin_anew(connection)
         return _build(system, connection)
+
+
+def _begin_anew(connection: DuckDBPyConnection) -> None:
+    """Give the connection an empty database, in memory, instead of the one that it has."""
+    (before,) = connection.execute("select current_database()").fetchone() or ("memory",)
+    anew = f"build_{new_id()}"
+    connection.execute(f"attach ':memory:' as {anew}; use {anew}; detach \"{before}\"")
 
 
 def _build(system: System, connection: DuckDBPyConnection) -> Generation:

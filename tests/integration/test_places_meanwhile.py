@@ -8,7 +8,7 @@ import pytest
 
 from rod_pipeline.deliveries import new_id
 from rod_pipeline.ledger.erasure import Counted, HandedOver, Method, Place, PlaceLeft, Subject
-from rod_pipeline.marts import contents
+from rod_pipeline.marts import contents, database
 from rod_pipeline.marts.database import BuiltMeanwhile, NoDatabaseYet, build_database, open_database
 from rod_pipeline.retention.decisions import declare_erased, declare_package_erased
 from rod_pipeline.retention.places import places, revived
@@ -113,7 +113,7 @@ def test_a_reader_gets_the_new_mart_database_when_it_takes_over_meanwhile(
         assert after is not None and after.generation != before.generation
 
 
-def test_a_build_that_meets_a_tombstone_fails_as_something_that_goes_away(
+def test_a_build_that_meets_a_tombstone_begins_again_without_what_is_erased(
     workshop: Bench, good: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run of one delivery builds the database over all: the erasure of another is no fault of it."""
@@ -124,16 +124,34 @@ def test_a_build_that_meets_a_tombstone_fails_as_something_that_goes_away(
         fill, purges = contents.fill, []
 
         def late(*asked: Any) -> Any:
-            purges.append(tombstone(system, key))
+            if not purges:
+                purges.append(tombstone(system, key))
             return fill(*asked)
 
         with monkeypatch.context() as patch, duckdb.connect(":memory:") as connection:
             patch.setattr(contents, "fill", late)
-            with pytest.raises(BuiltMeanwhile):
-                build_database(system, connection)
-        with duckdb.connect(":memory:") as connection:
-            assert key not in build_database(system, connection).deliveries
+            built = build_database(system, connection)
+            assert connection.execute("select count(*) from leveringen").fetchone() == (len(built.deliveries),)
+        assert UNDISTURBED in built.deliveries and key not in built.deliveries
+        state = system.ledger.state()
+        assert state.generation is not None and state.generation.generation == built.generation
         emptied(places(system), subject_of(system, key), purges[0])
+
+
+def test_a_build_that_is_overtaken_time_and_again_is_a_failure_that_goes_away(
+    workshop: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with workshop.system() as system, duckdb.connect(":memory:") as connection:
+        before = system.ledger.state().generation
+
+        def overtaken(*_: object) -> None:
+            raise BuiltMeanwhile("A delivery came or went.", "Again.")
+
+        monkeypatch.setattr(database, "_still_feeding", overtaken)
+        with pytest.raises(BuiltMeanwhile):
+            build_database(system, connection)
+        assert system.ledger.state().generation == before
+    assert discrepancies(workshop) == []
 
 
 def test_recipients_and_the_processor_are_asked_once_and_counted_until_they_answer(

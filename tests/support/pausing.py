@@ -67,7 +67,8 @@ def _work(environment: Mapping[str, str], key: str, before: str, line: Connectio
         return watched
 
     if before == "save":
-        database._save = stopping(database._save, lambda *_: True)
+        once = iter([True])
+        database._save = stopping(database._save, lambda *_: next(once, False))
     else:
         Vault.write_table = stopping(  # type: ignore[method-assign]
             Vault.write_table, lambda _, scope, zone, name, frame: (zone, name) == ("validated", before)
