@@ -18,8 +18,8 @@ from rod_pipeline.ledger.erasure import Place, PlaceLeft, Subject
 from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.purges import PLACES, PurgeState
 from rod_pipeline.marts import database
-from rod_pipeline.orchestration.erasing import DagsterUnreachable
 from rod_pipeline.orchestration.register import copy_register
+from rod_pipeline.orchestration.storages import DagsterUnreachable
 from rod_pipeline.retention.engine import StillThere, begin, carry_out, conclude, plan
 from rod_pipeline.retention.evidence import NotAttested, attest
 from rod_pipeline.retention.places.keys import Keys
