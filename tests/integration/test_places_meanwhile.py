@@ -1,5 +1,6 @@
 """What goes on while the places of a delivery are emptied, and after: readers, recipients, what comes back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -89,6 +90,17 @@ def test_a_purge_waits_for_readers_and_says_when_one_stays(workshop: Bench, good
             database.erase(subject, purge_id)
         emptied(places(system), subject, purge_id)
         assert left(places(system), subject) == {}
+
+
+def test_looking_through_waits_for_a_build_that_goes_on(workshop: Bench) -> None:
+    """The run of another delivery builds, and what isn't finished can't be told from what is left."""
+    with workshop.system() as system, ThreadPoolExecutor(1) as pool:
+        (place,) = [place for place in places(system) if place.place == "mart_database"]
+        with system.ledger.exclusive(database.LEASE):
+            looked = pool.submit(place.verify_absent, subject_of(system, UNDISTURBED))
+            with pytest.raises(TimeoutError):
+                looked.result(timeout=0.5)
+        assert looked.result(timeout=60).place == "mart_database"
 
 
 def test_a_reader_gets_the_new_mart_database_when_it_takes_over_meanwhile(
