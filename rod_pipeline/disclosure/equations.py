@@ -162,7 +162,8 @@ def _depth(count: int, rows: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> I
     above: list[tuple[int, list[int]]] = []
     for members, factors in rows:
         totals = [member for member, factor in zip(members, factors, strict=True) if factor > 0]
-        if len(totals) == 1:
+        # Nobody of an outcome has no parts, nor has what is left of a sum whose other figures are one.
+        if len(totals) == 1 and len(members) > 1:
             above.append((totals[0], [member for member in members if member != totals[0]]))
     depth = np.zeros(count, np.int64)
     for _ in range(32):

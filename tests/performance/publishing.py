@@ -1,6 +1,6 @@
 """What it costs to publish one synthetic delivery: each part's CPU seconds, and the peak of memory after it.
 
-    python -m tests.performance.publishing [--scale 0.3] [--without-protecting]
+    python -m tests.performance.publishing [--scale 0.3] [--seed 3] [--without-protecting]
 
 The marts are built in memory; that isn't counted (``national_delivery`` and ``marts`` do). ``--without-protecting``
 hides what is small by itself and audits nothing: what is left is everything around protection and audit, which
@@ -62,9 +62,10 @@ def main() -> None:
     """Print one row per part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=0.3)
+    parser.add_argument("--seed", type=int, default=3, help="of the synthetic country")
     parser.add_argument("--without-protecting", action="store_true")
     given = parser.parse_args()
-    typed = {kind: frame.lazy() for kind, frame in whole(KEY, given.scale).items()}
+    typed = {kind: frame.lazy() for kind, frame in whole(KEY, given.scale, given.seed).items()}
     marts = {one.name: one.table(typed).collect().with_columns(levering=pl.lit(KEY)) for one in MARTS}
     moments = pl.DataFrame({"levering": [KEY], "moment": [datetime(2026, 8, 24, tzinfo=UTC)]})
     with duckdb.connect(":memory:") as connection:

@@ -28,10 +28,10 @@ SMALL = Population(seed=3, scale=0.001)
 
 
 @lru_cache(maxsize=4)
-def whole(key: str, scale: float = 0.004) -> Mapping[FileKind, pl.DataFrame]:
-    """All files of a delivery as typed frames; seed 3."""
+def whole(key: str, scale: float = 0.004, seed: int = 3) -> Mapping[FileKind, pl.DataFrame]:
+    """All files of a delivery as typed frames."""
     book, delivery = ContractBook.load(), DeliveryKey.parse(key)
-    return {kind: pl.concat(iter_file(kind, delivery, Population(3, scale), book)) for kind in FILE_KINDS}
+    return {kind: pl.concat(iter_file(kind, delivery, Population(seed, scale), book)) for kind in FILE_KINDS}
 
 
 @dataclass(frozen=True)
