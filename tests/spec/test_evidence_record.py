@@ -240,19 +240,20 @@ def test_incomplete_past_the_deadline_is_late_too(installation: Installation) ->
     assert record.deliveries[0].days_late == 10
 
 
+HANDED = HandedOver(
+    package_id="00000000000000aa",
+    keys=("2025-12",),
+    recipient="r-12",
+    purpose="verantwoording",
+    until=datetime(2034, 1, 1, tzinfo=UTC),
+    actor="a1",
+)
+
+
 def test_a_package_that_nobody_answered_for_is_outstanding(installation: Installation) -> None:
     at_the_end_of_the_term(installation)
     ledger = installation.ledger
-    ledger.append(
-        HandedOver(
-            package_id="00000000000000aa",
-            keys=("2025-12",),
-            recipient="r-12",
-            purpose="verantwoording",
-            until=datetime(2034, 1, 1, tzinfo=UTC),
-            actor="a1",
-        )
-    )
+    ledger.append(HANDED)
     left = {("2025-12", "packages"): PlaceLeft(place="packages", counts=counted(hand_overs=1))}
     plan = erased(installation, ["2025-12"], left=left)  # type: ignore[arg-type]
     ledger.append(ErasureAsked(purge_id=plan.purge_id, party="recipient", package_id="00000000000000aa"))
@@ -275,17 +276,9 @@ def test_a_package_that_nobody_answered_for_is_outstanding(installation: Install
 
 def test_a_word_from_before_the_purge_counts_and_is_told(installation: Installation) -> None:
     at_the_end_of_the_term(installation)
-    handed = HandedOver(
-        package_id="00000000000000aa",
-        keys=("2025-12",),
-        recipient="r-12",
-        purpose="verantwoording",
-        until=datetime(2034, 1, 1, tzinfo=UTC),
-        actor="a1",
-    )
     word = installation.clock.now() - timedelta(days=30)
-    said = PackageErased(package_id=handed.package_id, reference="BRIEF-6", erased_at=word, actor="a1")
-    installation.ledger.append(handed, said)
+    said = PackageErased(package_id=HANDED.package_id, reference="BRIEF-6", erased_at=word, actor="a1")
+    installation.ledger.append(HANDED, said)
     record = built(installation, erased(installation, ["2025-12"]).purge_id)
     [package] = record.packages
     assert (package.status, package.asked_at) == ("verklaard", None)
