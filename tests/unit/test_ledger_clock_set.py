@@ -3,16 +3,17 @@
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import cast, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import AwareDatetime
 
 from rod_pipeline.audit.account import Account
-from rod_pipeline.ledger.clocks import ClockSet
+from rod_pipeline.ledger.clocks import _AHEAD, ClockSet
 from rod_pipeline.ledger.erasure import HoldSet, MomentMoved
-from rod_pipeline.ledger.events import Entry
+from rod_pipeline.ledger.events import AnyEvent, Entry
 from rod_pipeline.ledger.log import Ledger, LedgerClock
 from rod_pipeline.ledger.purges import HOLD_AT_MOST
 from rod_pipeline.ledger.rules import IllegalEvent
@@ -121,3 +122,20 @@ def test_no_term_ever_ends_later_by_it(moves: list[tuple[int, int]], said: int) 
     before, after = story.state.provided("2025-12"), fold(story.state, entry).provided("2025-12")
     assert before is not None and after is not None
     assert after[0] <= before[0] and after[0] <= now
+
+
+PAST = {
+    *("began_at", "discovered_at", "ended_at", "erased_at", "found_at", "known_at", "moment", "right_until", "sent_at")
+}
+"""The instants in events that lie in the past by their nature."""
+
+
+def test_of_every_instant_in_an_event_it_is_known_whether_it_lies_ahead() -> None:
+    """What lies ahead stays as it is said; a new field is named here, or among those."""
+
+    def is_instant(kind: object) -> bool:
+        return kind is AwareDatetime or any(map(is_instant, get_args(kind)))
+
+    kinds = get_args(get_args(AnyEvent)[0])
+    instants = {name for one in kinds for name, field in one.model_fields.items() if is_instant(field.annotation)}
+    assert instants - _AHEAD == PAST
