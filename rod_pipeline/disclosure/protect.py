@@ -30,9 +30,16 @@ _UNBOUND = 1_000_000
 
 
 class CannotProtect(PermanentError):
-    """A small count can't be kept open whatever else is hidden."""
+    """A small count can't be kept open whatever else is hidden. ``cells``: all cells that are such a count."""
 
     code = "ROD-DISCLOSURE-03"
+
+    def __init__(self, cells: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{len(cells)} small counts can't be kept open, whatever else is hidden.",
+            "Offer fewer tables: these cells can be worked out from the others by anybody.",
+        )
+        self.cells = cells
 
 
 class ProofBroken(PermanentError):
@@ -172,11 +179,8 @@ def _protect(
     work = Opening(system, alternatives, bounds, begin.tolist(), frozenset(figures), policy.span)
     strained = work.serve()
     work.reopen(np.flatnonzero(np.array(work.hidden) & ~hidden).tolist())
-    if strained and work.serve_beyond(strained, _bounds(system, what, {}, policy.drift)):
-        raise CannotProtect(
-            f"{len(strained)} small counts can't be kept open, whatever else is hidden.",
-            "Offer fewer tables: these cells can be worked out from the others by anybody.",
-        )
+    if strained and (closed := work.serve_beyond(strained, _bounds(system, what, {}, policy.drift))):
+        raise CannotProtect(tuple(keys["cell"].filter(pl.Series(np.isin(system.unknown, closed)))))
     is_hidden = np.array(work.hidden)
     _prove(cells, system, alternatives, is_hidden)
     state = np.where(small, SMALL, np.where(hidden_before | is_hidden, SECONDARY, PRINTED))[system.unknown]

@@ -27,6 +27,8 @@ from rod_pipeline.publishing import keys
 _Pair = tuple[Side, Side]
 _Grouping = frozenset[str]
 _OUTCOMES = frozenset(one.outcome for one in OFFERED)
+APART = "~"
+"""Between the measures in the name of a difference."""
 _SUMS = {"equation": pl.UInt32, "cell": pl.String, "sign": pl.Int8}
 
 
@@ -55,7 +57,7 @@ def together(lists: Mapping[str, CellList], tables: Sequence[Offered]) -> list[C
     ties = [
         (pair, tied)
         for number, pair in pairs
-        if (tied := _tied(f"{pair[0].measure}~{pair[1].measure}~{number}", pair, known, asked[number])) is not None
+        if (tied := _tied(_name(pair, number), pair, known, asked[number])) is not None
     ]
     parts: list[set[str]] = [{measure} for measure in lists]
     for pair, _ in ties:
@@ -151,6 +153,11 @@ class _Known:
         columns = [keys.code(column).alias(name) for name, column in _named(side, grouping).items()]
         at = self.cells[_level(side, grouping)].filter(*codes)
         return at.select("cell", "n", *columns, keys.code(keys.STATUS))
+
+
+def _name(pair: _Pair, number: int) -> str:
+    """The measure, so to say, of the differences of a pair."""
+    return APART.join((pair[0].measure, pair[1].measure, str(number)))
 
 
 def _tied(name: str, pair: _Pair, known: _Known, groupings: set[_Grouping]) -> CellList | None:

@@ -8,7 +8,7 @@ of a school year is a dimension; in what is audited and printed it isn't (``keys
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ import polars as pl
 from rod_pipeline.disclosure import attack, policy
 from rod_pipeline.disclosure.cells import CellList, cell_list
 from rod_pipeline.disclosure.policy import Policy
-from rod_pipeline.disclosure.protect import Protected, printed, protect
+from rod_pipeline.disclosure.protect import CannotProtect, Protected, printed, protect
 from rod_pipeline.disclosure.published import Published
 from rod_pipeline.disclosure.tables import Table as Selection
 from rod_pipeline.disclosure.tables import table_of
@@ -54,8 +54,8 @@ class Audited:
 def disclose(system: System, earlier: Told | None) -> Proposal:
     """Propose protected and audited tables from the restricted marts of all living deliveries.
 
-    ``earlier``: all that was printed before. Raises what reading the marts raises, and ``CannotProtect`` when a small
-    count can't be kept open, and ``Regrouped``.
+    ``earlier``: all that was printed before. Raises what reading the marts raises, ``Regrouped``, and ``CannotProtect``
+    when a small count can't be kept open without tables that were told before.
     """
     groups = groupings(system.settings.groupings)
     for then, told in told_groups(system):
@@ -81,22 +81,18 @@ def propose(
     """The proposal from leaves per measure (``marts.published.leaves``); see ``disclose`` and ``Proposal``."""
     rules = policy.load()
     before = None if earlier is None else earlier.under(DEFINITION)
-    kept, not_offered = worth_protecting(tables, counts, _told_before(tables, before), rules)
-    known = _published(before)
-    measures = dict.fromkeys(one.measure for one in kept)
-    alone = {
-        measure: _cells(
-            measure,
-            _with_its_status(counts[measure], measure, speaks),
-            kept,
-            _withdrawn(measure, counts[measure], kept, before),
-        )
-        for measure in measures
-    }
-    lists = between.together(alone, kept)
-    protected = [protect(cells, rules, known, _unseen(cells, kept)) for cells in lists]
+    told_before = _told_before(tables, before)
+    worth, not_offered = worth_protecting(tables, counts, told_before, rules)
+    kept = worth
+    while True:
+        lists = between.together(_cell_lists(counts, speaks, kept, before), kept)
+        try:
+            protected = [protect(cells, rules, _published(before), _unseen(cells, kept)) for cells in lists]
+            break
+        except CannotProtect as stuck:
+            kept = _fewer(kept, stuck, told_before)
     offered = [one for one in kept if all(part.report.offers(_selection(one)) for part in protected)]
-    not_offered += [NotOffered(one, Reason.TOO_HIDDEN) for one in kept if one not in offered]
+    not_offered += [NotOffered(one, Reason.TOO_HIDDEN) for one in worth if one not in offered]
     told, truth, sums, own = _together(lists, protected, {_level(one) for one in offered})
     failing = audited(truth, told, sums, own, speaks, _rules_of_audit(rules, tables), before)
     return Proposal(
@@ -112,6 +108,36 @@ def propose(
         cost=cost_of([one.report for one in protected], not_offered),
         provisional=provisional(before),
     )
+
+
+def _cell_lists(
+    counts: Mapping[str, pl.DataFrame], speaks: pl.DataFrame, kept: Sequence[Offered], before: Told | None
+) -> dict[str, CellList]:
+    """The cell list of each measure of which a table is kept."""
+    return {
+        measure: _cells(
+            measure,
+            _with_its_status(counts[measure], measure, speaks),
+            kept,
+            _withdrawn(measure, counts[measure], kept, before),
+        )
+        for measure in dict.fromkeys(one.measure for one in kept)
+    }
+
+
+def _fewer(kept: Sequence[Offered], stuck: CannotProtect, told_before: Collection[str]) -> list[Offered]:
+    """The tables without those that give a small count away: of each such count, of the tables that it stands in (or
+    that it is a difference of) the one that is wanted least. Raises ``stuck`` where all of these were told before.
+    """
+    cells = pl.DataFrame({"cell": stuck.cells}).select(keys.LEVEL, keys.MEASURE).unique(maintain_order=True)
+    free = [one for one in kept if one.name not in told_before]
+    gone: set[Offered] = set()
+    for level, measure in cells.iter_rows():
+        showing = [one for one in free if keys.level_of(one.measure, (*one.by, *one.within, keys.STATUS)) == level]
+        gone.update((showing or [one for one in free if one.measure in measure.split(between.APART)])[-1:])
+    if not gone:
+        raise stuck
+    return [one for one in kept if one not in gone]
 
 
 def _cells(measure: str, leaves: pl.DataFrame, kept: Sequence[Offered], withdrawn: Sequence[Selection]) -> CellList:

@@ -7,7 +7,7 @@ import pytest
 
 from rod_pipeline.disclosure import attack, policy
 from rod_pipeline.disclosure.cells import CellList
-from rod_pipeline.disclosure.protect import protect
+from rod_pipeline.disclosure.protect import CannotProtect, protect
 from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.published import BETWEEN, OFFERED, Offered, Side, editions, leaves
 from rod_pipeline.publishing import between, disclosing, register
@@ -245,3 +245,44 @@ def test_every_pair_is_told_together_somewhere(pair: tuple[Side, Side], monkeypa
     for side in pair:
         told = between.levels(side.measure, OFFERED)
         assert told and all(set(side.codes) < set(level.by) and "schooljaar" in level.by for level in told)
+
+
+def nobody_leaves() -> Counts:
+    """Of level 3 the first institution has one student in the jaarresultaat: who stays, with a diploma. All others have
+    leavers and stayers of each level, and some without a diploma."""
+    codes = {"passend": "N", "bekend": "J", "jaarresultaat": "J"}
+    some = [0, *range(40, 51)], [0, *range(20, 31)], [1, *range(30, 41)]
+    return {
+        "uitkomsten": pl.concat(
+            at_places(counts, niveau=niveau, verlater=leaves, diploma=diploma, **codes)
+            for niveau, more in (("MBO-2", 30), ("MBO-3", 0))
+            for counts, leaves, diploma in zip(([n + more for n in one] for one in some), "JJN", "JNJ", strict=True)
+        ).filter(pl.col("n") > 0)
+    }
+
+
+def test_a_table_that_gives_away_what_another_hides_is_given_up() -> None:
+    """A row without leavers is a printed zero: then the one student has the diploma that who stays in the jaarresultaat
+    has by definition, whatever is hidden."""
+    names = ("diplomaresultaat_instelling_niveau", "jaarresultaat_instelling_niveau")
+    proposal = propose(nobody_leaves(), speaks("uitkomsten"), DELIVERIES, None, tables(*names))
+    refuse_unsafe(proposal)
+    assert list(proposal.tables) == [names[0]]
+    assert [(one.table.name, one.reason) for one in proposal.cost.not_offered] == [(names[1], Reason.TOO_HIDDEN)]
+
+    alone = propose(nobody_leaves(), speaks("uitkomsten"), DELIVERIES, None, tables(names[1]))
+    refuse_unsafe(alone)
+    assert list(alone.tables) == [names[1]]
+
+
+def test_a_table_that_was_told_before_can_not_be_given_up() -> None:
+    names = ("diplomaresultaat_instelling_niveau", "jaarresultaat_instelling_niveau")
+    next_year = {name: one.with_columns(schooljaar=pl.lit("2025-2026")) for name, one in nobody_leaves().items()}
+    kept = {name: one.filter(pl.col("instellingscode") != PLACES[0]) for name, one in nobody_leaves().items()}
+    first = propose(kept, speaks("uitkomsten"), DELIVERIES, None, tables(*names))
+    assert list(first.tables) == sorted(names)
+    both = {name: pl.concat([one, next_year[name]]) for name, one in kept.items()}
+    years = pl.concat([speaks("uitkomsten"), speaks("uitkomsten").with_columns(schooljaar=pl.lit("2025-2026"))])
+    with pytest.raises(CannotProtect, match="small counts can't be kept open") as refused:
+        propose(both, years, DELIVERIES, registered(first), tables(*names))
+    assert all("01AA" in cell and "2025-2026" in cell and "diploma=N" in cell for cell in refused.value.cells)
