@@ -16,6 +16,7 @@ from rod_pipeline.ledger.state import LedgerState, fold
 from tests.support import ledger as make
 from tests.support.ledger import SetClock
 from tests.support.ledger_worker import go, spawned
+from tests.support.live import wait_until
 from tests.support.postgres import PostgresServer
 
 PROCESSES = 8
@@ -177,19 +178,25 @@ def test_one_connection_serves_one_transaction_after_another_and_no_forked_child
     ledger = Ledger(postgres_url, SystemClock())
 
     def sessions() -> set[int]:
-        """The server's processes for this ledger, but for the one that looks."""
-        with psycopg2.connect(postgres_url.replace("+psycopg2", "")) as watcher, watcher.cursor() as cursor:
+        """The server's processes for this ledger, but for those that look."""
+        address = postgres_url.replace("+psycopg2", "")
+        with psycopg2.connect(address, application_name="watcher") as watcher, watcher.cursor() as cursor:
             cursor.execute(
-                "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+                "select pid from pg_stat_activity where datname = current_database() and application_name <> 'watcher'"
             )
             return {pid for (pid,) in cursor.fetchall()}
+
+    def settled(processes: int) -> set[int]:
+        """The same when so many are left: one whose client left goes a moment later."""
+        wait_until(lambda: len(sessions()) == processes, f"{processes} connections")
+        return sessions()
 
     with ledger.exclusive("somebody"):
         ledger.append(KeyCreated(scope=new_id(), keyring="local"))
         assert len(sessions()) == 2
-    (kept,) = sessions()
+    (kept,) = settled(1)
     ledger.append(KeyCreated(scope=new_id(), keyring="local"))
-    assert sessions() == {kept}
+    assert settled(1) == {kept}
     child = os.fork()
     if not child:
         ledger.append(KeyCreated(scope=new_id(), keyring="local"))
@@ -197,7 +204,7 @@ def test_one_connection_serves_one_transaction_after_another_and_no_forked_child
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     assert ledger.append(KeyCreated(scope=new_id(), keyring="local"))[0].seq == 4
-    assert sessions() == {kept}
+    assert settled(1) == {kept}
     ledger.close()
-    assert sessions() == set()
+    assert settled(0) == set()
     assert ledger.state().seq == 4

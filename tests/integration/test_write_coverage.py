@@ -84,6 +84,8 @@ class Traced:
     def __init__(self, folder: Path) -> None:
         self.folder, self.home, self.dagster = folder, folder / "home", folder / "dagster"
         self.dagster.mkdir()
+        # As every installation has it; else Dagster numbers the user, in his own folder, once.
+        (self.dagster / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
         make_installation(self.home, SystemClock(), country="NL", site="test bench", declared_by="tester")
         (self.home / "rod.toml").write_text('[pleio]\nhosts = ["127.0.0.1"]\nallow_loopback_http = true\n')
 
