@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, str] = {
 APART = {
     "disclosure_r": "needs R and packages of it",
     "fuzz_readers": "judges: it is a part of the soak",
+    "releases": "judges: it is a part of the soak",
     "soak_deliveries": "judges: it is a part of the soak",
     "marts_sql": "a part of marts",
     "validation_oracle": "a part of validation",

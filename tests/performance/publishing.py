@@ -14,24 +14,19 @@ import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
-import duckdb
 import polars as pl
 
 from rod_pipeline.contracts import ContractBook
 from rod_pipeline.disclosure.protect import Protected
 from rod_pipeline.disclosure.report import PRINTED, SMALL, report
-from rod_pipeline.marts.across import STROMEN
-from rod_pipeline.marts.contents import careers
-from rod_pipeline.marts.declared import MARTS
-from rod_pipeline.marts.published import editions, leaves, steps
+from rod_pipeline.marts.published import editions, leaves
 from rod_pipeline.publishing import disclosing, files, register
 from rod_pipeline.publishing.shape import shaped
+from tests.performance.releases import marts_of
 from tests.support.ledger import NOON
-from tests.support.synthetic import whole
 
 KEY = "2026-08"
 _SPENT: dict[str, float] = defaultdict(float)
@@ -65,15 +60,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=3, help="of the synthetic country")
     parser.add_argument("--without-protecting", action="store_true")
     given = parser.parse_args()
-    typed = {kind: frame.lazy() for kind, frame in whole(KEY, given.scale, given.seed).items()}
-    marts = {one.name: one.table(typed).collect().with_columns(levering=pl.lit(KEY)) for one in MARTS}
-    moments = pl.DataFrame({"levering": [KEY], "moment": [datetime(2026, 8, 24, tzinfo=UTC)]})
-    with duckdb.connect(":memory:") as connection:
-        careers(connection, {KEY: typed["doorstroom"]}, moments)
-        connection.execute(f"create view stromen as {STROMEN.query}")
-        marts["stromen"] = steps(connection)
-    whole.cache_clear()
-    del typed
+    marts = marts_of(KEY, given.scale, given.seed)
     begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     counts = counted("leaves", leaves)(marts)
     timed = {"worth_protecting": "choosing tables", "_cells": "cell lists", "protect": "protect", "audited": "audit"}
