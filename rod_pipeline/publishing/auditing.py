@@ -4,9 +4,10 @@ Belongs here: what of the past the attacker is shown, and putting the question t
 can work out (``rod_pipeline.disclosure.attack``).
 
 The figures fall apart in *years*: a measure and a school year, with those that sums between measures connect with it.
-A year that is told again exactly as it was tells nothing new, and was audited when it was told. Every other year is
-looked at beside each earlier release of it, with that release's own sums: what stood hidden then may follow from what
-is printed now, and the other way round.
+A year that is told again exactly as it was tells nothing new, and was audited when it was told; what hangs together
+with it by sums of then alone is looked at beside what it was then. Every other year is looked at beside each earlier
+release of it, with that release's own sums: what stood hidden then may follow from what is printed now, or the other
+way round.
 
 Two things are held against the register alone, whatever protection did: what was hidden stays hidden, and a figure that
 was printed isn't told again otherwise with the same status, for the difference would be a count.
@@ -48,11 +49,14 @@ def audited(
         return ()
     if earlier is not None and len(otherwise := told_otherwise(printed, speaks, earlier)):
         return _levels(otherwise)
-    new = _connected(new, sums if earlier is None else pl.concat([sums, earlier.sums], how="diagonal"))
-    truth, printed, sums, own = (_of_years(frame, new) for frame in (truth, printed, sums, own))
+    now = _connected(new, sums)
+    truth, printed, own = (_of_years(frame, now) for frame in (truth, printed, own))
     before = None
     if earlier is not None:
-        before = _distinct(Told(_of_years(earlier.cells, new), _of_years(earlier.sums, new)))
+        every = _connected(now, pl.concat([sums, earlier.sums], how="diagonal"))
+        before = _distinct(Told(_of_years(earlier.cells, every), _of_years(earlier.sums, every)))
+    sums = _of_years(sums, now)
+    if before is not None:
         sums = pl.concat([sums.with_columns(release=pl.lit("")), before.sums.select(*sums.columns, "release")])
     readers: Sequence[str | None] = [None, *own["reader"].unique().sort()]
     past = None if before is None or before.cells.is_empty() else before.cells.select("release", "cell", "n")

@@ -184,22 +184,30 @@ def _together(
     truth = pl.concat([one.cells.select("cell", "n") for one in protected])
     shift, sums = 0, []
     for cells, found in zip(lists, protected, strict=True):
-        sums.append(_of_now(cells.sums, found).with_columns((pl.col("equation") + shift).cast(pl.UInt32)))
+        sums.append(_of_now(cells, found).with_columns((pl.col("equation") + shift).cast(pl.UInt32)))
         shift += int(cells.sums["equation"].max() or 0) + 1  # type: ignore[arg-type]
     own = pl.concat([cells.own for cells in lists])
     return told.sort("cell"), _keyless(truth).sort("cell"), _keyless(pl.concat(sums)), _keyless(own).sort("cell")
 
 
-def _of_now(sums: pl.DataFrame, found: Protected) -> pl.DataFrame:
-    """Sums without those between measures that aren't so in the figures as they are told: of a school year that stands
-    as it was told before, the difference is the one of then."""
-    of = sums.with_columns(keys.MEASURE).filter(pl.col("measure").n_unique().over("equation") > 1)
-    apart = (
-        of.join(found.cells.select("cell", "n"), on="cell", how="left")
-        .group_by("equation")
-        .agg((pl.col("sign") * pl.col("n")).sum().alias("left"), pl.col("n").null_count().alias("unknown"))
+def _of_now(cells: CellList, found: Protected) -> pl.DataFrame:
+    """The sums of a list without those that aren't so in the figures as they are told.
+
+    Of a school year that stands as it was told before, the figures are those of then, and so is how they add up and
+    differ from others: that stands in the register. Any other sum that isn't so is a fault, and the audit's to find.
+    """
+    of = cells.sums.with_columns(*keys.YEAR_OF).join(found.cells.select("cell", "n"), on="cell", how="left")
+    by = ["measure", "schooljaar"]
+    now = found.cells.join(cells.cells.select("cell", now="n"), on="cell", how="left").with_columns(*keys.YEAR_OF)
+    stands = now.filter(pl.col("n").ne_missing(pl.col("now"))).select(by).unique()
+    left = (pl.col("sign") * pl.col("n")).sum()
+    wrong = (
+        of.group_by("equation")
+        .agg(left.alias("left"), pl.col("n").null_count().alias("unknown"), pl.col("measure").n_unique().alias("of"))
+        .filter(pl.col("of") > 1, (pl.col("left") != 0) | (pl.col("unknown") > 0))
     )
-    return sums.join(apart.filter((pl.col("left") != 0) | (pl.col("unknown") > 0)), on="equation", how="anti")
+    gone = pl.concat([frame.select("equation") for frame in (wrong, of.join(stands, on=by, how="semi"))])
+    return cells.sums.join(gone, on="equation", how="anti")
 
 
 def _selection(one: Offered) -> Selection:

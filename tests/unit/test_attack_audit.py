@@ -140,7 +140,7 @@ def test_a_table_printed_elsewhere_has_a_drift_of_its_own() -> None:
 
 
 def test_a_reader_who_thinks_that_less_moved_than_did_is_wrong_and_not_informed() -> None:
-    made = courses(X=6, Y=3, Z=40)
+    made = courses(X=6, Y=2, Z=40)
     outcome = looked(made, {"n|opleiding=X", "n|opleiding=Y"}, Rules(drift=1), earlier=earlier(X=16))
     assert outcome.contradicts == ()
     assert outcome.clean is False

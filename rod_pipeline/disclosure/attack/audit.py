@@ -23,7 +23,7 @@ from rod_pipeline.disclosure.attack.judging import Judge, Smallness, begin, true
 from rod_pipeline.disclosure.attack.programs import Solver
 from rod_pipeline.disclosure.attack.system import DRIFT, DoesNotAddUp, floors, system
 
-MODEL = 2
+MODEL = 3
 """Version of the reader model of ``docs/explanation/attacker.md``; an audit by another model is no audit."""
 
 
@@ -116,15 +116,15 @@ def audit(
         readers=(),
         revised=_revised(printed, earlier, rules),
     )
-    small = Smallness(rules.threshold, rules.span, rules.large, rules.outcomes)
+    small = Smallness(rules.threshold, rules.span, rules.large, rules.outcomes, rules.drift)
     try:
         public = system(printed, sums, earlier, rules.drift, rules.outcomes)
         known, solver = true_values(public, truth), Solver()
-        public, start = begin(public, known, floors(public.cells, rules.outcomes), solver)
+        public, start = begin(public, known, floors(public.cells, rules.outcomes), rules.drift, solver)
         attacker = Attacker(public, start, own, rules.span, solver)
     except DoesNotAddUp:
         return replace(told, contradicts=("public",))
-    judge = Judge(public, truth, printed, own, small, attacker)
+    judge = Judge(public, truth, printed, own, small, attacker, earlier)
     results: list[ReaderAudit] = []
     contradicts: list[str] = []
     failing, open_to_all = np.zeros(public.hidden, dtype=np.bool_), frozenset[str]()

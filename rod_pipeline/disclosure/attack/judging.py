@@ -32,12 +32,14 @@ from rod_pipeline.disclosure.attack.system import (
 @dataclass(frozen=True)
 class Smallness:
     """Counts of others from 1 up to ``threshold`` are small; so is 0 in a side of one of the ``outcomes`` when the
-    others in the group are fewer than ``large``. ``span``: so many values must be possible."""
+    others in the group are fewer than ``large``. ``span``: so many values must be possible. ``drift``: a figure that
+    moved further since an earlier release is another one."""
 
     threshold: int
     span: int
     large: int
     outcomes: Collection[str]
+    drift: int
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,15 @@ def true_values(public: System, truth: pl.DataFrame) -> Ints:
     return known["n"].fill_null(-1).to_numpy().astype(np.int64)
 
 
-def begin(public: System, known: Ints, floor: Ints, solver: Solver) -> tuple[System, Ints]:
+def begin(public: System, known: Ints, floor: Ints, drift: int, solver: Solver) -> tuple[System, Ints]:
     """A table that fits: the true one, and where that isn't known one that is near what is. With it the system in which
-    drift was widened to what moved further: a reader who thinks less is wrong, not informed.
+    drift was widened where a figure moved further: a reader who thinks less is wrong, not informed. He is taken to
+    think that it moved at most ``drift`` further than it did: were it exactly as far, that bound would be the figure.
 
     ``floor``: the least that each hidden cell can be. Raises ``DoesNotAddUp`` when the truth doesn't fit its sums.
     """
     start = np.zeros(public.unknowns, dtype=np.int64)
+    unlinked = np.append(floor, np.full(public.unknowns - public.hidden, -UNBOUNDED))
     start[: public.hidden] = np.where(known >= 0, known, floor)
     links = range(public.hidden, public.unknowns)
     ends = {link: _ends(public, link) for link in links}
@@ -76,13 +80,15 @@ def begin(public: System, known: Ints, floor: Ints, solver: Solver) -> tuple[Sys
     sure = np.zeros(public.unknowns, dtype=np.bool_)
     sure[: public.hidden] = known >= 0
     strict = Bounds(np.where(sure, start, public.bounds.low), np.where(sure, start, public.bounds.high))
-    unlinked = np.append(floor, np.full(len(links), -UNBOUNDED))
     loose = Bounds(np.where(sure, start, unlinked), np.where(sure, start, UNBOUNDED))
     try:
         start = fit(public, strict, start, solver)
     except DoesNotAddUp:
         start = fit(public, loose, start, solver)
-    bounds = Bounds(np.minimum(public.bounds.low, start), np.maximum(public.bounds.high, start))
+    low, high = public.bounds.low, public.bounds.high
+    bounds = Bounds(
+        np.where(start < low, np.maximum(start - drift, unlinked), low), np.where(start > high, start + drift, high)
+    )
     return replace(public, bounds=bounds), start
 
 
@@ -106,8 +112,9 @@ class Judge:
         own: pl.DataFrame,
         rules: Smallness,
         attacker: Attacker,
+        earlier: pl.DataFrame | None = None,
     ) -> None:
-        """``truth``, ``printed``, ``own``: as for ``audit``."""
+        """``truth``, ``printed``, ``own``, ``earlier``: as for ``audit``."""
         cells = released(truth).select("release", "cell", pl.col("n").cast(pl.Int64))
         unknown = public.cells.join(cells, on=["release", "cell"], how="anti").with_columns(n=pl.lit(-1, pl.Int64))
         at = ["release", "cell"]
@@ -126,13 +133,24 @@ class Judge:
         self._nobody_else = _nobody_else(public, own, rules, attacker)
         self._cell, self._release = cells["cell"].to_list(), cells["release"].to_list()
         sides = "|".join(sorted(rules.outcomes))
-        side = cells.with_columns(side=with_outcome(rules.outcomes)).filter("side").select(
-            "at", "release", cell=pl.col("cell").str.replace_all(rf"\|({sides})=[^|]*", "") if sides else "cell"
-        )  # fmt: skip
+        whole = pl.col("cell").str.replace_all(rf"\|({sides})=[^|]*", "") if sides else pl.col("cell")
+        side = cells.with_columns(side=with_outcome(rules.outcomes)).filter("side").select("at", "release", cell=whole)
         group = side.join(cells.select(*at, group="at"), on=at, how="left", maintain_order="left")
         self._side, self._group = (
             group[name].fill_null(len(self._n)).to_numpy().astype(int) for name in ("at", "group")
         )
+        # Whose outcome a hidden cell is: an unknown of its own, or a figure that is printed.
+        told = figures if earlier is None else pl.concat([figures, earlier.select(*at, figure="n")])
+        of_now = cells.filter(pl.col("release") == CURRENT).select("cell", now="at")
+        wholes = public.cells.select("release", cell=whole, side=with_outcome(rules.outcomes))
+        for more, by in ((public.cells.with_row_index("unknown"), at), (told.unique(at), at), (of_now, ["cell"])):
+            wholes = wholes.join(more, on=by, how="left", maintain_order="left")
+        self._is_side = wholes["side"].to_numpy()
+        self._whole, self._whole_now = (
+            wholes[name].fill_null(none).to_numpy().astype(int)
+            for name, none in (("unknown", public.hidden), ("now", cells.height))
+        )
+        self._whole_told = wholes["figure"].fill_null(0).to_numpy().astype(np.int64)
 
     def few_others(self, reader: str | None) -> Bools:
         """Of all cells whether the count of others is small for a reader."""
@@ -154,10 +172,18 @@ class Judge:
         """What ``seen`` of the cells that were ``asked`` comes to. A hidden cell whose truth isn't known fails when
         it could be small."""
         at, width, settled = self._hidden[asked], seen.bounds.width()[asked], seen.settled[asked]
-        # Of an earlier release his own figures may not be given: then they are taken to be what they are now.
+        least = seen.bounds.low[asked]
+        # Of an earlier release his own figures may not be given: then they are taken to be what they are now, or as
+        # large a part of a figure that has moved on.
         mine = np.append(self._own.everywhere(reader), 0)
-        others = seen.bounds.low[asked] - np.maximum(mine[at], mine[self._now[asked]])
-        could = (self._n[at] >= 0) | (others < self._rules.threshold)
+        now, mine_now = np.append(self._n, 0)[self._now[asked]], mine[self._now[asked]]
+        moved = np.abs(now - least) > self._rules.drift
+        part = -(-mine_now * np.maximum(least, 0) // np.maximum(now, 1))
+        others = least - np.maximum(mine[at], np.where(moved, part, mine_now))
+        # A figure that hasn't moved is of the same students: nobody else is in it then, as nobody is now.
+        alone = (width == 0) & (now == least) & (others == 0) & ~self._is_side[asked]
+        few_others = (others < self._rules.threshold) & ~alone & ~self._nobody_of_many(asked, seen, reader)
+        could = (self._n[at] >= 0) | few_others
         lacking = could & (width < self._rules.span - 1)
         printed = np.flatnonzero(few & self._printed)
         failing = np.zeros(len(self._hidden), dtype=np.bool_)
@@ -168,6 +194,15 @@ class Judge:
             unresolved=self._keys(at[could & ~lacking & ~settled]),
             failing=failing,
         )
+
+    def _nobody_of_many(self, asked: Ints, seen: Seen, reader: str | None) -> Bools:
+        """Whether it is sure of hidden cells that nobody is in them, and that their group is large without a reader's
+        own: then the truth needn't be known to know that nothing is told of anybody."""
+        mine = np.append(self._own.everywhere(reader), 0)[self._whole_now]
+        least = np.maximum(np.append(seen.bounds.low, 0)[self._whole], self._whole_told)
+        sure = self._is_side & (least - mine >= self._rules.large)
+        nobody: Bools = sure[asked] & (seen.bounds.high[asked] == 0)
+        return nobody
 
     def _keys(self, cells: Ints) -> frozenset[str]:
         named = ((self._release[at], self._cell[at]) for at in cells.tolist())
