@@ -147,6 +147,12 @@ def test_a_reader_who_thinks_that_less_moved_than_did_is_wrong_and_not_informed(
     assert of(outcome, None).narrow == ("n|opleiding=Y",)
 
 
+def test_how_far_a_figure_moved_is_no_bound_that_tells_it() -> None:
+    """X was 16 and is 6: were ten what a reader thinks at most, he would know that of the 9 three at most are Y."""
+    made = courses(X=6, Y=3, Z=40)
+    assert looked(made, {"n|opleiding=X", "n|opleiding=Y"}, earlier=earlier(X=16)).clean
+
+
 def test_what_was_hidden_before_and_is_printed_now_is_looked_at_too() -> None:
     made = courses(X=5, Y=30)
     outcome = looked(made, set(), Rules(drift=1), earlier=earlier(X=None))
@@ -220,6 +226,38 @@ def test_cells_of_an_earlier_delivery_that_hold_nobody_but_his_own_tell_him_noth
     sums = pl.concat([tables["sums"].with_columns(release=pl.lit(release)) for release in ("", "2025-12")])
     asked = (made.frame(), tables["printed"], sums, tables["own"], ["A"], Rules(drift=1), before)
     assert of(audit(*asked), "A").clean
+
+
+def known_then(now: List, then: List, hidden: set[str], rules: Rules, reader: str | None = None) -> ReaderAudit:
+    """What a reader has when ``hidden`` can be worked out from what was printed then, and the truth of then is gone."""
+    tables, before = now.tables(set()), then.tables(hidden)
+    sums = pl.concat(
+        tables["sums"].with_columns(release=pl.lit(release)) for release, tables in (("", tables), ("2025-12", before))
+    )
+    told = before["printed"].select(pl.lit("2025-12").alias("release"), "cell", "n")
+    return of(audit(now.frame(), tables["printed"], sums, tables["own"], [reader], rules, told), reader)
+
+
+@pytest.mark.parametrize(("others", "clean"), [(40, True), (12, False)])
+def test_that_nobody_of_many_had_a_diploma_then_tells_nothing_of_anybody(others: int, clean: bool) -> None:
+    now, then = diplomas({"Y": (30, 31)}), diplomas({"X": (0, others), "Y": (30, 31)})
+    assert known_then(now, then, {"n|diploma=J|opleiding=X"}, OUTCOME).clean is clean
+
+
+@pytest.mark.parametrize(("mine", "clean"), [(30, True), (500, False)])
+def test_of_a_figure_that_moved_on_an_institution_had_as_large_a_part(mine: int, clean: bool) -> None:
+    """29 then, 508 now, of which it has ``mine``: with 30 it had two of the 29, with 500 perhaps all but one."""
+    now, then = schools(A=(mine, 90), B=(508 - mine, 90)), schools(A=(2, 90), B=(27, 90))
+    hidden = {key("A", "X"), key("B", "X"), "n|opleiding=X", "n|instellingscode=A", "n|instellingscode=B"}
+    failing = known_then(now, then, hidden, PLAIN, "A").exact
+    assert ("2025-12: n|opleiding=X" not in failing) is clean
+
+
+@pytest.mark.parametrize(("mine", "clean"), [(7, True), (4, False)])
+def test_who_is_alone_in_a_figure_that_has_not_moved_was_alone_in_it(mine: int, clean: bool) -> None:
+    """Of then no table has institutions: only what he has in it now says who was in it."""
+    now, then = schools(A=(mine, 90), B=(7 - mine, 90), C=(0, 90)), courses(X=7, Y=270)
+    assert known_then(now, then, {"n|opleiding=X"}, PLAIN, "A").clean is clean
 
 
 def test_revised_figures_are_told_by_key() -> None:
