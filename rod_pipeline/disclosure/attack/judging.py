@@ -178,7 +178,7 @@ class Judge:
         mine = np.append(self._own.everywhere(reader), 0)
         now, mine_now = np.append(self._n, 0)[self._now[asked]], mine[self._now[asked]]
         moved = np.abs(now - least) > self._rules.drift
-        part = -(-mine_now * np.maximum(least, 0) // np.maximum(now, 1))
+        part = (2 * mine_now * np.maximum(least, 0) + now) // (2 * np.maximum(now, 1))
         others = least - np.maximum(mine[at], np.where(moved, part, mine_now))
         # A figure that hasn't moved is of the same students: nobody else is in it then, as nobody is now.
         alone = (width == 0) & (now == least) & (others == 0) & ~self._is_side[asked]
