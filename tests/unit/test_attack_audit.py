@@ -110,14 +110,22 @@ def courses(**counts: int) -> List:
     return cross({(("opleiding", course),): n for course, n in counts.items()})
 
 
-def successive(now: List, then: List, hidden: set[str], rules: Rules) -> Audit:
-    """Two deliveries with the same cells hidden in both; of the earlier one only what was printed is left."""
-    tables, before = now.tables(hidden), then.tables(hidden & set(then.truth))
+def successive(
+    now: List,
+    then: List,
+    hidden: set[str],
+    rules: Rules,
+    hidden_now: set[str] | None = None,
+    reader: str | None = None,
+) -> Audit:
+    """Two deliveries with the same cells hidden in both, or others now; of the earlier one only what was printed is
+    left."""
+    tables, before = now.tables(hidden if hidden_now is None else hidden_now), then.tables(hidden & set(then.truth))
     sums = pl.concat(
         [tables["sums"].with_columns(release=pl.lit("")), before["sums"].with_columns(release=pl.lit("2025-12"))]
     )
     told = before["printed"].select(pl.lit("2025-12").alias("release"), "cell", "n")
-    return audit(now.frame(), tables["printed"], sums, tables["own"], [], rules, told)
+    return audit(now.frame(), tables["printed"], sums, tables["own"], [reader], rules, told)
 
 
 @pytest.mark.parametrize(("drift", "clean"), [(0, False), (1, False), (2, True), (4, True)])
@@ -230,12 +238,7 @@ def test_cells_of_an_earlier_delivery_that_hold_nobody_but_his_own_tell_him_noth
 
 def known_then(now: List, then: List, hidden: set[str], rules: Rules, reader: str | None = None) -> ReaderAudit:
     """What a reader has when ``hidden`` can be worked out from what was printed then, and the truth of then is gone."""
-    tables, before = now.tables(set()), then.tables(hidden)
-    sums = pl.concat(
-        tables["sums"].with_columns(release=pl.lit(release)) for release, tables in (("", tables), ("2025-12", before))
-    )
-    told = before["printed"].select(pl.lit("2025-12").alias("release"), "cell", "n")
-    return of(audit(now.frame(), tables["printed"], sums, tables["own"], [reader], rules, told), reader)
+    return of(successive(now, then, hidden, rules, set(), reader), reader)
 
 
 @pytest.mark.parametrize(("others", "clean"), [(40, True), (12, False)])
