@@ -81,6 +81,7 @@ class Soak:
     samples: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in WATCHED})
     killed: Counter[str] = field(default_factory=Counter)
     announced: int = 0
+    finished: set[str] = field(default_factory=set)
 
     def run(self, between_kills: float) -> list[str]:
         """Take all deliveries through; returns what is wrong at the end."""
@@ -94,9 +95,9 @@ class Soak:
             if monotonic() - began > self.announces_for:
                 self.keys = self.keys[: self.announced]
             self._grow_old(state)
-            finished = sum(self._is_done(state, key) for key in self.keys[: self.announced])
-            if finished != done:
-                done, progress = finished, monotonic()
+            self.finished |= {key for key in self._under_way() if self._is_done(state, key)}
+            if len(self.finished) != done:
+                done, progress = len(self.finished), monotonic()
                 tell(f"{done} of {len(self.keys)} done, {dict(self.killed)}, {self._memory()}")
             if done == len(self.keys) and not self._going_on():
                 break
@@ -122,12 +123,16 @@ class Soak:
 
     def _grow_old(self, state: LedgerState) -> None:
         """Of deliveries that have gone all the way, and are to go, an earlier moment becomes known."""
-        for key in self.keys[: self.announced]:
+        for key in self._under_way():
             intake = state.deliveries.get(key)
             is_in = intake is not None and intake.tombstone is None and self._went_well(key)
             if is_in and self._is_to_go(key) and intake.moment != LONG_AGO:  # type: ignore[union-attr]
                 with self.bench.system() as system:
                     move_moment(system, DeliveryKey.parse(key), LONG_AGO, "placed")
+
+    def _under_way(self) -> list[str]:
+        """What was announced and isn't done: what is done stays so, and is looked at again at the end."""
+        return [key for key in self.keys[: self.announced] if key not in self.finished]
 
     def _went_well(self, key: str) -> bool:
         """Whether the newest run of a delivery is over and went well."""
