@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rod_pipeline.marts import groupings, in_force, loopbanen, studiesucces, waived
-from rod_pipeline.marts.across import VIEWS
+from rod_pipeline.marts.across import STROMEN, VIEWS
 from rod_pipeline.marts.coded import STORED, create, create_coded, show
 from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.lookups import PERSON_YEAR
@@ -59,7 +59,7 @@ def fill(
         editions.append(editions_of(mart.name, table, moments))
         if mart is studiesucces.MART:
             create(connection, OORDELEN.name, oordelen(in_force.speaking(table, editions[-1])))
-    with _understood(system, deliveries) as frames:
+    with understood(system, deliveries) as frames:
         told, rows[loopbanen.MART.name] = careers(connection, frames, moments)
     create(connection, EDITIONS, pl.concat([in_force.standing(pl.concat(editions)), told]))
     create(connection, DELIVERIES, _deliveries(system, deliveries))
@@ -95,7 +95,7 @@ def of_all(system: System, mart: Mart, deliveries: Sequence[IntakeState]) -> pl.
 
 
 @contextmanager
-def _understood(system: System, deliveries: Sequence[IntakeState]) -> Iterator[Mapping[str, pl.LazyFrame]]:
+def understood(system: System, deliveries: Sequence[IntakeState]) -> Iterator[Mapping[str, pl.LazyFrame]]:
     """Doorstroom of the deliveries of which every mart is built: of those it is known that tables are understood."""
     with ExitStack() as stack:
         yield {
@@ -124,6 +124,17 @@ def careers(
     connection.execute(f"drop table {STORED}.{loopbanen.ROWS}")
     show(connection, mart.name)
     return standing, sum(one.height for one in years)
+
+
+@contextmanager
+def careers_alone(frames: Mapping[str, pl.LazyFrame], moments: pl.DataFrame) -> Iterator[DuckDBPyConnection]:
+    """A database in memory with ``loopbanen`` of these deliveries and the view ``stromen``; as for ``careers``."""
+    import duckdb
+
+    with duckdb.connect(":memory:", config={"temp_directory": ""}) as connection:
+        careers(connection, frames, moments)
+        connection.execute(f"create view {STROMEN.name} as {STROMEN.query}")
+        yield connection
 
 
 def _years(frames: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from rod_pipeline.marts.across import STROMEN
-from rod_pipeline.marts.contents import careers
+from rod_pipeline.marts.contents import careers_alone
 from rod_pipeline.synthetic import published
 
 _FLOOR = 50
@@ -59,11 +59,8 @@ def held_against_published(tables: Mapping[str, pl.DataFrame], scale: float | No
 
 def steps(frames: Mapping[str, pl.LazyFrame], moments: pl.DataFrame) -> pl.DataFrame:
     """The view ``stromen`` over doorstroom of these deliveries; ``moments`` as ``contents.moments_of`` gives them."""
-    import duckdb
-
-    with duckdb.connect(":memory:", config={"temp_directory": ""}) as connection:
-        careers(connection, frames, moments)
-        return pl.DataFrame(connection.sql(STROMEN.query))
+    with careers_alone(frames, moments) as connection:
+        return pl.DataFrame(connection.table(STROMEN.name))
 
 
 def as_table(figures: tuple[Figure, ...]) -> str:

@@ -11,13 +11,13 @@ speaks for it (``in_force``). Why these tables and no others: ADR 34.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
 from rod_pipeline.marts import in_force
-from rod_pipeline.marts.contents import editions_of, moments_of, of_all
+from rod_pipeline.marts.contents import careers_alone, editions_of, moments_of, of_all, understood
 from rod_pipeline.marts.database import feeding, open_database
 from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.groupings import GROUP, REGION, grouped, groupings
@@ -25,6 +25,7 @@ from rod_pipeline.marts.groupings import GROUP, REGION, grouped, groupings
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from rod_pipeline.ledger.state import IntakeState
     from rod_pipeline.system import System
 
 _GROUP = ("schooljaar", "instellingscode", "opleidingscode", "code_bc", "code_sg", "code_hg", "sectorkamer")
@@ -263,17 +264,22 @@ def figures_in_force(system: System) -> dict[str, pl.DataFrame]:
     With the steps from year to year (``stromen``), which exist in the restricted database alone: opening it is on
     record. Raises ``NoDatabaseYet`` and what the vault raises.
     """
-    deliveries = feeding(system.ledger.state())
+    with open_database(system, system.actor(), "onderzoek") as connection:
+        return {**dict(_in_force(system, feeding(system.ledger.state()))), _FLOWS: steps(connection)}
+
+
+def figures_of(system: System, deliveries: Sequence[IntakeState]) -> dict[str, pl.DataFrame]:
+    """As ``figures_in_force``, as if there were these deliveries alone. Raises what the vault raises."""
     moments = moments_of(deliveries)
-    found = {}
+    with understood(system, deliveries) as frames, careers_alone(frames, moments) as connection:
+        return {**dict(_in_force(system, deliveries)), _FLOWS: steps(connection)}
+
+
+def _in_force(system: System, deliveries: Sequence[IntakeState]) -> Iterator[tuple[str, pl.DataFrame]]:
+    moments = moments_of(deliveries)
     for mart in MARTS:
         table = of_all(system, mart, deliveries)
-        standing = in_force.standing(editions_of(mart.name, table, moments))
-        speaks = standing.filter("geldt").select(in_force.EDITION)
-        found[mart.name] = table.join(speaks, on=in_force.EDITION, how="semi", nulls_equal=True)
-    with open_database(system, system.actor(), "onderzoek") as connection:
-        found[_FLOWS] = steps(connection)
-    return found
+        yield mart.name, in_force.speaking(table, editions_of(mart.name, table, moments))
 
 
 def steps(connection: DuckDBPyConnection) -> pl.DataFrame:

@@ -28,8 +28,9 @@ def code(dimension: str, cell: pl.Expr = CELL) -> pl.Expr:
     return cell.str.extract(rf"\|{dimension}=([^|]*)", 1).alias(dimension)
 
 
+YEAR = ["measure", "schooljaar"]
 YEAR_OF = (MEASURE, code("schooljaar"))
-"""Of which measure and school year a cell is."""
+"""Of which measure and school year a cell is, as columns ``YEAR``."""
 
 
 def without(dimension: str, cell: pl.Expr = CELL) -> pl.Expr:
