@@ -33,7 +33,7 @@ soak: check
 	$(PYTEST) tests/property --hypothesis-profile soak --timeout 21600 $(PYTEST_ARGS)
 	$(BIN)/python -W ignore -m tests.performance.fuzz_readers --files 100000
 	$(BIN)/python -W ignore -m tests.performance.disclosure --definitive --seeds 1 2 3 4 5 6 7 8 9 10
-	$(BIN)/python -W ignore -m tests.performance.releases --seeds 1 2 3
+	$(BIN)/python -W ignore -m tests.performance.releases --seeds 1 2 3 4 5 6 7 8 9 10
 	$(BIN)/python -W ignore -m tests.performance.soak_deliveries --deliveries 200
 
 # All of them, or: make bench BENCH="intake marts"

@@ -173,7 +173,7 @@ def _protect(
         int(system.unknown[at]): figure for at, figure in enumerate(told["told"].to_list()) if figure is not None
     }
     hidden = small | hidden_before | not_offered
-    bounds = _bounds(system, what, figures, policy.drift)
+    bounds = _bounds(system, what, _of_then(keys, system, past.then) | figures, policy.drift)
     alternatives = Alternatives(system, what, bounds, policy.span) if found is None else found.alternatives
     begin = hidden if found is None else hidden | found.hidden
     work = Opening(system, alternatives, bounds, begin.tolist(), frozenset(figures), policy.span)
@@ -195,15 +195,23 @@ def _protect(
     )
 
 
+def _of_then(keys: pl.DataFrame, system: Equations, then: pl.DataFrame) -> dict[int, int]:
+    both = keys.with_row_index("at").select("at", "cell").join(then, on="cell")
+    return {int(system.unknown[at]): n for at, n in both.select("at", "n").iter_rows()}
+
+
 def _bounds(system: Equations, what: Sensitive, figures: dict[int, int], drift: int) -> list[tuple[int, int]]:
     """What everybody knows of each figure if it is hidden: at least, at most.
 
-    One that was printed before can't have moved further than the drift.
+    One of which there was another before has moved at most ``drift``, a reader thinks: he knows that figure, or ties to
+    it what he knows of it. Where it moved further he is wrong, and thinks that it moved ``drift`` further at most.
     """
     bounds = [(least, _UNBOUND) for least in what.floor.tolist()]
     for place, figure in figures.items():
         count = int(system.n[place])
-        bounds[place] = max(bounds[place][0], min(figure - drift, count)), max(figure + drift, count)
+        low = figure - drift if count >= figure - drift else count - drift
+        high = figure + drift if count <= figure + drift else count + drift
+        bounds[place] = max(bounds[place][0], low), high
     return bounds
 
 

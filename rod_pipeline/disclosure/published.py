@@ -5,8 +5,9 @@ not belong here: where the register is kept (the ledger and the published genera
 
 A school year of a measure is told twice: provisional, and definitive. While it is provisional its figures stand as they
 were first told: what a correction of 1-4 students would tell by the difference isn't told. The definitive release keeps
-hidden what was hidden, and prints what was printed unless it has become small. A figure that was printed in the
-provisional release and is hidden now is thought by a reader to be within ``drift`` of it.
+hidden what was hidden, and prints what was printed unless it has become small. Of a figure that is hidden now a reader
+thinks that it is within ``drift`` of what it was: of what was printed in the provisional release, or of what he knows
+of one that was hidden there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rod_pipeline.disclosure.cells import YEAR, CellList
 from rod_pipeline.disclosure.report import level_of
 
 _STATUS = r"\|status=[^|]*"
+_COUNTS = {"cell": pl.String, "n": pl.Int64}
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,14 @@ class Published:
 
     ``definitions``: the version of each measure's definition now. What was told under another one is another figure and
     binds nothing. A measure that isn't named there is as it was in its last release.
+
+    ``then``: ``cell`` of the new list, ``n``: what was true, as far as it is still known, when another figure of it was
+    told or hidden. Restricted.
     """
 
     cells: pl.DataFrame
     definitions: Mapping[str, int] = field(default_factory=dict)
+    then: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_COUNTS))
 
     def last(self) -> pl.DataFrame:
         """``cell``, ``n``: what was told last of each cell that means the same now, sorted by ``cell``."""
@@ -51,17 +57,19 @@ class Published:
 class History:
     """What a list has to keep to. ``standing``: the cells of school years whose figures stand (``cell``, ``n`` as
     told); ``told``: for the other cells ``cell``, ``told`` (the figure as printed before, null: hidden).
+    ``then``: as in ``Published``.
     """
 
     standing: pl.DataFrame
     told: pl.DataFrame
+    then: pl.DataFrame
 
 
 def history(cells: CellList, earlier: Published | None) -> History:
     """Hold a cell list against the register."""
-    none = pl.DataFrame(schema={"cell": pl.String, "n": pl.Int64})
+    none = pl.DataFrame(schema=_COUNTS)
     if earlier is None or earlier.cells.is_empty():
-        return History(none, none.rename({"n": "told"}))
+        return History(none, none.rename({"n": "told"}), none)
     last = earlier.last()
     year = pl.concat_str(
         pl.col("cell").str.extract(r"^([^|]*)", 1),
@@ -102,4 +110,4 @@ def history(cells: CellList, earlier: Published | None) -> History:
         .agg(pl.when(pl.col("told").is_not_null().all()).then(pl.col("told").first()).alias("told"))
         .sort("cell")
     )
-    return History(standing, told)
+    return History(standing, told, earlier.then)

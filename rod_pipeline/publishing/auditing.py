@@ -21,10 +21,10 @@ import polars as pl
 
 from rod_pipeline.disclosure import attack
 from rod_pipeline.publishing import keys
-from rod_pipeline.publishing.register import Told
+from rod_pipeline.publishing.past import Counted, recounted
+from rod_pipeline.publishing.register import Told, connected
 
 CONTRADICTION = "figures that contradict each other"
-_YEAR = ["measure", "schooljaar"]
 
 
 def audited(
@@ -35,6 +35,7 @@ def audited(
     speaks: pl.DataFrame,
     rules: attack.Rules,
     earlier: Told | None,
+    counted: Counted | None = None,
 ) -> tuple[str, ...]:
     """The levels with cells of which some reader, the public or an institution, can work out a small count; sorted.
 
@@ -42,22 +43,25 @@ def audited(
 
     ``truth``: ``cell``, ``n``; ``printed``: the same, null where hidden; ``sums``: ``equation``, ``cell``, ``sign``;
     ``own``: ``cell``, ``reader``, ``n``; ``speaks``: the status of each year; ``earlier``: what was told under the
-    definitions of now.
+    definitions of now; ``counted``: what that was counted from.
     """
     new = changed_years(printed, earlier)
     if new.is_empty():
         return ()
     if earlier is not None and len(otherwise := told_otherwise(printed, speaks, earlier)):
         return _levels(otherwise)
-    now = _connected(new, sums)
+    now = connected(new, sums)
     truth, printed, own = (_of_years(frame, now) for frame in (truth, printed, own))
     before = None
     if earlier is not None:
-        every = _connected(now, pl.concat([sums, earlier.sums], how="diagonal"))
+        every = connected(now, pl.concat([sums, earlier.sums], how="diagonal"))
         before = _distinct(Told(_of_years(earlier.cells, every), _of_years(earlier.sums, every)))
     sums = _of_years(sums, now)
     if before is not None:
         sums = pl.concat([sums.with_columns(release=pl.lit("")), before.sums.select(*sums.columns, "release")])
+    if before is not None and counted is not None:
+        then, own_then = recounted(before, counted)
+        truth, own = (pl.concat(both, how="diagonal") for both in ((truth, then), (own, own_then)))
     readers: Sequence[str | None] = [None, *own["reader"].unique().sort()]
     past = None if before is None or before.cells.is_empty() else before.cells.select("release", "cell", "n")
     found = attack.audit(truth, printed, sums, own, readers, rules, past)
@@ -74,7 +78,7 @@ def _levels(cells: pl.Series) -> tuple[str, ...]:
 def told_otherwise(printed: pl.DataFrame, speaks: pl.DataFrame, earlier: Told) -> pl.Series:
     """The cells that are printed and were hidden before, or printed otherwise with the same status."""
     now = printed.drop_nulls("n").with_columns(*keys.YEAR_OF)
-    now = now.join(speaks.select(*_YEAR, pl.col("status").alias("now")), on=_YEAR, how="left", nulls_equal=True)
+    now = now.join(speaks.select(*keys.YEAR, pl.col("status").alias("now")), on=keys.YEAR, how="left", nulls_equal=True)
     both = now.join(earlier.cells.select("cell", "status", pl.col("n").alias("then")), on="cell")
     same = pl.col("status").eq_missing(pl.col("now"))
     return both.filter(pl.col("then").is_null() | (same & pl.col("then").ne(pl.col("n"))))["cell"]
@@ -83,39 +87,24 @@ def told_otherwise(printed: pl.DataFrame, speaks: pl.DataFrame, earlier: Told) -
 def changed_years(printed: pl.DataFrame, earlier: Told | None) -> pl.DataFrame:
     """The years (``measure``, ``schooljaar``) of which something else is printed than in the newest release of them."""
     now = _with_year(printed)
-    every = now.select(_YEAR).unique()
+    every = now.select(keys.YEAR).unique()
     if earlier is None or earlier.cells.is_empty():
         return every
     before = _with_year(earlier.cells)
-    newest = before.group_by(_YEAR, maintain_order=True).agg(pl.col("release").last())
-    before = before.join(newest, on=[*_YEAR, "release"], how="semi", nulls_equal=True)
-    levels = before.select(*_YEAR, "level", told_level=True).unique()
+    newest = before.group_by(keys.YEAR, maintain_order=True).agg(pl.col("release").last())
+    before = before.join(newest, on=[*keys.YEAR, "release"], how="semi", nulls_equal=True)
+    levels = before.select(*keys.YEAR, "level", told_level=True).unique()
     both = now.join(
         before.select("cell", pl.col("n").alias("then"), told=True), on="cell", how="full", coalesce=True
     ).with_columns(*keys.YEAR_OF, keys.LEVEL)
-    both = both.join(levels, on=[*_YEAR, "level"], how="left", nulls_equal=True)
+    both = both.join(levels, on=[*keys.YEAR, "level"], how="left", nulls_equal=True)
     # A cell that isn't there was told to be zero, where its level is told; elsewhere nothing was.
     zero = pl.lit(0, pl.Int64)
     then = pl.when(pl.col("told").fill_null(False)).then("then").when(pl.col("told_level")).then(zero)
     present = pl.when(pl.col("now")).then("n").otherwise(zero)
-    other = both.filter(present.ne_missing(then)).select(_YEAR).unique()
-    unknown = every.join(newest, on=_YEAR, how="anti", nulls_equal=True)
-    return pl.concat([other.join(every, on=_YEAR, how="semi", nulls_equal=True), unknown]).unique().sort(_YEAR)
-
-
-def _connected(years: pl.DataFrame, sums: pl.DataFrame) -> pl.DataFrame:
-    """``years`` with those that sums connect with them; of the same ``release`` where they are of one."""
-    by = years.columns
-    one = [column for column in ("release", "equation") if column in sums.columns]
-    of = sums.with_columns(*keys.YEAR_OF).select(*one, *_YEAR).unique()
-    across = of.filter(pl.len().over(one) > 1)
-    while True:
-        touched = across.join(years, on=by, how="semi", nulls_equal=True).select(one).unique()
-        more = across.join(touched, on=one, how="semi", nulls_equal=True).select(by)
-        grown = pl.concat([years, more]).unique()
-        if grown.height == years.height:
-            return years.sort(by)
-        years = grown
+    other = both.filter(present.ne_missing(then)).select(keys.YEAR).unique()
+    unknown = every.join(newest, on=keys.YEAR, how="anti", nulls_equal=True)
+    return pl.concat([other.join(every, on=keys.YEAR, how="semi", nulls_equal=True), unknown]).unique().sort(keys.YEAR)
 
 
 def _with_year(cells: pl.DataFrame) -> pl.DataFrame:
@@ -125,7 +114,7 @@ def _with_year(cells: pl.DataFrame) -> pl.DataFrame:
 def _of_years(frame: pl.DataFrame, years: pl.DataFrame) -> pl.DataFrame:
     return (
         frame.with_columns(*keys.YEAR_OF)
-        .join(years, on=_YEAR, how="semi", nulls_equal=True, maintain_order="left")
+        .join(years, on=keys.YEAR, how="semi", nulls_equal=True, maintain_order="left")
         .select(frame.columns)
     )
 
@@ -136,14 +125,14 @@ def _distinct(told: Told) -> Told:
     content = (
         told.cells.with_columns(*keys.YEAR_OF)
         .sort("release", "cell")
-        .group_by(*_YEAR, "release", maintain_order=True)
+        .group_by(*keys.YEAR, "release", maintain_order=True)
         .agg(line.str.join("\n").alias("content"))
     )
-    kept = content.unique([*_YEAR, "content"], keep="first", maintain_order=True).select(*_YEAR, "release")
-    kept = _connected(kept, told.sums)
+    kept = content.unique([*keys.YEAR, "content"], keep="first", maintain_order=True).select(*keys.YEAR, "release")
+    kept = connected(kept, told.sums)
     cells, sums = (
         frame.with_columns(*keys.YEAR_OF)
-        .join(kept, on=[*_YEAR, "release"], how="semi", nulls_equal=True, maintain_order="left")
+        .join(kept, on=[*keys.YEAR, "release"], how="semi", nulls_equal=True, maintain_order="left")
         .select(frame.columns)
         for frame in (told.cells, told.sums)
     )

@@ -70,6 +70,21 @@ def together(lists: Mapping[str, CellList], tables: Sequence[Offered]) -> list[C
     return found
 
 
+def apart(sums: pl.DataFrame, truth: pl.DataFrame, own: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The differences that stand in ``sums``, by the figures that they are of: ``cell``, ``n``; ``cell``, ``reader``,
+    ``n``."""
+    rests = sums.filter(keys.MEASURE.str.contains(APART, literal=True)).select("equation", rest="cell").unique("rest")
+    both = rests
+    for side, sign in (("total", 1), ("part", -1)):
+        of = sums.join(rests, left_on=["equation", "cell"], right_on=["equation", "rest"], how="anti")
+        of = of.filter(sign=sign).join(truth, on="cell")
+        both = both.join(
+            of.select("equation", pl.col("cell").alias(side), pl.col("n").alias(f"n_{side}")), on="equation"
+        )
+    both = both.with_columns(d=pl.col("n_total") - pl.col("n_part"))
+    return both.select(cell="rest", n="d"), _own_of_rest(both, own)
+
+
 def too_small(one: Offered, kept: Sequence[Offered], counts: Mapping[str, pl.DataFrame], rules: Policy) -> bool:
     """Whether a table, with those that are kept, tells differences of which more than ``most_small`` would be small."""
     for pair in BETWEEN:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -23,12 +24,22 @@ from rod_pipeline.disclosure.tables import Table as Selection
 from rod_pipeline.disclosure.tables import table_of
 from rod_pipeline.marts.database import feeding
 from rod_pipeline.marts.groupings import groupings
-from rod_pipeline.marts.published import NESTED, OFFERED, Nested, Offered, editions, figures_in_force, leaves
-from rod_pipeline.publishing import between, keys
+from rod_pipeline.marts.published import (
+    NESTED,
+    OFFERED,
+    Nested,
+    Offered,
+    editions,
+    figures_in_force,
+    figures_of,
+    leaves,
+)
+from rod_pipeline.publishing import between, keys, register
 from rod_pipeline.publishing.auditing import audited
 from rod_pipeline.publishing.cost import cost_of
 from rod_pipeline.publishing.offering import NotOffered, Reason, worth_protecting
 from rod_pipeline.publishing.outcomes import meeting, settled
+from rod_pipeline.publishing.past import Counted, Counts, told_anew
 from rod_pipeline.publishing.proposal import Proposal, Table, digest_of
 from rod_pipeline.publishing.register import Told
 from rod_pipeline.publishing.regrouped import refuse_regrouped
@@ -60,15 +71,23 @@ def disclose(system: System, earlier: Told | None) -> Proposal:
     groups = groupings(system.settings.groupings)
     for then, told in told_groups(system):
         refuse_regrouped(groups, then, told)
-    marts = figures_in_force(system)
-    proposal = propose(
-        {name: frame for name, frame in leaves(marts, groups).items() if frame.height},
-        editions(marts),
-        tuple(one.delivery_id for one in feeding(system.ledger.state())),
-        earlier,
-    )
+    state = system.ledger.state()
+    deliveries = feeding(state)
+    counts, speaks = _counts(figures_in_force(system), groups)
+
+    @cache
+    def counted(release: str) -> Counts | None:
+        of = register.published(state, release).deliveries
+        living = [one for one in deliveries if one.delivery_id in of]
+        return _counts(figures_of(system, living), groups) if living else None
+
+    proposal = propose(counts, speaks, tuple(one.delivery_id for one in deliveries), earlier, counted=counted)
     used = {column for one in proposal.declared for column in one.by}
     return replace(proposal, groups=groups.filter(pl.col("indeling").is_in(list(used))))
+
+
+def _counts(marts: Mapping[str, pl.DataFrame], groups: pl.DataFrame) -> Counts:
+    return {name: frame for name, frame in leaves(marts, groups).items() if frame.height}, editions(marts)
 
 
 def propose(
@@ -77,24 +96,29 @@ def propose(
     deliveries: tuple[str, ...],
     earlier: Told | None,
     tables: Sequence[Offered] = OFFERED,
+    counted: Counted | None = None,
 ) -> Proposal:
-    """The proposal from leaves per measure (``marts.published.leaves``); see ``disclose`` and ``Proposal``."""
+    """The proposal from leaves per measure (``marts.published.leaves``); see ``disclose`` and ``Proposal``.
+
+    ``counted``: what earlier releases were counted from, as far as it is still there.
+    """
     rules = policy.load()
     before = None if earlier is None else earlier.under(DEFINITION)
     told_before = _told_before(tables, before)
     worth, not_offered = worth_protecting(tables, counts, told_before, rules)
+    published = _published(before, speaks, counted)
     kept = worth
     while True:
         lists = between.together(_cell_lists(counts, speaks, kept, before), kept)
         try:
-            protected = [protect(cells, rules, _published(before), _unseen(cells, kept)) for cells in lists]
+            protected = [protect(cells, rules, published, _unseen(cells, kept)) for cells in lists]
             break
         except CannotProtect as stuck:
             kept = _fewer(kept, stuck, told_before)
     offered = [one for one in kept if all(part.report.offers(_selection(one)) for part in protected)]
     not_offered += [NotOffered(one, Reason.TOO_HIDDEN) for one in worth if one not in offered]
     told, truth, sums, own = _together(lists, protected, {_level(one) for one in offered})
-    failing = audited(truth, told, sums, own, speaks, _rules_of_audit(rules, tables), before)
+    failing = audited(truth, told, sums, own, speaks, _rules_of_audit(rules, tables), before, counted)
     return Proposal(
         declared=tuple(_read_as(one) for one in offered),
         tables={one.name: _table(one, told) for one in offered},
@@ -197,16 +221,15 @@ def _of_now(cells: CellList, found: Protected) -> pl.DataFrame:
     differ from others: that stands in the register. Any other sum that isn't so is a fault, and the audit's to find.
     """
     of = cells.sums.with_columns(*keys.YEAR_OF).join(found.cells.select("cell", "n"), on="cell", how="left")
-    by = ["measure", "schooljaar"]
     now = found.cells.join(cells.cells.select("cell", now="n"), on="cell", how="left").with_columns(*keys.YEAR_OF)
-    stands = now.filter(pl.col("n").ne_missing(pl.col("now"))).select(by).unique()
+    stands = now.filter(pl.col("n").ne_missing(pl.col("now"))).select(keys.YEAR).unique()
     left = (pl.col("sign") * pl.col("n")).sum()
     wrong = (
         of.group_by("equation")
         .agg(left.alias("left"), pl.col("n").null_count().alias("unknown"), pl.col("measure").n_unique().alias("of"))
         .filter(pl.col("of") > 1, (pl.col("left") != 0) | (pl.col("unknown") > 0))
     )
-    gone = pl.concat([frame.select("equation") for frame in (wrong, of.join(stands, on=by, how="semi"))])
+    gone = pl.concat([frame.select("equation") for frame in (wrong, of.join(stands, on=keys.YEAR, how="semi"))])
     return cells.sums.join(gone, on="equation", how="anti")
 
 
@@ -251,15 +274,16 @@ def _told_before(tables: Sequence[Offered], earlier: Told | None) -> set[str]:
     return {one.name for one in tables if _level(one) in levels}
 
 
-def _published(earlier: Told | None) -> Published | None:
-    """The register as protection knows it: with the status in the keys."""
+def _published(earlier: Told | None, speaks: pl.DataFrame, counted: Counted | None) -> Published | None:
+    """The register as protection knows it: with the status in the keys, and with what was true of what it tells."""
     if earlier is None or earlier.cells.is_empty():
         return None
     cells = earlier.cells.select(
         "release", keys.extended(keys.STATUS, pl.col(keys.STATUS)).alias("cell"), "n", "definition"
     )
     measures = earlier.cells.select(keys.MEASURE).unique().to_series()
-    return Published(cells, dict.fromkeys(measures, DEFINITION))
+    published = Published(cells, dict.fromkeys(measures, DEFINITION))
+    return published if counted is None else replace(published, then=told_anew(earlier, speaks, counted))
 
 
 def _rules_of_audit(rules: Policy, tables: Sequence[Offered]) -> attack.Rules:

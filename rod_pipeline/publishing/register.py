@@ -20,6 +20,8 @@ from rod_pipeline.publishing import keys
 from rod_pipeline.publishing.proposal import Proposal
 
 if TYPE_CHECKING:
+    from rod_pipeline.ledger.publication import Published
+    from rod_pipeline.ledger.state import LedgerState
     from rod_pipeline.system import System
 
 NAME, SUMS = "register", "sums"
@@ -63,10 +65,33 @@ def told(releases: list[tuple[pl.DataFrame, pl.DataFrame]]) -> Told | None:
     """Releases as they came, each as ``of`` and ``sums_of`` have it, under labels that sort in that order."""
     if not releases:
         return None
-    labels = [pl.lit(f"{number:06d}").alias("release") for number in range(1, len(releases) + 1)]
-    named = list(zip(labels, releases, strict=True))
+    named = [(pl.lit(_label(number)).alias("release"), one) for number, one in enumerate(releases, 1)]
     cells = pl.concat(cells.select(label, *list(SCHEMA)[1:]) for label, (cells, _) in named)
     return Told(cells, pl.concat(sums.select(label, *list(SUMS_SCHEMA)[1:]) for label, (_, sums) in named))
+
+
+def published(state: LedgerState, release: str) -> Published:
+    """The event of the release with this label."""
+    return next(one.event for number, one in enumerate(state.releases.values(), 1) if _label(number) == release)
+
+
+def _label(number: int) -> str:
+    return f"{number:06d}"
+
+
+def connected(years: pl.DataFrame, sums: pl.DataFrame) -> pl.DataFrame:
+    """``years`` with those that sums connect with them; of the same ``release`` where they are of one."""
+    by = years.columns
+    one = [column for column in ("release", "equation") if column in sums.columns]
+    of = sums.with_columns(*keys.YEAR_OF).select(*one, *keys.YEAR).unique()
+    across = of.filter(pl.len().over(one) > 1)
+    while True:
+        touched = across.join(years, on=by, how="semi", nulls_equal=True).select(one).unique()
+        more = across.join(touched, on=one, how="semi", nulls_equal=True).select(by)
+        grown = pl.concat([years, more]).unique()
+        if grown.height == years.height:
+            return years.sort(by)
+        years = grown
 
 
 def earlier(system: System) -> Told | None:

@@ -1,6 +1,6 @@
 """Whole publications of synthetic countries, two after each other: all tables of all measures, protected and attacked.
 
-    python -m tests.performance.releases [--seeds 1 2 ...] [--scale 1.0]
+    python -m tests.performance.releases [--seeds 1 2 ...] [--scale 1.0] [--gone]
 
 Of each country the delivery of December is published, then that of August, in which provisional figures have become
 definitive ones and a school year has come. Either is audited for the public and for all institutions, the second
@@ -17,16 +17,15 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-import duckdb
 import polars as pl
 
-from rod_pipeline.marts.across import STROMEN
-from rod_pipeline.marts.contents import careers
+from rod_pipeline.marts.contents import careers_alone
 from rod_pipeline.marts.declared import MARTS
 from rod_pipeline.marts.published import editions, leaves, steps
 from rod_pipeline.publishing import register
 from rod_pipeline.publishing.disclosing import propose
 from rod_pipeline.publishing.offering import Reason
+from rod_pipeline.publishing.past import Counts
 from rod_pipeline.publishing.proposal import Proposal
 from tests.support.synthetic import whole
 
@@ -42,9 +41,7 @@ def marts_of(delivery: str, scale: float, seed: int) -> Mapping[str, pl.DataFram
     typed = {kind: frame.lazy() for kind, frame in whole(delivery, scale, seed).items()}
     marts = {one.name: one.table(typed).collect().with_columns(levering=pl.lit(delivery)) for one in MARTS}
     moments = pl.DataFrame({"levering": [delivery], "moment": [datetime(2026, 8, 24, tzinfo=UTC)]})
-    with duckdb.connect(":memory:") as connection:
-        careers(connection, {delivery: typed["doorstroom"]}, moments)
-        connection.execute(f"create view stromen as {STROMEN.query}")
+    with careers_alone({delivery: typed["doorstroom"]}, moments) as connection:
         marts["stromen"] = steps(connection)
     whole.cache_clear()
     return marts
@@ -55,19 +52,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--scale", type=float, default=1.0, help="of the country; 1: all its students")
+    parser.add_argument("--gone", action="store_true", help="the first delivery is erased when the second is published")
     given = parser.parse_args()
     print(f"| {' | '.join(_COLUMNS)} |\n|---|{'---:|' * 8}---|", flush=True)  # noqa: T201
     clean = True
     for seed in given.seeds:
         released: list[Proposal] = []
+        then: Counts | None = None
         for delivery in DELIVERIES:
             marts = marts_of(delivery, given.scale, seed)
+            counts = leaves(marts), editions(marts)
             earlier = register.told([(register.of(one), register.sums_of(one)) for one in released])
             began = time.process_time()
-            made = propose(leaves(marts), editions(marts), ("a" * 16,), earlier)
+            made = propose(*counts, ("a" * 16,), earlier, counted=lambda _, then=then: then)
             print(_row(f"{seed}, {delivery}", made, time.process_time() - began), flush=True)  # noqa: T201
             clean = clean and made.audit is not None and made.audit.clean
             released.append(made)
+            then = None if given.gone else counts
     sys.exit(0 if clean else "A reader finds something.")
 
 

@@ -152,6 +152,19 @@ def test_hidden_once_is_hidden_in_the_definitive_release_until_the_definition_ch
     assert hidden(protect(later, POLICY, Published(release(told), {"s": 2}))) == {}
 
 
+@pytest.mark.parametrize(("moved", "same"), [(0, True), (4, False), (9, True)])
+def test_a_figure_that_moved_as_far_as_a_reader_thinks_gives_no_room_to_another(moved, same):
+    """The small one can grow only if (1, 1) or (2, 1) does, hidden both times: who ties then and now lets neither be
+    more than four above what it was. Where it is further, he is wrong, and gives it four more."""
+    told = release(protect(years(FIRST, "V"), POLICY))
+    later = years(FIRST, "D")
+    grown = pl.DataFrame({"cell": [f"s|{cell(row, 1)}|schooljaar=2024-2025|status=D" for row in (1, 2)]})
+    then = grown.join(later.cells, on="cell").select("cell", pl.col("n") - moved)
+    was = set(hidden(protect(later, POLICY, Published(told))))
+    now = set(hidden(protect(later, POLICY, Published(told, then=then))))
+    assert then.height == 2 and was <= now and (was == now) is same
+
+
 def test_a_provisional_figure_stands_as_it_was_told():
     told = protect(years(FIRST, "V"), POLICY)
     corrected = years([[2, 31, 90], [40, 50, 97], [60, 70, 99]], "V")

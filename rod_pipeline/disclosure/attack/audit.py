@@ -23,7 +23,7 @@ from rod_pipeline.disclosure.attack.judging import Judge, Smallness, begin, true
 from rod_pipeline.disclosure.attack.programs import Solver
 from rod_pipeline.disclosure.attack.system import DRIFT, DoesNotAddUp, floors, system
 
-MODEL = 3
+MODEL = 4
 """Version of the reader model of ``docs/explanation/attacker.md``; an audit by another model is no audit."""
 
 

@@ -173,13 +173,11 @@ class Judge:
         it could be small."""
         at, width, settled = self._hidden[asked], seen.bounds.width()[asked], seen.settled[asked]
         least = seen.bounds.low[asked]
-        # Of an earlier release his own figures may not be given: then they are taken to be what they are now, or as
-        # large a part of a figure that has moved on.
+        # Of an earlier release his own figures may not be given: then they are taken to be as large a part as now.
         mine = np.append(self._own.everywhere(reader), 0)
         now, mine_now = np.append(self._n, 0)[self._now[asked]], mine[self._now[asked]]
-        moved = np.abs(now - least) > self._rules.drift
         part = (2 * mine_now * np.maximum(least, 0) + now) // (2 * np.maximum(now, 1))
-        others = least - np.maximum(mine[at], np.where(moved, part, mine_now))
+        others = least - np.maximum(mine[at], part)
         # A figure that hasn't moved is of the same students: nobody else is in it then, as nobody is now.
         alone = (width == 0) & (now == least) & (others == 0) & ~self._is_side[asked]
         few_others = (others < self._rules.threshold) & ~alone & ~self._nobody_of_many(asked, seen, reader)
