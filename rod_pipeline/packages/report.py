@@ -88,13 +88,14 @@ def report(
     """The report about ``subject``; ``labels`` of codes by column."""
     counts = [one for one in found if one.kind == "count"]
     results = [one for one in found if one.kind == "percentage"]
-    parts = [part for one in results if (part := _result(one, labels)) is not None]
+    told = [*_students(counts, labels), *(part for one in results if (part := _result(one, labels)) is not None)]
+    own = subject.column == "instellingscode"
     return Report(
         title=f"Studenten en studiesucces: {subject.label}",
         subtitle=f"Vergeleken met heel Nederland. Uitgave van {day(about.published)}.",
         notice=_notice(about),
         facts=tuple(_facts(counts, results))[:4],
-        parts=(*_students(counts, labels), *parts, _sources(about, ranked=subject.column == "instellingscode")),
+        parts=(*(told or [_nothing(own=own)]), _sources(about, ranked=own)),
         foot=f"{about.holder} · besluit {about.decree} · uitgave {about.release}",
     )
 
@@ -276,6 +277,19 @@ def _result(one: Comparison, labels: Mapping[str, Mapping[str, str]]) -> Part | 
     # Of a single line the drawing says it all.
     sheets = (Sheet(head, rows), over_years) if rest else (over_years,)
     return Part(title, (f"{word.about}.",), tuple(figures), sheets)
+
+
+def _nothing(*, own: bool) -> Part:
+    whom = "deze instelling" if own else "deze groep"
+    rows = ("De rijen van uw eigen studenten staan in de map eigen.",) if own else ()
+    return Part(
+        "Geen gepubliceerde cijfers",
+        (
+            f"In deze uitgave staat geen enkel cijfer van {whom}: de aantallen zijn zo klein dat zij over personen "
+            "zouden kunnen gaan, of de tabel waarin zij horen is daarom weggelaten.",
+            *rows,
+        ),
+    )
 
 
 def _sources(about: About, *, ranked: bool) -> Part:

@@ -84,6 +84,16 @@ def test_the_same_report_is_the_same_bytes() -> None:
     assert made() == made()
 
 
+def test_who_has_no_figure_at_all_is_told_why() -> None:
+    """A hidden figure is shown as hidden, in the part that it belongs to."""
+    about = About("MBO Raad", "55352791", "a" * 16, NOON.date(), "1.0", None)
+    titles = [
+        report(OWN, comparisons(tables(cells), OWN), LABELS, about).parts[0].title
+        for cells in ({("2024-2025", "01AA"): 60.0}, {("2024-2025", "25LH"): None})
+    ]
+    assert titles == ["Geen gepubliceerde cijfers", "Startersresultaat"]
+
+
 def test_what_a_table_says_is_shown_as_text() -> None:
     cells = {(year, brin): 60.0 for brin in INSTITUTIONS for year in YEARS}
     about = About("<script>alert(1)</script>", "55352791", "a" * 16, NOON.date(), "1.0", None)
