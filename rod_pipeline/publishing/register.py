@@ -65,17 +65,18 @@ def told(releases: list[tuple[pl.DataFrame, pl.DataFrame]]) -> Told | None:
     """Releases as they came, each as ``of`` and ``sums_of`` have it, under labels that sort in that order."""
     if not releases:
         return None
-    named = [(pl.lit(_label(number)).alias("release"), one) for number, one in enumerate(releases, 1)]
-    cells = pl.concat(cells.select(label, *list(SCHEMA)[1:]) for label, (cells, _) in named)
-    return Told(cells, pl.concat(sums.select(label, *list(SUMS_SCHEMA)[1:]) for label, (_, sums) in named))
+    named = [(pl.lit(label(number)).alias("release"), one) for number, one in enumerate(releases, 1)]
+    cells = pl.concat(cells.select(name, *list(SCHEMA)[1:]) for name, (cells, _) in named)
+    return Told(cells, pl.concat(sums.select(name, *list(SUMS_SCHEMA)[1:]) for name, (_, sums) in named))
 
 
 def published(state: LedgerState, release: str) -> Published:
     """The event of the release with this label."""
-    return next(one.event for number, one in enumerate(state.releases.values(), 1) if _label(number) == release)
+    return next(one.event for number, one in enumerate(state.releases.values(), 1) if label(number) == release)
 
 
-def _label(number: int) -> str:
+def label(number: int) -> str:
+    """What the release with this number, the first being 1, is called in ``Told``."""
     return f"{number:06d}"
 
 

@@ -1,10 +1,10 @@
-"""Whole publications of synthetic countries, two after each other: all tables of all measures, protected and attacked.
+"""Whole publications of synthetic countries, one after the other: all tables of all measures, protected and attacked.
 
-    python -m tests.performance.releases [--seeds 1 2 ...] [--scale 1.0] [--gone]
+    python -m tests.performance.releases [--seeds 1 2 ...] [--scale 1.0] [--gone] [--deliveries 2025-12 2026-08 ...]
 
 Of each country the delivery of December is published, then that of August, in which provisional figures have become
-definitive ones and a school year has come. Either is audited for the public and for all institutions, the second
-together with what was told before. Prints a row per release; ends with an error when a reader finds something.
+definitive ones and a school year has come. Each is audited for the public and for all institutions, together with what
+was told before. Prints a row per release; ends with an error when a reader finds something.
 ``tests.performance.disclosure`` does the same to one list of another shape; ``tests.performance.publishing`` says which
 part of it costs what.
 """
@@ -52,23 +52,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--scale", type=float, default=1.0, help="of the country; 1: all its students")
-    parser.add_argument("--gone", action="store_true", help="the first delivery is erased when the second is published")
+    parser.add_argument("--gone", action="store_true", help="a delivery is erased when the next one is published")
+    parser.add_argument("--deliveries", nargs="+", default=list(DELIVERIES), help="published one after the other")
     given = parser.parse_args()
     print(f"| {' | '.join(_COLUMNS)} |\n|---|{'---:|' * 8}---|", flush=True)  # noqa: T201
     clean = True
     for seed in given.seeds:
         released: list[Proposal] = []
-        then: Counts | None = None
-        for delivery in DELIVERIES:
+        then: dict[str, Counts] = {}
+        for delivery in given.deliveries:
             marts = marts_of(delivery, given.scale, seed)
             counts = leaves(marts), editions(marts)
             earlier = register.told([(register.of(one), register.sums_of(one)) for one in released])
             began = time.process_time()
-            made = propose(*counts, ("a" * 16,), earlier, counted=lambda _, then=then: then)
+            made = propose(*counts, ("a" * 16,), earlier, counted=then.get)
             print(_row(f"{seed}, {delivery}", made, time.process_time() - began), flush=True)  # noqa: T201
             clean = clean and made.audit is not None and made.audit.clean
             released.append(made)
-            then = None if given.gone else counts
+            then |= {} if given.gone else {register.label(len(released)): counts}
     sys.exit(0 if clean else "A reader finds something.")
 
 
