@@ -63,7 +63,7 @@ def audited(
         then, own_then = recounted(before, counted)
         truth, own = (pl.concat(both, how="diagonal") for both in ((truth, then), (own, own_then)))
     readers: Sequence[str | None] = [None, *own["reader"].unique().sort()]
-    past = None if before is None or before.cells.is_empty() else before.cells.select("release", "cell", "n")
+    past = None if before is None or before.cells.is_empty() else _tied(before, printed, rules.drift)
     found = attack.audit(truth, printed, sums, own, readers, rules, past)
     if found.contradicts:
         return (CONTRADICTION,)
@@ -119,15 +119,32 @@ def _of_years(frame: pl.DataFrame, years: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _distinct(told: Told) -> Told:
-    """Of releases that told the same of a year the first alone."""
+def _tied(before: Told, printed: pl.DataFrame, drift: int) -> pl.DataFrame:
+    """What was told, ``release``, ``cell``, ``n``, and how far a reader thinks that it moved since (``drift``): not at
+    all where a whole year is told as it was."""
+    now = _content(printed.with_columns(release=pl.lit(""))).drop("release")
+    same = _content(before.cells).join(now, on=[*keys.YEAR, "content"], how="semi", nulls_equal=True)
+    told = before.cells.with_columns(*keys.YEAR_OF).join(
+        same.select(*keys.YEAR, "release", stands=True), on=[*keys.YEAR, "release"], how="left", nulls_equal=True
+    )
+    moved = pl.when(pl.col("stands")).then(0).otherwise(drift)
+    return told.select("release", "cell", "n", moved.cast(pl.Int64).alias("drift"))
+
+
+def _content(cells: pl.DataFrame) -> pl.DataFrame:
+    """What is told of each year in each ``release``, as one text (``content``); sorted by release."""
     line = pl.concat_str("cell", pl.col("n").cast(pl.String).fill_null("x"), separator="\t")
-    content = (
-        told.cells.with_columns(*keys.YEAR_OF)
+    return (
+        cells.with_columns(*keys.YEAR_OF)
         .sort("release", "cell")
         .group_by(*keys.YEAR, "release", maintain_order=True)
         .agg(line.str.join("\n").alias("content"))
     )
+
+
+def _distinct(told: Told) -> Told:
+    """Of releases that told the same of a year the first alone."""
+    content = _content(told.cells)
     kept = content.unique([*keys.YEAR, "content"], keep="first", maintain_order=True).select(*keys.YEAR, "release")
     kept = connected(kept, told.sums)
     cells, sums = (

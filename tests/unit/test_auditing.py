@@ -136,3 +136,28 @@ def test_whose_the_students_were_is_known_of_a_delivery_that_lives(
     for counted, ok in ((None, gone), (({"studenten": of_then}, before), known)):
         found = audited(truth, cells(*now), SUM, own, final, RULES, then, lambda _, counted=counted: counted)  # type: ignore[misc, arg-type]
         assert (found == ()) is ok, found
+
+
+def test_a_year_that_is_told_again_as_it_was_is_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked at beside a measure that is told anew, for sums connect the two; only that one may have moved."""
+    new, apart = f"instroom|{YEAR}", f"studenten~instroom~8|{YEAR}"
+    tie = pl.DataFrame({"equation": [1, 1, 1], "cell": [WHOLE, new, apart], "sign": [1, -1, -1]}).cast(SUM.schema)
+    before = told((60, None, None))
+    line = before.cells.head(1)
+    before = Told(pl.concat([before.cells, line.with_columns(cell=pl.lit(new), n=pl.lit(30, pl.Int64))]), before.sums)
+    printed = pl.concat([cells(60, None, None), pl.DataFrame({"cell": [new], "n": [33]})])
+    truth = pl.concat([cells(60, 20, 40), pl.DataFrame({"cell": [new, apart], "n": [33, 27]})])
+    speaks = pl.DataFrame({"measure": ["studenten", "instroom"]}).with_columns(
+        schooljaar=pl.lit("2024-2025"), status=pl.lit("D")
+    )
+    given: list[pl.DataFrame] = []
+    audit = attack.audit
+
+    def looking(*rest: object) -> attack.Audit:
+        given.append(rest[-1])  # type: ignore[arg-type]
+        return audit(*rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(attack, "audit", looking)
+    assert audited(truth, printed, pl.concat([SUM, tie]), NOBODY, speaks, RULES, before) == ()
+    (past,) = given
+    assert dict(past.select("cell", "drift").iter_rows()) == {WHOLE: 0, ENTREE: 0, OTHERS: 0, new: RULES.drift}
