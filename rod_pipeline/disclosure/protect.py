@@ -9,6 +9,7 @@ Suppression with two alternative tables for each small figure and reader: ADR 28
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,17 +170,17 @@ def _protect(
     nowhere = ~np.isin(system.unknown, system.unknown[~unseen]) & unseen
     not_offered[system.unknown[nowhere]] = True
     out = withheld | nowhere
-    figures = {
-        int(system.unknown[at]): figure for at, figure in enumerate(told["told"].to_list()) if figure is not None
-    }
+    printed_then = [(int(system.unknown[at]), n) for at, n in enumerate(told["told"].to_list()) if n is not None]
+    true_then = keys.select("cell").join(past.then, on="cell", how="left", maintain_order="left")["n"].to_list()
+    before = [*printed_then, *((int(system.unknown[at]), n) for at, n in enumerate(true_then) if n is not None)]
     hidden = small | hidden_before | not_offered
-    bounds = _bounds(system, what, _of_then(keys, system, past.then) | figures, policy.drift)
+    bounds = _bounds(system, what, before, policy.drift)
     alternatives = Alternatives(system, what, bounds, policy.span) if found is None else found.alternatives
     begin = hidden if found is None else hidden | found.hidden
-    work = Opening(system, alternatives, bounds, begin.tolist(), frozenset(figures), policy.span)
+    work = Opening(system, alternatives, bounds, begin.tolist(), {place for place, _ in printed_then}, policy.span)
     strained = work.serve()
     work.reopen(np.flatnonzero(np.array(work.hidden) & ~hidden).tolist())
-    if strained and (closed := work.serve_beyond(strained, _bounds(system, what, {}, policy.drift))):
+    if strained and (closed := work.serve_beyond(strained, _bounds(system, what, [], policy.drift))):
         raise CannotProtect(tuple(keys["cell"].filter(pl.Series(np.isin(system.unknown, closed)))))
     is_hidden = np.array(work.hidden)
     _prove(cells, system, alternatives, is_hidden)
@@ -195,23 +196,19 @@ def _protect(
     )
 
 
-def _of_then(keys: pl.DataFrame, system: Equations, then: pl.DataFrame) -> dict[int, int]:
-    both = keys.with_row_index("at").select("at", "cell").join(then, on="cell")
-    return {int(system.unknown[at]): n for at, n in both.select("at", "n").iter_rows()}
+def _bounds(system: Equations, what: Sensitive, before: Iterable[tuple[int, int]], drift: int) -> list[tuple[int, int]]:
+    """What everybody knows of each figure if it is hidden: at least, at most. ``before``: unknowns, and what they were.
 
-
-def _bounds(system: Equations, what: Sensitive, figures: dict[int, int], drift: int) -> list[tuple[int, int]]:
-    """What everybody knows of each figure if it is hidden: at least, at most.
-
-    One of which there was another before has moved at most ``drift``, a reader thinks: he knows that figure, or ties to
-    it what he knows of it. Where it moved further he is wrong, and thinks that it moved ``drift`` further at most.
+    A figure of which there was another before has moved at most ``drift``, a reader thinks: he knows that one, or ties
+    to it what he knows of it. Where it moved further he is wrong, and thinks that it moved ``drift`` further at most.
+    Cells that are one figure now may have been several: each binds it.
     """
     bounds = [(least, _UNBOUND) for least in what.floor.tolist()]
-    for place, figure in figures.items():
-        count = int(system.n[place])
+    for place, figure in before:
+        count, (least, most) = int(system.n[place]), bounds[place]
         low = figure - drift if count >= figure - drift else count - drift
         high = figure + drift if count <= figure + drift else count + drift
-        bounds[place] = max(bounds[place][0], low), high
+        bounds[place] = max(least, low), min(most, high)
     return bounds
 
 
