@@ -84,6 +84,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 def pytest_collection_finish() -> None:
     """What is there now stays until the end: nobody needs to look through it for garbage again."""
     gc.freeze()
+    # Of what tests make little is garbage that only a look finds.
     gc.set_threshold(50_000, 20, 100)
     gc.enable()
 

@@ -52,18 +52,16 @@ def audited(
         return _levels(otherwise)
     now = connected(new, sums)
     truth, printed, own = (_of_years(frame, now) for frame in (truth, printed, own))
-    before = None
+    every_sum, sums, past = sums, _of_years(sums, now), None
     if earlier is not None:
-        every = connected(now, pl.concat([sums, earlier.sums], how="diagonal"))
+        every = connected(now, pl.concat([every_sum, earlier.sums], how="diagonal"))
         before = _distinct(Told(_of_years(earlier.cells, every), _of_years(earlier.sums, every)))
-    sums = _of_years(sums, now)
-    if before is not None:
         sums = pl.concat([sums.with_columns(release=pl.lit("")), before.sums.select(*sums.columns, "release")])
-    if before is not None and counted is not None:
-        then, own_then = recounted(before, counted)
-        truth, own = (pl.concat(both, how="diagonal") for both in ((truth, then), (own, own_then)))
+        past = None if before.cells.is_empty() else _tied(before, printed, rules.drift)
+        if counted is not None:
+            then, own_then = recounted(before, counted)
+            truth, own = (pl.concat(both, how="diagonal") for both in ((truth, then), (own, own_then)))
     readers: Sequence[str | None] = [None, *own["reader"].unique().sort()]
-    past = None if before is None or before.cells.is_empty() else _tied(before, printed, rules.drift)
     found = attack.audit(truth, printed, sums, own, readers, rules, past)
     if found.contradicts:
         return (CONTRADICTION,)

@@ -27,6 +27,7 @@ Counted = Callable[[str], Counts | None]
 
 TRUTH = {"release": pl.String, "cell": pl.String, "n": pl.Int64}
 OWN = {"release": pl.String, "cell": pl.String, "reader": pl.String, "n": pl.Int64}
+_NOTHING = pl.DataFrame(schema=TRUTH).drop("release"), pl.DataFrame(schema=OWN).drop("release")
 
 
 def recounted(told: Told, counted: Counted) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -72,15 +73,9 @@ def _of_release(
     # Of a measure that stands in sums alone no status was told.
     otherwise = told.join(speaks, on=[*keys.YEAR, "status"], how="anti", nulls_equal=True)
     same = speaks.join(otherwise, on=keys.YEAR, how="anti", nulls_equal=True)
-    counts = [
-        _counted(level, leaves[measure], wanted)
-        for (level, measure), wanted in named.join(same, on=keys.YEAR, how="semi", nulls_equal=True)
-        .partition_by("level", "measure", as_dict=True)
-        .items()
-        if measure in leaves
-    ]
-    if not counts:
-        return pl.DataFrame(schema=TRUTH), pl.DataFrame(schema=OWN)
+    levels = named.join(same, on=keys.YEAR, how="semi", nulls_equal=True).partition_by("level", "measure", as_dict=True)
+    counts = [_NOTHING]
+    counts += [_counted(str(level), leaves[of], wanted) for (level, of), wanted in levels.items() if of in leaves]
     truth, own = (pl.concat(frames) for frames in zip(*counts, strict=True))
     differences, of_differences = between.apart(sums, truth, own)
     truth, own = pl.concat([truth, differences]), pl.concat([own, of_differences])
@@ -92,7 +87,7 @@ def _counted(level: str, leaves: pl.DataFrame, wanted: pl.DataFrame) -> tuple[pl
     """The cells of a level that are ``wanted``, and whose they are."""
     measure, *by = level.split("|")
     if not {*by, READER} <= set(leaves.columns):
-        return pl.DataFrame(schema={"cell": pl.String, "n": pl.Int64}), _nobodys()
+        return _NOTHING
     codes = {column: pl.col(column).fill_null(UNKNOWN) for column in by}
     each = leaves.select("n", cell=keys.named(measure, codes), reader=pl.col(READER).fill_null(UNKNOWN))
     each = each.group_by("cell", "reader").agg(pl.col("n").sum())
@@ -119,7 +114,3 @@ def _as_told(named: pl.DataFrame, told: pl.DataFrame, sums: pl.DataFrame, truth:
         ]
     ).unique()
     return named.join(connected(wrong, sums), on=keys.YEAR, how="anti", nulls_equal=True).select("cell")
-
-
-def _nobodys() -> pl.DataFrame:
-    return pl.DataFrame(schema={"cell": pl.String, "reader": pl.String, "n": pl.Int64})

@@ -34,13 +34,8 @@ from rod_pipeline.publishing.shape import shaped
 from rod_pipeline.publishing.words import Undocumented
 from rod_pipeline.system import System
 from tests.support.ledger import NOON
-from tests.support.pipeline import UNDISTURBED, Bench, Workshops, delivery
+from tests.support.pipeline import UNDISTURBED, Bench, Workshops
 from tests.support.publishing import TABLES, Said, Table, disclosing
-
-
-@pytest.fixture(scope="module")
-def good() -> bytes:
-    return delivery(UNDISTURBED)
 
 
 @pytest.fixture(scope="module")

@@ -18,15 +18,10 @@ from rod_pipeline.publishing.past import Counted, recounted
 from rod_pipeline.publishing.register import Told
 from rod_pipeline.publishing.release import publish
 from rod_pipeline.system import System
-from tests.support.pipeline import UNDISTURBED, Bench, Workshops, delivery
+from tests.support.pipeline import UNDISTURBED, Bench, Workshops
 
 NEXT = "2026-08"
 Figures = Mapping[str, pl.DataFrame]
-
-
-@pytest.fixture(scope="module")
-def good() -> bytes:
-    return delivery(UNDISTURBED)
 
 
 @pytest.fixture(scope="module")

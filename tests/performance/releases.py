@@ -69,7 +69,8 @@ def main() -> None:
             print(_row(f"{seed}, {delivery}", made, time.process_time() - began), flush=True)  # noqa: T201
             clean = clean and made.audit is not None and made.audit.clean
             released.append(made)
-            then |= {} if given.gone else {register.label(len(released)): counts}
+            if not given.gone:
+                then[register.label(len(released))] = counts
     sys.exit(0 if clean else "A reader finds something.")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.synthetic.pleio_server import StandIn
-from tests.support.pipeline import UNDISTURBED, Bench, Workshops, remember, stored_tables
+from tests.support.pipeline import UNDISTURBED, Bench, Workshops, delivery, remember, stored_tables
 
 
 @pytest.fixture
@@ -32,6 +32,12 @@ def bench(
         for name, value in made.environment().items():
             monkeypatch.setenv(name, value)
         yield made
+
+
+@pytest.fixture(scope="module")
+def good() -> bytes:
+    """What goes through the installations of a module; one that needs another delivery has a ``good`` of its own."""
+    return delivery(UNDISTURBED)
 
 
 @pytest.fixture(scope="module")
