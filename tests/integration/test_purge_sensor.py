@@ -24,6 +24,7 @@ from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.orchestration.retiring import due_purges
 from rod_pipeline.orchestration.sensors import announced_deliveries
 from rod_pipeline.orchestration.serving import serving
+from rod_pipeline.retention.deadline import AMSTERDAM
 from rod_pipeline.retention.decisions import hold, suspend
 from rod_pipeline.retention.engine import begin, plan
 from rod_pipeline.retention.gate import DeliveryPurged
@@ -243,7 +244,10 @@ def test_what_is_held_waits_in_full_view_and_what_is_not_goes_on(bench: Bench) -
             approved_by="a2",
         )
     told = reason(tick(bench))
-    assert f"{KEY}: held on order RB-2026-7 until {until:%Y-%m-%d}" in told and "OVER ITS TERM" in told
+    assert (
+        f"{KEY}: held on order RB-2026-7 until {until.astimezone(AMSTERDAM):%Y-%m-%d %H:%M}" in told
+        and "OVER ITS TERM" in told
+    )
     come(bench, NEIGHBOUR, LONG_AGO)
     assert [key for key, _ in asked(tick(bench))] == [NEIGHBOUR]
 
