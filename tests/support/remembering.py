@@ -6,7 +6,7 @@ the environment (``FOLDER``), so that its workers and the processes that tests s
 nothing is remembered.
 
 ``remember`` is for tests, ``remember_always`` for a process of its own. Tests of rules and of what a judgement says
-use neither. Imports no more than it needs: commands that a page shows start with it.
+use ``remember_rows`` at most. Imports no more than it needs: commands that a page shows start with it.
 """
 
 import hashlib
@@ -52,16 +52,25 @@ def remember(monkeypatch: "pytest.MonkeyPatch") -> None:
     _remember(monkeypatch.setattr)
 
 
+def remember_rows(monkeypatch: "pytest.MonkeyPatch") -> None:
+    """Remember the rows of deliveries alone, in this process, for as long as ``monkeypatch`` lasts."""
+    _remember_rows(monkeypatch.setattr)
+
+
 def remember_always() -> None:
     """Remember for as long as this process lasts."""
     _remember(setattr)
 
 
 def _remember(patch: _Patch) -> None:
-    from rod_pipeline.quality import verdict
+    _remember_rows(patch)
+    _remember_reports(patch)
+
+
+def _remember_rows(patch: _Patch) -> None:
     from rod_pipeline.synthetic import delivery as synthetic
 
-    make, real = synthetic.iter_file, verdict.validate_file
+    make = synthetic.iter_file
 
     def rows(kind: Any, key: Any, population: Any, book: Any, totals: Any) -> "Iterator[pl.DataFrame]":
         if totals is not None:
@@ -70,11 +79,18 @@ def _remember(patch: _Patch) -> None:
             _rows[kind, key, population] = list(make(kind, key, population, book, None))
         return iter(_rows[kind, key, population])
 
+    patch(synthetic, "iter_file", rows)
+
+
+def _remember_reports(patch: _Patch) -> None:
+    from rod_pipeline.quality import verdict
+
+    real = verdict.validate_file
+
     def validate(frame: "pl.LazyFrame", contract: Any, suite: Any) -> Any:
         table = io.BytesIO()
         frame.collect().write_ipc(table)
         asked = table.getvalue() + contract.model_dump_json().encode() + suite.model_dump_json().encode()
         return known("report", asked, lambda: real(frame, contract, suite))
 
-    patch(synthetic, "iter_file", rows)
     patch(verdict, "validate_file", validate)
