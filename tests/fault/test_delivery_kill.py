@@ -42,9 +42,7 @@ _numbers = count(2)
 INSTANTS = [
     ("announce", "append:announced", 1, "after"),
     ("land", "create_key", 1, "after"),
-    ("land", "write", 2, "after"),
     ("land", "UploadPart", 2, "after"),
-    ("land", "PutObject", 1, "before"),
     ("land", "append:copy_verified", 1, "after"),
     ("land", "delete_secret", 1, "after"),
     ("parse doorstroom", "PutObject", 1, "after"),
@@ -54,12 +52,13 @@ INSTANTS = [
     ("mart again", "append:mart_built", 1, "after"),
     ("database", "save", 1, "after"),
     ("database", "append:database_built", 1, "before"),
-    ("database", "destroy", 1, "after"),
     *in_soak(
         [
             ("announce", "append:announced", 1, "before"),
             ("land", "append:key_created", 1, "before"),
             ("land", "create_key", 1, "before"),
+            ("land", "write", 2, "after"),
+            ("land", "PutObject", 1, "before"),
             ("land", "append:copy_registered", 1, "after"),
             ("land", "PutObject", 1, "after"),
             ("land", "append:received", 1, "before"),
@@ -78,6 +77,7 @@ INSTANTS = [
             ("database", "append:copy_verified", 1, "after"),
             ("database", "append:database_built", 1, "after"),
             ("database", "append:key_destroyed", 1, "after"),
+            ("database", "destroy", 1, "after"),
         ]
     ),
 ]

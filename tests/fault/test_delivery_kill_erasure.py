@@ -31,9 +31,15 @@ def key() -> str:
 # Of each kind of instant one is in every run, all of them in a soak.
 ERASURE = [
     ("destroy", "after"),
-    ("DeleteObjects", "before"),
     ("append:copy_erased", "after"),
-    *in_soak([("destroy", "before"), ("append:key_destroyed", "after"), ("append:copy_erased", "before")]),
+    *in_soak(
+        [
+            ("destroy", "before"),
+            ("append:key_destroyed", "after"),
+            ("DeleteObjects", "before"),
+            ("append:copy_erased", "before"),
+        ]
+    ),
 ]
 
 

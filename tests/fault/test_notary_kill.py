@@ -19,18 +19,18 @@ from tests.support.witness import WitnessServer, running_witness
 # their proof that the lock was taken (a second write), the checkpoint, the timestamp, the cosigned checkpoint.
 INSTANTS = [
     ("ListObjectVersions", 1, "after"),
-    ("keep", 1, "before"),
     ("keep", 1, "after"),
     ("PutObject", 1, "after"),
     ("PutObject", 2, "after"),
     ("PutObject", 3, "after"),
-    ("PutObject", 4, "before"),
     ("PutObject", 5, "before"),
 ]
 ALL = [
     ("GetObjectLockConfiguration", 1, "after"),
+    ("keep", 1, "before"),
     ("PutObject", 1, "before"),
     ("PutObject", 3, "before"),
+    ("PutObject", 4, "before"),
     ("PutObject", 4, "after"),
     ("PutObject", 5, "after"),
 ]

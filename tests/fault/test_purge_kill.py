@@ -28,12 +28,10 @@ _numbers = count(2)
 INSTANTS = [
     ("append:purge_planned", 1, "after"),
     ("append:tombstoned", 1, "after"),
-    ("append:drained", 1, "before"),
     ("destroy", 1, "after"),
     ("append:place_erased", 1, "before"),
     ("AbortMultipartUpload", 1, "after"),
     ("DeleteObjects", 2, "after"),
-    ("append:copy_erased", 1, "before"),
     ("save", 1, "after"),
     ("append:database_built", 1, "before"),
     ("append:inventoried", 1, "after"),
@@ -43,6 +41,7 @@ INSTANTS = [
         [
             ("append:purge_planned", 1, "before"),
             ("append:tombstoned", 1, "before"),
+            ("append:drained", 1, "before"),
             ("append:drained", 1, "after"),
             ("destroy", 1, "before"),
             ("append:key_destroyed", 1, "after"),
@@ -50,6 +49,7 @@ INSTANTS = [
             ("AbortMultipartUpload", 1, "before"),
             ("ListObjectVersions", 2, "after"),
             ("DeleteObjects", 1, "before"),
+            ("append:copy_erased", 1, "before"),
             ("append:copy_erased", 1, "after"),
             ("append:place_erased", 3, "before"),
             ("destroy", 2, "after"),

@@ -42,6 +42,7 @@ def named(file: FileKind) -> tuple[str, str]:
             ((GROUND, 'rubriek = "06.05.40"'), named("diplomas")),
             "'MBO Opleiding Leerweg' as mbo_opleiding_leerweg, code; rubriek 06.05.40",
             id="added",
+            marks=pytest.mark.soak,
         ),
         pytest.param(
             drift.split,
@@ -50,6 +51,7 @@ def named(file: FileKind) -> tuple[str, str]:
             ((GROUND, 'rubriek = "29.74.04"'), (GROUND, 'rubriek = "29.74.04"'), named("diplomas")),
             "'Soort diploma MBO studiejaar - grond' as soort_diploma_mbo_studiejaar_grond, code; rubriek 29.74.04",
             id="split",
+            marks=pytest.mark.soak,
         ),
         pytest.param(
             drift.other_dates,
@@ -58,6 +60,7 @@ def named(file: FileKind) -> tuple[str, str]:
             (named("diplomas"),),
             "notation of dates: 'DD-MM-JJJJ' is",
             id="dates",
+            marks=pytest.mark.soak,
         ),
         pytest.param(
             drift.new_code,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import dagster as dg
 import polars as pl
-import pytest
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.announcing import drop
@@ -64,21 +63,13 @@ def latest(bench: Bench, asset: list[str]) -> Mapping[str, dg.MetadataValue]:
 
 def test_a_manual_drop_goes_the_same_way_to_the_same_tables(bench: Bench, tmp_path: object) -> None:
     bench.announce("2025-12")
-    assert bench.run("2025-12") == []
+    assert bench.walk("2025-12") == []
     by_link = stored_tables(bench, "2025-12")
     files = bench.home.parent / "downloaded.zip"
     files.write_bytes(delivery("2025-12"))
     with bench.system() as system:
         drop(system, DeliveryKey.parse("2025-12-r2"), [files])
     assert bench.intake("2025-12-r2").stage == "received"
-    assert bench.run("2025-12-r2") == []
+    assert bench.walk("2025-12-r2") == []
     by_hand = stored_tables(bench, "2025-12-r2")
     assert {name: table.equals(by_hand[name]) for name, table in by_link.items()} == dict.fromkeys(TABLES, True)
-
-
-def test_the_ledger_may_lie_in_postgresql(bench: Bench, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROD_LEDGER_URL", postgres_url)
-    bench.announce("2025-12")
-    assert bench.run("2025-12") == []
-    assert bench.intake("2025-12").stage == "stored"
-    assert not (bench.home / "ledger.db").exists()

@@ -23,6 +23,7 @@ from rod_pipeline.system import System
 from tests.support.pipeline import PLACED, Bench, discrepancies
 from tests.support.purging import Shifted, cheaply, generations_of, on_clock, remains
 from tests.support.seaweed import content_of
+from tests.support.soak import in_soak
 
 PURGED, KEPT = "2025-12", "2026-08"
 FOLDERS = ("keys", "secrets/codes", "data_docs")
@@ -84,10 +85,9 @@ def house(benches: Iterator[Bench], tmp_path: Path) -> House:
     return House(bench, clock, backup, intake, kept, copies, generations, purge_id)
 
 
-WHAT = {"all": ("objects", *FOLDERS), "objects": ("objects",), "keys": ("keys",), "reports": ("data_docs",)}
-
-
-@pytest.mark.parametrize("what", WHAT.values(), ids=WHAT)
+@pytest.mark.parametrize(
+    "what", [("objects", *FOLDERS), ("keys",), *in_soak([(("objects",),), (("data_docs",),)])], ids="+".join
+)
 def test_what_a_backup_brings_back_is_found_and_erased_again_on_record(house: House, what: tuple[str, ...]) -> None:
     house.backup.put_back(house.bench, *what)
     assert remains(house.bench, house.intake, *house.generations) != []
@@ -109,7 +109,7 @@ def test_what_a_backup_brings_back_is_found_and_erased_again_on_record(house: Ho
         assert system.ledger.state().tombstones[PURGED].purge_id == house.purge_id
 
 
-@pytest.mark.parametrize("what", ["objects", "keys"])
+@pytest.mark.parametrize("what", ["objects", *in_soak(["keys"])])
 def test_until_then_nothing_is_read_or_written_not_even_of_others(house: House, what: str) -> None:
     house.backup.put_back(house.bench, what)
     with house.opened() as system:

@@ -22,6 +22,7 @@ from rod_pipeline.synthetic.population import Population
 from rod_pipeline.system import System
 from tests.support.pipeline import PLACED, Bench, delivery, discrepancies
 from tests.support.purging import Shifted, announced, cheaply, deliver, on_clock, remains
+from tests.support.soak import in_soak
 
 SMALL = Population(seed=12, scale=0.0005)
 WHOLE, HALF, SECRETS, FAILED, LATE = "2025-12", "2025-12-r2", "2025-12-r3", "2025-12-r4", "2026-08"
@@ -144,7 +145,7 @@ def test_no_hold_no_suspension_and_no_doubtful_clock_stands_in_the_way(house: Ho
     assert remains(house.bench, *house.intakes.values()) == []
 
 
-@pytest.mark.parametrize("place", ["keys", "objects", "dagster"])
+@pytest.mark.parametrize("place", ["keys", "dagster", *in_soak(["objects"])])
 def test_one_place_that_fails_keeps_nothing_else_from_being_erased(house: House, place: Place) -> None:
     register, down = with_down(house.system, place)
     with pytest.raises(Unplugged):
