@@ -251,6 +251,21 @@ def test_the_clock_is_slow(night: Night) -> None:
     night.is_over()
 
 
+def test_a_clock_was_fast_when_it_wrote(night: Night) -> None:
+    """It is right again, and the ledger's newest entry still is of an hour that hasn't come."""
+    real = SystemClock.now
+    with night.patch.context() as patch:
+        patch.setattr(SystemClock, "now", lambda clock: real(clock) + timedelta(hours=1))
+        night.bench.announce(KEY, night.good)
+    night.wakes("ROD-LEDGER-05")
+    night.looks("clock", "ROD-LEDGER-05")
+    now = f"{SystemClock().now():%Y-%m-%dT%H:%M}"
+    said = night.types("rod ledger set-clock --now 2026-11-30T14:05", **{"2026-11-30T14:05": now})
+    assert said.startswith("On record.")
+    night.types("rod rerun 2025-12")
+    night.is_over()
+
+
 def test_a_dead_run_holds_the_place_in_a_pool(night: Night) -> None:
     """No run is red: steps wait. ``rod doctor`` is where to look, and the daemon what mends it."""
     night.bench.announce(KEY, night.good)
