@@ -11,6 +11,15 @@ import pytest
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.synthetic.pleio_server import StandIn
 from tests.support.pipeline import UNDISTURBED, Bench, Workshops, delivery, remember, stored_tables
+from tests.support.remembering import remember_rows
+
+
+@pytest.fixture(scope="module")
+def one_country() -> Iterator[None]:
+    """Synthetic deliveries of one population and moment tell of the same people, simulated once."""
+    with pytest.MonkeyPatch.context() as patch:
+        remember_rows(patch)
+        yield
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
 from functools import cache, lru_cache
 
 import pytest
@@ -13,21 +12,14 @@ from rod_pipeline.contracts import ContractBook
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.synthetic.delivery import NeedsArchive, delivery_parts, write_delivery
 from rod_pipeline.synthetic.faults import FAULTS
-from tests.support.remembering import remember_rows
 from tests.support.synthetic import PASSWORD, SMALL, refused_by, zipped
+
+pytestmark = pytest.mark.usefixtures("one_country")
 
 KEY = "2025-12"
 IN_FILES = [name for name, fault in FAULTS.items() if fault.file is not None]
 BY_ERROR = [name for name, fault in FAULTS.items() if fault.expect and fault.expect[0].startswith("ROD-")]
 BY_RULE = [name for name, fault in FAULTS.items() if fault.expect and name not in BY_ERROR]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_country() -> Iterator[None]:
-    """Every delivery here tells of the same people, before its fault."""
-    with pytest.MonkeyPatch.context() as patch:
-        remember_rows(patch)
-        yield
 
 
 @lru_cache(maxsize=1)

@@ -18,6 +18,8 @@ from rod_pipeline.synthetic.delivery import NeedsArchive, UnknownFault, delivery
 from rod_pipeline.synthetic.writing import DIALECTS, ImpossibleDialect
 from tests.support.synthetic import PASSWORD, SMALL, tables, whole, zipped
 
+pytestmark = pytest.mark.usefixtures("one_country")
+
 
 @pytest.fixture(scope="module")
 def book() -> ContractBook:
