@@ -22,7 +22,7 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.errors import BlockedError, PermanentError, TransientError
 from rod_pipeline.intake.pleio import PleioClient, PleioSettings
 from rod_pipeline.ledger.catchup import refuse_old_copy
-from rod_pipeline.ledger.log import Ledger
+from rod_pipeline.ledger.log import Ledger, Reading
 from rod_pipeline.ledger.notary import Notary, Services
 from rod_pipeline.ledger.note import VerifyingKey
 from rod_pipeline.ledger.state import IntakeState
@@ -75,6 +75,8 @@ class System:
 
     settings: Settings
     clock: Clock
+    reading: Reading | None = None
+    """How far this process has read the ledger before, where it goes on from there."""
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock | None = None) -> Self:
@@ -112,7 +114,7 @@ class System:
         """
         self.refuse_nowhere()
         self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Ledger(self.settings.ledger(), self.clock)
+        return Ledger(self.settings.ledger(), self.clock, self.reading)
 
     def refuse_nowhere(self) -> None:
         """Raise ``NoInstallation`` when there is none here; whoever asks first makes nothing in a wrong folder."""

@@ -48,7 +48,16 @@ from rod_pipeline.ledger.rules import SKEW, IllegalEvent, check, is_erasure
 from rod_pipeline.ledger.state import LedgerState, fold
 from rod_pipeline.ledger.tree import TreeHead
 
-__all__ = ["Ledger", "LedgerClock", "LedgerCorrupt", "LedgerForked", "LedgerTooNew", "NotInTree", "TreeHead"]
+__all__ = [
+    "Ledger",
+    "LedgerClock",
+    "LedgerCorrupt",
+    "LedgerForked",
+    "LedgerTooNew",
+    "NotInTree",
+    "Reading",
+    "TreeHead",
+]
 
 _PAGE = 1000
 
@@ -66,26 +75,43 @@ class LedgerForked(BlockedError):
 
 
 class _Seen(NamedTuple):
-    """How far this object has read: the newest row, the state after it, and the tree over all rows up to it."""
+    """How far somebody has read: the newest row, the state after it, and the tree over all rows up to it."""
 
     row: Row
     state: LedgerState
     frontier: Frontier
 
 
+_NOTHING = _Seen(BEFORE, LedgerState(), Frontier())
+
+
+class Reading:
+    """How far a process has read the ledger of one database, for a ``Ledger`` that comes after another one.
+
+    Each step and each tick opens the ledger; one that is ten years long takes a second to be read from its beginning.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is read yet."""
+        self.seen = _NOTHING
+
+
 class Ledger:
     """The ledger at ``url``. One object may be shared by threads; processes each open their own."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, reading: Reading | None = None) -> None:
         """Open the ledger; make its table when there is none.
 
-        ``url`` is ``sqlite:///<path>`` or ``postgresql+psycopg2://…``. Raises ``LedgerUrl``, ``LedgerUnavailable`` or
-        ``LedgerDatabase``.
+        ``url`` is ``sqlite:///<path>`` or ``postgresql+psycopg2://…``. ``reading``: go on from there; without it, and
+        where the newest row of it isn't there as it was, all rows are read. Raises ``LedgerUrl``, ``LedgerUnavailable``
+        or ``LedgerDatabase``.
         """
         self._database = Database(url)
         self._clock = clock
         self._lock = Lock()
-        self._seen = _Seen(BEFORE, LedgerState(), Frontier())
+        self._reading = reading or Reading()
+        self._seen = self._reading.seen
+        self._has_read = False
 
     def __repr__(self) -> str:
         return f"Ledger({self._database!r})"
@@ -266,7 +292,11 @@ class Ledger:
         page = _page(connection, row.seq)
         more = len(page) == _PAGE
         if row != BEFORE and (not page or page.pop(0) != row):
-            raise corrupt(f"Entry {row.seq} of the ledger, which was read before, is gone or has changed.")
+            if self._has_read:
+                raise corrupt(f"Entry {row.seq} of the ledger, which was read before, is gone or has changed.")
+            # Another copy was put in its place since: what that is, whoever reads all of it finds out.
+            self._seen = self._reading.seen = _NOTHING
+            return self._catch_up(connection)
         while page:
             entries = []
             for new in page:
@@ -282,8 +312,11 @@ class Ledger:
 
     def _remember(self, seen: _Seen) -> None:
         with self._lock:
+            self._has_read = True
             if seen.state.seq > self._seen.state.seq:
                 self._seen = seen
+            if seen.state.seq > self._reading.seen.state.seq:
+                self._reading.seen = seen
 
     def _instant(self, state: LedgerState, events: list[AnyEvent]) -> datetime:
         now = self._clock.now()

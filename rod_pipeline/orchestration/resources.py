@@ -3,16 +3,22 @@
 Belongs here: the door from Dagster to the domain. https://docs.dagster.io/guides/build/external-resources
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 
+from rod_pipeline.ledger.log import Reading
 from rod_pipeline.orchestration.failures import about
 from rod_pipeline.orchestration.storages import put_on_record
 from rod_pipeline.settings import Settings
 from rod_pipeline.system import System
+
+_readings: defaultdict[str, Reading] = defaultdict(Reading)
+"""Of each ledger that this process reads: a step or a tick reads what is new since the one before it."""
 
 
 class Rod(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -22,7 +28,8 @@ class Rod(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def open(self) -> System:
         """The parts of the installation, with nothing connected yet."""
-        return System.open(Settings.load(Path(self.home)))
+        settings = Settings.load(Path(self.home))
+        return replace(System.open(settings), reading=_readings[settings.ledger()])
 
     @contextmanager
     def working(self, context: dg.AssetExecutionContext) -> Iterator[System]:

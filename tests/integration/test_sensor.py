@@ -8,6 +8,7 @@ from rod_pipeline.intake.announcing import drop
 from rod_pipeline.orchestration.partitions import DELIVERY
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.orchestration.sensors import announced_deliveries
+from tests.support.ledger import decoding
 from tests.support.pipeline import Bench, delivery
 
 
@@ -33,6 +34,21 @@ def test_it_asks_for_the_run_and_the_partition_of_an_announcement_and_does_nothi
         assert system.secrets.scopes(), "link and code are untouched"
     assert not bench.instance.get_dynamic_partitions(DELIVERY)
     assert not bench.pleio.requests
+
+
+def test_a_tick_reads_what_is_new_in_the_ledger(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not all of it, each half minute for ten years."""
+    bench.announce("2025-12")
+    tick(bench)
+    bench.announce("2026-08")
+    with bench.system() as system:
+        newest = system.ledger.state().seq
+    numbers = decoding(monkeypatch)
+    tick(bench)
+    assert numbers and numbers[0] > 1 and numbers[-1] == newest
+    del numbers[:]
+    tick(bench)
+    assert numbers == []
 
 
 def test_it_asks_once_for_each_announcement(bench: Bench) -> None:

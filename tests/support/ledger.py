@@ -6,13 +6,17 @@ made up.
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from rod_pipeline.deliveries import new_id
+from rod_pipeline.ledger import log
 from rod_pipeline.ledger.events import (
     Announced,
     AnyEvent,
     Checked,
     CopyRegistered,
     CopyVerified,
+    Entry,
     KeyCreated,
     Parsed,
     Received,
@@ -22,6 +26,7 @@ from rod_pipeline.ledger.events import (
     Zone,
 )
 from rod_pipeline.ledger.log import Ledger
+from rod_pipeline.ledger.rows import Row, decoded
 
 NOON = datetime(2025, 12, 15, 12, tzinfo=UTC)
 DIGEST = "5e" * 32
@@ -105,3 +110,15 @@ def stored(ledger: Ledger, key: str = "2025-12") -> str:
     copy, writing = written(delivery, "validated", "diplomas")
     ledger.append(*writing, Stored(delivery_id=delivery, copies=(copy,), rows=(10,)))
     return delivery
+
+
+def decoding(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the rows that are read from now on."""
+    numbers: list[int] = []
+
+    def noted(row: Row, before: Row) -> Entry:
+        numbers.append(row.seq)
+        return decoded(row, before)
+
+    monkeypatch.setattr(log, "decoded", noted)
+    return numbers

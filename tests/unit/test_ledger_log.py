@@ -12,10 +12,10 @@ from rod_pipeline.deliveries import new_id
 from rod_pipeline.errors import RodError
 from rod_pipeline.ledger.database import LedgerDatabase, LedgerUrl
 from rod_pipeline.ledger.events import CopyErased, KeyCreated, KeyDestroyed
-from rod_pipeline.ledger.log import Ledger, LedgerClock, LedgerCorrupt, LedgerTooNew
+from rod_pipeline.ledger.log import Ledger, LedgerClock, LedgerCorrupt, LedgerTooNew, Reading
 from rod_pipeline.ledger.rules import IllegalEvent
 from tests.support import ledger as make
-from tests.support.ledger import SetClock
+from tests.support.ledger import SetClock, decoding
 
 DELIVERY = "00112233445566aa"
 
@@ -249,3 +249,46 @@ def test_a_file_that_cannot_be_or_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(LedgerDatabase, match="SQLITE_NOTADB"):
         reopened(tmp_path)
+
+
+# What a process has read already
+
+
+def test_a_ledger_goes_on_from_what_the_process_has_read(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, reading = f"sqlite:///{tmp_path / 'ledger.db'}", Reading()
+    make.received(ledger)
+    assert Ledger(url, SetClock(), reading).state() == ledger.state()
+    known = ledger.state().seq
+    ledger.append(make.announced("2026-08"))
+    numbers = decoding(monkeypatch)
+    after = Ledger(url, SetClock(), reading)
+    assert (after.state(), after.tree_head()) == (ledger.state(), ledger.tree_head())
+    assert numbers == [known + 1]
+    after.append(make.announced("2026-12"))
+    del numbers[:]
+    assert Ledger(url, SetClock(), reading).state().deliveries.keys() == {"2025-12", "2026-08", "2026-12"}
+    assert numbers == []
+
+
+def test_another_copy_in_its_place_is_read_from_its_beginning(ledger: Ledger, tmp_path: Path) -> None:
+    """An older one was put back: the object that read the newer one says so, the next one sees what is there."""
+    url, reading = f"sqlite:///{tmp_path / 'ledger.db'}", Reading()
+    make.received(ledger)
+    old = (tmp_path / "ledger.db").read_bytes()
+    ledger.append(make.announced("2026-08"))
+    newer = Ledger(url, SetClock(), reading)
+    assert "2026-08" in newer.state().deliveries
+    for opened in (ledger, newer):
+        opened.close()
+    (tmp_path / "ledger.db").write_bytes(old)
+    for left in ("ledger.db-wal", "ledger.db-shm"):
+        (tmp_path / left).unlink(missing_ok=True)
+    with pytest.raises(LedgerCorrupt, match="is gone or has changed"):
+        newer.state()
+    now = Ledger(url, SetClock(), reading)
+    assert (now.state(), now.tree_head()) == ((fresh := reopened(tmp_path)).state(), fresh.tree_head())
+    assert now.state().deliveries.keys() == {"2025-12"}
+    with pytest.raises(LedgerCorrupt):
+        newer.state()
