@@ -20,6 +20,7 @@ from rod_pipeline.errors import RodError
 from rod_pipeline.ledger.intakes import IntakeState
 from rod_pipeline.orchestration.failures import UNFORESEEN, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.jobs import FIRST, deliver
+from rod_pipeline.orchestration.reasons import reasons
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.orchestration.storages import instances_of
 from rod_pipeline.orchestration.telling import overdue_notices
@@ -104,26 +105,20 @@ def _failed_runs(instance: dg.DagsterInstance) -> Iterator[Alert]:
 
 
 def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, partition: str | None) -> Alert:
-    told = [
-        entry.dagster_event.step_failure_data.user_failure_data
-        for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-        if entry.dagster_event is not None
-    ]
     # The name of each cause is its own: a job that isn't a delivery's way is named beside its partition.
     about = " ".join(part for part in (partition, run.job_name) if part)
     if partition is not None and run.job_name == deliver.name:
         about = partition
     # Only code and kind are taken from it: its text may hold the name of a file or a column from outside.
-    failures = [{name: str(value.value) for name, value in one.metadata.items()} for one in told if one is not None]
-    coded = [failure for failure in failures if "code" in failure]
+    coded = [why for why in reasons(instance, run.run_id) if why.code]
     if not coded:
         happened, page, code, do = "A check stopped it, or the process ended without a word.", "", "", _DO["permanent"]
         page = "docs/how-to/failed-partition.md"
     else:
-        code = coded[0]["code"]
-        do, page = _DO.get(coded[0].get("kind", ""), _DO["permanent"]), address(code)
+        code = coded[0].code
+        do, page = _DO.get(coded[0].kind, _DO["permanent"]), address(code)
         happened = "Something that nobody foresaw." if code == UNFORESEEN else sentence(code)
-    kind: AlertKind = "blocked" if coded and coded[0].get("kind") == "blocked" else "run_failed"
+    kind: AlertKind = "blocked" if coded and coded[0].kind == "blocked" else "run_failed"
     if run.job_name in _PURGES:
         kind = "purge_late"
     happened = f"The job {run.job_name} failed: {happened}"

@@ -1,21 +1,26 @@
-"""Whether Dagster is fit to run: its configuration, its daemon, its pools.
+"""Whether Dagster is fit to run: its configuration, its daemon, its pools, the cluster that carries out its steps.
 
 Belongs here: the checks of ``rod doctor`` that need Dagster. Does not belong here: what is red (``red``). It reads
 DAGSTER_HOME as it lies there, and writes nothing to it.
 """
 
 import os
+import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dagster as dg
+from cryptography import x509
 from dagster._core.scheduler.instigation import InstigatorType, TickStatus
 
 from rod_pipeline.doctor import Check, Unproved
 from rod_pipeline.doctor_servers import CHECKS as SERVERS
 from rod_pipeline.doctor_servers import of_database
 from rod_pipeline.errors import PermanentError
+from rod_pipeline.orchestration.executing import ClusterSilent, connected, without_worker
 from rod_pipeline.orchestration.storages import instances_of, refuse_unreached, storages_in
 from rod_pipeline.system import System
 
@@ -36,6 +41,16 @@ class SlotsLeaked(PermanentError):
     """A run that is over still holds a place in a pool, so that others wait for it."""
 
     code = "ROD-DOCTOR-08"
+
+
+class CertificateEnds(PermanentError):
+    """A certificate with which the machines of a cluster know each other ends soon."""
+
+    code = "ROD-DOCTOR-13"
+
+
+_BEFORE_ITS_END = timedelta(days=30)
+_ANSWERS_WITHIN_SECONDS = 10
 
 
 def _configuration(system: System) -> str:
@@ -111,6 +126,44 @@ def _storages(system: System) -> str:
     return "Every storage of Dagster that deliveries were worked on with is reached from here."
 
 
+def _cluster(system: System) -> str:
+    scheduler = system.settings.execution.scheduler
+    if scheduler is None:
+        return "There is none: the steps of a run are carried out in its own process."
+    with closing(connected(scheduler)) as client:
+        if not (workers := len(client.nthreads())):
+            raise without_worker()
+    if not scheduler.startswith("tls://"):
+        return f"{workers} workers are connected to its scheduler, on this machine."
+    end = min(_certificates(scheduler))
+    if end - system.clock.now() < _BEFORE_ITS_END:
+        raise CertificateEnds(
+            f"A certificate of this machine or of the Dask scheduler ends at {end:%Y-%m-%d %H:%M} UTC; from then on "
+            "runs fail before their first step.",
+            "Give scheduler, workers and runs new ones (docs/how-to/several-machines.md) and start them again.",
+        )
+    return f"{workers} workers are connected to its scheduler; the certificates are good until {end:%Y-%m-%d}."
+
+
+def _certificates(scheduler: str) -> Iterator[datetime]:
+    """When the certificates of this machine and of the scheduler end. Those of workers only they show."""
+    from distributed.security import Security
+
+    asked, security = urlsplit(scheduler), Security()
+    yield x509.load_pem_x509_certificate(Path(security.tls_client_cert).read_bytes()).not_valid_after_utc
+    try:
+        with (
+            socket.create_connection((asked.hostname, asked.port), _ANSWERS_WITHIN_SECONDS) as plain,
+            security.get_connection_args("client")["ssl_context"].wrap_socket(plain) as secured,
+        ):
+            yield x509.load_der_x509_certificate(secured.getpeercert(binary_form=True)).not_valid_after_utc
+    except OSError as error:
+        raise ClusterSilent(
+            f"The certificate of the Dask scheduler can't be seen ({type(error).__name__}).",
+            "Look again; if it stays so, start the scheduler.",
+        ) from None
+
+
 def _home(system: System) -> Path:
     return Path(os.environ.get("DAGSTER_HOME") or system.settings.home / "dagster")
 
@@ -131,4 +184,5 @@ CHECKS: Mapping[str, Check] = {
     "pools": _pools,
     "Dagster's database": _database,
     "Dagster's storages": _storages,
+    "cluster": _cluster,
 }

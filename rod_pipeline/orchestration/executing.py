@@ -11,7 +11,7 @@ for steps elsewhere, the one below ``k8s_job_executor``, does all of that well; 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ from dagster._core.executor.step_delegating import (
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster_shared.serdes import serialize_value
 
-from rod_pipeline.errors import PermanentError
+from rod_pipeline.errors import Kind, PermanentError, TransientError
 from rod_pipeline.orchestration.pools import declare, in_process
 from rod_pipeline.orchestration.worker import carry_out
 from rod_pipeline.settings import BadSettings, Settings
@@ -45,6 +45,39 @@ class NotForSeveral(PermanentError):
     """Something that workers on other machines need is a file of this one."""
 
     code = "ROD-DAGSTER-05"
+
+
+class ClusterSilent(TransientError):
+    """The Dask scheduler doesn't answer, it and this machine don't accept each other, or it has no worker."""
+
+    code = "ROD-DAGSTER-07"
+
+
+OF_RUNS: Mapping[str, Kind] = {one.code: one.kind for one in (NotForSeveral, ClusterSilent)}
+"""What ends a run, or a step that no worker carried out, from here; all that Dagster keeps of it is its text."""
+
+
+def connected(scheduler: str) -> Client:
+    """A client of the cluster, configured as Dask is: by ``DASK_…`` in the environment. Raises ``ClusterSilent``."""
+    # Only who has a cluster pays for its client.
+    from distributed import Client
+
+    try:
+        return Client(scheduler, set_as_default=False)
+    except OSError as error:
+        raise ClusterSilent(
+            f"The Dask scheduler doesn't answer, or it and this machine don't accept each other's certificates "
+            f"({type(error).__name__}).",
+            "See `rod doctor`, line cluster: start the scheduler, or replace the certificate that ended.",
+        ) from None
+
+
+def without_worker() -> ClusterSilent:
+    """The error for a scheduler that nobody works for."""
+    return ClusterSilent(
+        "No worker is connected to the Dask scheduler.",
+        "Start the workers; if they run, look in their logs why the scheduler doesn't know them (certificates?).",
+    )
 
 
 def executor_of(settings: Settings) -> dg.ExecutorDefinition:
@@ -95,10 +128,7 @@ def _on_loopback(address: str) -> bool:
 
 
 class DaskSteps(StepHandler):
-    """Hands each step to a worker as a task of its own: a worker that dies is replaced by another, by Dask itself.
-
-    The client is configured as Dask is: by ``DASK_…`` in the environment, certificates included.
-    """
+    """Hands each step to a worker as a task of its own: a worker that dies is replaced by another, by Dask itself."""
 
     def __init__(self, scheduler: str) -> None:
         self._scheduler = scheduler
@@ -125,7 +155,7 @@ class DaskSteps(StepHandler):
         status = "lost" if task is None else task.status
         if status == "pending":
             if not self._connected().nthreads():
-                return CheckStepHealthResult.unhealthy("no worker is connected to the Dask scheduler")
+                return CheckStepHealthResult.unhealthy(str(without_worker()))
             return CheckStepHealthResult.healthy()
         if status == "finished" and step not in self._over:
             # Its last events may not have been read yet: they are by the next look.
@@ -147,10 +177,7 @@ class DaskSteps(StepHandler):
 
     def _connected(self) -> Client:
         if self._client is None:
-            # Only who has a cluster pays for its client.
-            from distributed import Client
-
-            self._client = Client(self._scheduler, set_as_default=False)
+            self._client = connected(self._scheduler)
         return self._client
 
 

@@ -14,6 +14,7 @@ import dagster as dg
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.orchestration.jobs import deliver
 from rod_pipeline.orchestration.partitions import DELIVERY
+from rod_pipeline.orchestration.reasons import reasons
 from rod_pipeline.orchestration.serving import NotRunning, dagster_home, running
 from rod_pipeline.retention.gate import refuse_purged
 from rod_pipeline.settings import Settings
@@ -54,12 +55,9 @@ def run_delivery(settings: Settings, key: DeliveryKey) -> list[str]:
 
 
 def failures(instance: dg.DagsterInstance, run_id: str) -> list[str]:
-    """Why a run failed, one text for each step that did; empty when it went well."""
-    texts = []
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        assert entry.dagster_event is not None
-        told = entry.dagster_event.step_failure_data.user_failure_data
-        texts.append((told and told.description) or f"{entry.step_key} failed without a word; see the run in the UI.")
+    """Why a run failed, one text for each step that did, or for the run; empty when it went well."""
+    found = reasons(instance, run_id)
+    texts = [why.text or f"{why.step} failed without a word; see the run in the UI." for why in found]
     run = instance.get_run_by_id(run_id)
     if not texts and (run is None or run.status != dg.DagsterRunStatus.SUCCESS):
         texts.append(f"The run ended as {run.status.value if run else 'gone'}; see its page in the UI.")

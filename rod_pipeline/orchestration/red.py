@@ -24,6 +24,7 @@ from rod_pipeline.ledger.intakes import IntakeState
 from rod_pipeline.ledger.state import LedgerState
 from rod_pipeline.orchestration.jobs import purge
 from rod_pipeline.orchestration.launching import failures, opened
+from rod_pipeline.orchestration.reasons import reasons
 from rod_pipeline.orchestration.serving import NotRunning, Serving, running
 from rod_pipeline.retention.gate import refuse_intake_stopped, refuse_purged
 from rod_pipeline.settings import Settings
@@ -98,17 +99,14 @@ def _newest(instance: dg.DagsterInstance, key: str) -> dg.RunRecord | None:
 
 
 def _steps(instance: dg.DagsterInstance, run_id: str) -> Iterator[Step]:
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        assert entry.dagster_event is not None
-        told = entry.dagster_event.step_failure_data.user_failure_data
-        metadata = {} if told is None else told.metadata
-        if "code" in metadata:
-            yield Step(entry.step_key or "", str(metadata["code"].value), str(metadata["kind"].value))
-        elif "table of what is broken" in metadata:
-            yield Step(entry.step_key or "", BROKEN_RULES, "blocked")
+    for why in reasons(instance, run_id):
+        if why.code:
+            yield Step(why.step, why.code, why.kind)
+        elif why.by_check:
+            yield Step(why.step, BROKEN_RULES, "blocked")
         else:
             # Interrupted in the middle of a step: not ours, so nothing that we know speaks against going on.
-            yield Step(entry.step_key or "", DIED, "transient")
+            yield Step(why.step, DIED, "transient")
 
 
 def _waits(system: System, state: LedgerState, intake: IntakeState, step: Step) -> str | None:

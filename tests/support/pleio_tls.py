@@ -12,6 +12,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from rod_pipeline.clock import SystemClock
 
+_QUARTER = timedelta(days=90)
+
 
 class Authority:
     """Signs server certificates; ``ca_file`` is what a client has to trust."""
@@ -21,7 +23,7 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Throw-away CA")])
         certificate = (
-            self._builder(self._name, self._key.public_key())
+            self._builder(self._name, self._key.public_key(), _QUARTER)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(sign=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
@@ -36,12 +38,12 @@ class Authority:
         context.load_cert_chain(self.certificate(host, ExtendedKeyUsageOID.SERVER_AUTH))
         return context
 
-    def certificate(self, host: str, *usages: x509.ObjectIdentifier) -> Path:
-        """A file with key and certificate of ``host``, good for ``usages``."""
+    def certificate(self, host: str, *usages: x509.ObjectIdentifier, ends_in: timedelta = _QUARTER) -> Path:
+        """A file with key and certificate of ``host``, good for ``usages`` until then."""
         key = ec.generate_private_key(ec.SECP256R1())
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
-            self._builder(x509.Name([]), key.public_key())
+            self._builder(x509.Name([]), key.public_key(), ends_in)
             .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(authority, critical=False)
@@ -56,7 +58,9 @@ class Authority:
         )
         return both
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, ends_in: timedelta
+    ) -> x509.CertificateBuilder:
         now = SystemClock().now()
         return (
             x509.CertificateBuilder()
@@ -64,8 +68,8 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
+            .not_valid_before(now - timedelta(days=2))
+            .not_valid_after(now + ends_in)
         )
 
 
