@@ -64,11 +64,12 @@ def connected(scheduler: str) -> Client:
 
     try:
         return Client(scheduler, set_as_default=False)
-    except OSError as error:
+    # Without any certificate Dask says that the type of one is wrong.
+    except (OSError, TypeError) as error:
         raise ClusterSilent(
             f"The Dask scheduler doesn't answer, or it and this machine don't accept each other's certificates "
             f"({type(error).__name__}).",
-            "See `rod doctor`, line cluster: start the scheduler, or replace the certificate that ended.",
+            "Start the scheduler; see that DASK_… is set for this process too, and that no certificate ended.",
         ) from None
 
 

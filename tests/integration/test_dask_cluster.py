@@ -1,7 +1,6 @@
 """A cluster that can't be used says so: to a run, to who is on call, and to ``rod doctor`` before it happens."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -32,7 +31,7 @@ from rod_pipeline.runbooks import address
 from rod_pipeline.store.client import StoreSettings
 from rod_pipeline.synthetic.pleio_server import StandIn
 from tests.support import backend
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, started
 from tests.support.hosts import Network, power_off
 from tests.support.pipeline import Bench, store_environment
 from tests.support.pleio_tls import Authority
@@ -68,15 +67,9 @@ class Small:
     def start(self, what: str, *arguments: str) -> None:
         tls = {"CA_FILE": self.authority.ca_file}
         tls |= {f"{role}__{part}": self._both for role in ("SCHEDULER", "WORKER") for part in ("CERT", "KEY")}
-        with (self._folder / f"{what}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments],
-                env={**os.environ, **{f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(it) for name, it in tls.items()}},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        environment = {f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(file) for name, file in tls.items()}
+        command = ["-m", f"distributed.cli.dask_{what}", *arguments]
+        process = started(command, {**os.environ, **environment}, self._folder / f"{what}.log")
         self._stack.callback(power_off, process)
 
 
@@ -118,6 +111,7 @@ def test_the_doctor_sees_a_cluster_that_is_silent_idle_about_to_end_and_fit(
     with small.asked_with(soon):
         ends = found(bench)
         assert (ends.verdict, ends.code) == ("bad", "ROD-DOCTOR-13")
+    assert found(bench).code == "ROD-DAGSTER-07", "a process that nobody gave certificates"
     with small.asked_with(over):
         ended = found(bench)
         assert (ended.verdict, ended.code) == ("bad", "ROD-DAGSTER-07")

@@ -9,7 +9,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -59,16 +59,8 @@ class Cluster:
     def __enter__(self) -> Self:
         host, port = self.scheduler.removeprefix("tls://").split(":")
         arguments = ["--host", f"tls://{host}", "--port", port, "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
-        with (self._folder / "scheduler.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "distributed.cli.dask_scheduler", *arguments],
-                cwd=_ROOT,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        command = ["-m", "distributed.cli.dask_scheduler", *arguments]
+        process = started(command, self.environment, self._folder / "scheduler.log")
         self._stack.callback(power_off, process)
         return self
 
@@ -91,16 +83,8 @@ class Cluster:
     def deliver(self, key: str) -> "subprocess.Popen[bytes]":
         """Start the process of a run of ``deliver`` on this machine; it ends with 0 when all went well."""
         command = ["job", "execute", "-m", "rod_pipeline.definitions", "-a", "defs", "-j", "deliver"]
-        with (self._folder / "run.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "dagster", *command, "--tags", json.dumps({"dagster/partition": key})],
-                cwd=_ROOT,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        command = ["-m", "dagster", *command, "--tags", json.dumps({"dagster/partition": key})]
+        process = started(command, self.environment, self._folder / "run.log")
         self._stack.callback(power_off, process)
         return process
 
@@ -111,6 +95,20 @@ class Cluster:
     def logs(self) -> str:
         """What all of it printed."""
         return "\n".join(f"== {log.name}\n{log.read_text()[-6000:]}" for log in sorted(self._folder.glob("*.log")))
+
+
+def started(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
+    """A process of this Python, the first of a session of its own, that prints to ``log``."""
+    with log.open("ab") as said:
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=_ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
 
 
 def dagster_yaml(home: Path, runs: int = 2) -> None:
