@@ -11,8 +11,10 @@ can't rewrite history. (Whoever owns the database can drop a trigger; that is wh
 """
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any
 from weakref import WeakSet
 
@@ -282,8 +284,22 @@ def _bad_url() -> LedgerUrl:
 def _sqlite_connected(connection: Any, _record: object) -> None:
     # The driver would begin transactions of its own, and late: BEGIN is ours (see _sqlite_begun).
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
+    _in_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _in_wal(connection: Any) -> None:
+    """The first ones to open a new file all want to change its mode; whom another one is in the way of SQLite tells at
+    once, without waiting as it does for every other lock (https://www.sqlite.org/c3ref/busy_handler.html)."""
+    until = monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+            sleep(0.01)
 
 
 def _sqlite_begun(connection: sa.Connection) -> None:

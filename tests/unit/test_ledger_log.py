@@ -251,6 +251,29 @@ def test_a_file_that_cannot_be_or_is_no_database(tmp_path: Path) -> None:
         reopened(tmp_path)
 
 
+def test_a_new_file_that_another_process_makes_at_this_moment_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two who change the mode of a new file at once: SQLite refuses one of them without waiting."""
+    asked: list[str] = []
+
+    class Beaten(sqlite3.Connection):
+        def execute(self, statement: str, *rest: object) -> sqlite3.Cursor:
+            asked.append(statement)
+            if "journal_mode" in statement and len(asked) < 4:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_BUSY, "SQLITE_BUSY"
+                raise error
+            return super().execute(statement, *rest)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", lambda *of, **more: connect(*of, **more, factory=Beaten))
+    make.received(reopened(tmp_path))
+    assert asked[:4] == ["PRAGMA journal_mode = WAL"] * 4
+    monkeypatch.undo()
+    assert "2025-12" in reopened(tmp_path).state().deliveries
+
+
 # What a process has read already
 
 
