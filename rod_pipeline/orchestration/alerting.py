@@ -20,7 +20,7 @@ from rod_pipeline.errors import RodError
 from rod_pipeline.ledger.intakes import IntakeState
 from rod_pipeline.orchestration.failures import UNFORESEEN, stop_run_retries, told_plainly
 from rod_pipeline.orchestration.jobs import FIRST, deliver
-from rod_pipeline.orchestration.reasons import reasons
+from rod_pipeline.orchestration.reasons import reasons, went_through
 from rod_pipeline.orchestration.resources import Rod
 from rod_pipeline.orchestration.storages import instances_of
 from rod_pipeline.orchestration.telling import overdue_notices
@@ -100,7 +100,7 @@ def _failed_runs(instance: dg.DagsterInstance) -> Iterator[Alert]:
         seen.add((run.job_name, partition))
         tags = {} if partition is None else {"dagster/partition": partition}
         newest = instance.get_runs(dg.RunsFilter(job_name=run.job_name, tags=tags, statuses=_DONE), limit=1)
-        if newest and newest[0].run_id == run.run_id:
+        if newest and newest[0].run_id == run.run_id and not went_through(instance, run):
             yield _of_run(instance, run, partition)
 
 

@@ -14,7 +14,7 @@ import dagster as dg
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.orchestration.jobs import deliver
 from rod_pipeline.orchestration.partitions import DELIVERY
-from rod_pipeline.orchestration.reasons import reasons
+from rod_pipeline.orchestration.reasons import reasons, went_through
 from rod_pipeline.orchestration.serving import NotRunning, dagster_home, running
 from rod_pipeline.retention.gate import refuse_purged
 from rod_pipeline.settings import Settings
@@ -59,6 +59,6 @@ def failures(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     found = reasons(instance, run_id)
     texts = [why.text or f"{why.step} failed without a word; see the run in the UI." for why in found]
     run = instance.get_run_by_id(run_id)
-    if not texts and (run is None or run.status != dg.DagsterRunStatus.SUCCESS):
+    if not texts and (run is None or not went_through(instance, run)):
         texts.append(f"The run ended as {run.status.value if run else 'gone'}; see its page in the UI.")
     return texts

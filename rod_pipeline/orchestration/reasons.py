@@ -1,4 +1,4 @@
-"""Why a run failed, as Dagster's log has it.
+"""Whether a run did what it was to do, and why it failed, as Dagster's log has it.
 
 Belongs here: reading that back. Does not belong here: writing it (``failures``, ``executing``), what is done about it
 (``red``, ``alerting``).
@@ -41,7 +41,24 @@ def reasons(instance: dg.DagsterInstance, run_id: str) -> tuple[Reason, ...]:
     if steps:
         return steps
     ends = _events(instance, run_id, dg.DagsterEventType.RUN_FAILURE)
-    return tuple(reason for event in ends if (reason := _by_text("", event.job_failure_data.error)).code)
+    # Where it was found dead, or called failed by a person, there is no error.
+    errors = (event.job_failure_data.error for event in ends if event.event_specific_data is not None)
+    return tuple(reason for error in errors if (reason := _by_text("", error)).code)
+
+
+def went_through(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a run did all that it was to do: it ended well, or its process died when no step was left to begin.
+
+    A step on another machine goes on when the process of its run is killed. Dagster calls such a run failed, and
+    refuses to run it again from its failure: no step of it failed.
+    """
+    if run.status is dg.DagsterRunStatus.SUCCESS:
+        return True
+    if run.status is not dg.DagsterRunStatus.FAILURE or run.execution_plan_snapshot_id is None:
+        return False
+    planned = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).step_keys_to_execute
+    succeeded = {event.step_key for event in _events(instance, run.run_id, dg.DagsterEventType.STEP_SUCCESS)}
+    return succeeded.issuperset(planned)
 
 
 def _events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType) -> Iterator[DagsterEvent]:

@@ -24,7 +24,7 @@ from rod_pipeline.ledger.intakes import IntakeState
 from rod_pipeline.ledger.state import LedgerState
 from rod_pipeline.orchestration.jobs import purge
 from rod_pipeline.orchestration.launching import failures, opened
-from rod_pipeline.orchestration.reasons import reasons
+from rod_pipeline.orchestration.reasons import reasons, went_through
 from rod_pipeline.orchestration.serving import NotRunning, Serving, running
 from rod_pipeline.retention.gate import refuse_intake_stopped, refuse_purged
 from rod_pipeline.settings import Settings
@@ -80,6 +80,8 @@ def red(instance: dg.DagsterInstance, system: System) -> tuple[Red, ...]:
             continue
         record = _newest(instance, key)
         if record is None or record.dagster_run.status is not dg.DagsterRunStatus.FAILURE:
+            continue
+        if went_through(instance, record.dagster_run):
             continue
         run_id = record.dagster_run.run_id
         since = datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), UTC)

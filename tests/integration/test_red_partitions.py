@@ -10,7 +10,9 @@ from dagster._core.storage.dagster_run import DagsterRunStatus
 from rod_pipeline.definitions import build_defs
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.refusing import refuse_by_decision
+from rod_pipeline.orchestration.alerting import standing_alerts
 from rod_pipeline.orchestration.jobs import RED_CHECK
+from rod_pipeline.orchestration.launching import failures
 from rod_pipeline.orchestration.red import DIED, red
 from rod_pipeline.orchestration.red_check import red_partitions
 from rod_pipeline.orchestration.resources import Rod
@@ -103,6 +105,32 @@ def test_a_run_that_died_is_run_again_and_one_of_a_refused_delivery_never(bench:
     assert told(bench) == {}
     exits, said = rod("rerun-failed", "2025-12")
     assert exits == 1 and "ROD-DELIVERY-03" in said
+
+
+def test_a_run_whose_process_died_when_every_step_was_done_is_not_red(bench: Bench) -> None:
+    """A step on another machine outlives the process of its run; Dagster finds nothing to run again in such a run."""
+    assert bench.instance is not None
+    bench.announce("2025-12")
+    assert attempt(bench, "2025-12") == []
+    (whole,) = bench.instance.get_runs()
+    bench.instance.report_run_failed(whole)
+    assert bench.instance.get_run_by_id(whole.run_id).status is DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+    assert told(bench) == {} and failures(bench.instance, whole.run_id) == []
+    assert alerted(bench) == set()
+    assert rod("rerun-failed") == (0, "Nothing is red.\n")
+
+    job = build_defs(bench.settings).resolve_job_def("deliver")
+    begun = bench.instance.create_run_for_job(job, tags={"dagster/partition": "2025-12"})
+    bench.instance.report_run_failed(begun)
+    assert told(bench) == {"2025-12": (DIED, None)}
+    assert alerted(bench) == {"2025-12"}
+
+
+def alerted(bench: Bench) -> set[str]:
+    """What somebody is told of runs that failed."""
+    with bench.system() as system:
+        alerts, _ = standing_alerts(system, bench.instance)
+    return {alert.about for alert in alerts if alert.kind == "run_failed"}
 
 
 def test_one_that_runs_right_now_is_not_red(bench: Bench) -> None:
