@@ -39,6 +39,7 @@ from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.intake.announcing import announce
 from rod_pipeline.ledger.state import LedgerState
 from rod_pipeline.orchestration.partitions import DELIVERY, PURGED
+from rod_pipeline.orchestration.reasons import went_through
 from rod_pipeline.retention.decisions import move_moment
 from rod_pipeline.store import scratch
 from rod_pipeline.store.seaweed import LocalStore
@@ -89,30 +90,32 @@ class Soak:
         kill_at = monotonic() + between_kills
         done, progress = -1, monotonic()
         began = monotonic()
-        while True:
-            with self.bench.system() as system:
-                state = system.ledger.state()
-            if monotonic() - began > self.announces_for:
-                self.keys = self.keys[: self.announced]
-            self._grow_old(state)
-            self.finished |= {key for key in self._under_way() if self._is_done(state, key)}
-            if len(self.finished) != done:
-                done, progress = len(self.finished), monotonic()
-                tell(f"{done} of {len(self.keys)} done, {dict(self.killed)}, {self._memory()}")
-            if done == len(self.keys) and not self._going_on():
-                break
-            if monotonic() - progress > self.hangs:
-                return [f"nothing got done for {self.hangs:.0f} seconds", *self._left(state)]
-            while self.announced < len(self.keys) and self.announced - done < AT_ONCE:
-                self._announce(self.keys[self.announced])
-            if monotonic() > kill_at and done < len(self.keys) - 1:
-                kill_at = monotonic() + between_kills * self.dice.uniform(0.5, 1.5)
-                self._kill(workers)
-            with suppress(OSError):
-                self.running.ask(_LOOK)
-            for name, sizes in self.samples.items():
-                sizes.append(resident_mib(self.running.processes[name].pid))
-            sleep(5)
+        # What looks on reads the ledger once; at the end it is read anew.
+        with self.bench.kept_open():
+            while True:
+                with self.bench.system() as system:
+                    state = system.ledger.state()
+                if monotonic() - began > self.announces_for:
+                    self.keys = self.keys[: self.announced]
+                self._grow_old(state)
+                self.finished |= {key for key in self._under_way() if self._is_done(state, key)}
+                if len(self.finished) != done:
+                    done, progress = len(self.finished), monotonic()
+                    tell(f"{done} of {len(self.keys)} done, {dict(self.killed)}, {self._memory()}")
+                if done == len(self.keys) and not self._going_on():
+                    break
+                if monotonic() - progress > self.hangs:
+                    return [f"nothing got done for {self.hangs:.0f} seconds", *self._left(state)]
+                while self.announced < len(self.keys) and self.announced - done < AT_ONCE:
+                    self._announce(self.keys[self.announced])
+                if monotonic() > kill_at and done < len(self.keys) - 1:
+                    kill_at = monotonic() + between_kills * self.dice.uniform(0.5, 1.5)
+                    self._kill(workers)
+                with suppress(OSError):
+                    self.running.ask(_LOOK)
+                for name, sizes in self.samples.items():
+                    sizes.append(resident_mib(self.running.processes[name].pid))
+                sleep(5)
         return self._wrong()
 
     def _announce(self, key: str) -> None:
@@ -135,9 +138,9 @@ class Soak:
         return [key for key in self.keys[: self.announced] if key not in self.finished]
 
     def _went_well(self, key: str) -> bool:
-        """Whether the newest run of a delivery is over and went well."""
+        """Whether the newest run of a delivery did all that it was to do."""
         newest = self.instance.get_runs(dg.RunsFilter(tags={"dagster/partition": key}), limit=1)
-        return bool(newest) and newest[0].status is dg.DagsterRunStatus.SUCCESS
+        return bool(newest) and went_through(self.instance, newest[0])
 
     def _is_to_go(self, key: str) -> bool:
         return self.keys.index(key) % KEPT != 0
