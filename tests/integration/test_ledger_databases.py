@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from rod_pipeline.clock import SystemClock
-from rod_pipeline.deliveries import new_id
+from rod_pipeline.deliveries import DeliveryKey, new_id
 from rod_pipeline.ledger.database import LedgerDatabase, LedgerUnavailable
 from rod_pipeline.ledger.events import KeyCreated
 from rod_pipeline.ledger.log import Ledger
@@ -18,6 +18,7 @@ from tests.support.ledger import SetClock
 from tests.support.ledger_worker import go, spawned
 from tests.support.live import wait_until
 from tests.support.postgres import PostgresServer
+from tests.support.soak import in_soak
 
 PROCESSES = 8
 
@@ -45,9 +46,10 @@ def test_nothing_is_lost_when_many_processes_make_and_fill_a_ledger(ledger_url: 
     assert ledger.state() == fold(LedgerState(), *entries)
 
 
-def test_of_all_that_wait_for_one_condition_one_wins(ledger_url: str) -> None:
-    for key in ("2025-12", "2026-08", "2026-12"):
-        said = run_together("races", ledger_url, [key] * 4)
+@pytest.mark.parametrize("rounds", [1, *in_soak([10])])
+def test_of_all_that_wait_for_one_condition_one_wins(ledger_url: str, rounds: int) -> None:
+    for revision in range(1, rounds + 1):
+        said = run_together("races", ledger_url, [str(DeliveryKey("2025-12", revision))] * 4)
         assert sorted(said) == [["lost"], ["lost"], ["lost"], ["won"]]
 
 

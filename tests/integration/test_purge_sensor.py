@@ -309,8 +309,8 @@ def withdrawn(bench: Bench, **typed: str) -> list[str]:
 
 
 def test_a_withdrawal_erases_everything_once_it_is_confirmed(bench: Bench) -> None:
-    for key in (KEY, NEIGHBOUR):
-        take_in(bench, key, LATELY)
+    take_in(bench, KEY, LATELY)
+    take_in(bench, NEIGHBOUR, LATELY, dagster=False)
     come(bench, "2026-08", LATELY)
     with bench.system() as system:
         reference, seq = system.decree.reference, system.ledger.state().seq
