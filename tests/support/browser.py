@@ -1,8 +1,7 @@
 """A headless browser on Dagster's UI, that lets no request leave for another host.
 
-``browsing`` starts the system's Chromium; ``person`` is somebody who uses it, and keeps the UI's scripts from page to
-page; ``Ui`` opens the pages that people use, and waits until what they came for is there. The UI has no addresses or
-names that are promised: what is known of them stands here alone.
+``browsing`` starts the system's Chromium; ``Ui`` opens the pages that people use, and waits until what they came for is
+there. The UI has no addresses or names that are promised: what is known of them stands here alone.
 """
 
 import re
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -22,11 +21,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # No other host is reached, whatever a page asks.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 GROUPS = ("landing", "validation", "eea", "marts")
-_TO_A_HOST = ("http", "https", "ws", "wss")
 # Not how long a page may take, but after how long it clearly hangs.
 _HANGS = 60_000
 
@@ -45,26 +41,28 @@ def browsing(*more: str) -> Iterator[Browser]:
             browser.close()
 
 
-def person(browser: Browser) -> BrowserContext:
-    """Somebody in front of a screen of usual size."""
-    return browser.new_context(viewport={"width": 1440, "height": 900})
-
-
 class Ui:
     """Dagster's UI at ``url`` in a page of its own. ``astray`` holds what wanted to leave for another host."""
 
-    def __init__(self, person: BrowserContext, url: str) -> None:
+    def __init__(self, browser: Browser, url: str, *, width: int = 1440, height: int = 900) -> None:
         self.url = url
         self.astray: list[str] = []
-        self.page: Page = person.new_page()
+        self.page: Page = browser.new_page(viewport={"width": width, "height": height})
         self.page.set_default_timeout(_HANGS)
-        self.page.on("request", lambda request: self._note(request.url))
-        self.page.on("websocket", lambda socket: self._note(socket.url))
+        self.page.route("**/*", self._stay_home)
+        self.page.on("websocket", lambda socket: self._is_home(socket.url))
 
-    def _note(self, address: str) -> None:
-        asked = urlsplit(address)
-        if asked.scheme in _TO_A_HOST and asked.netloc != urlsplit(self.url).netloc:
+    def _is_home(self, address: str) -> bool:
+        home = urlsplit(address).netloc == urlsplit(self.url).netloc
+        if not home:
             self.astray.append(address)
+        return home
+
+    def _stay_home(self, route: Route) -> None:
+        if self._is_home(route.request.url):
+            route.continue_()
+        else:
+            route.abort()
 
     def open(self, path: str, *signs: str | re.Pattern[str]) -> None:
         """Open a page and wait until each text is to be seen on it."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser
 
-from tests.support.browser import Ui, browsing, person
+from tests.support.browser import Ui, browsing
 from tests.support.live import Live, live
 
 FAULT = "control_totals_mismatch"
@@ -23,21 +23,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def somebody(browser: Browser) -> Iterator[BrowserContext]:
-    """Who looks at the UI: the same person all the time, whose browser knows its scripts."""
-    with person(browser) as context:
-        yield context
-
-
-@pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A running installation with one recipient, that has taken 2025-12 in, and has refused 2026-08 and 2025-12-r2."""
+    announced = {"2025-12": None, "2025-12-r2": FAULT, "2026-08": FAULT}
     folder = tmp_path_factory.mktemp("installation")
     subprocess.run(["age-keygen", "-o", folder / "key"], check=True, timeout=60, capture_output=True)
     (key,) = re.findall(r"age1[a-z0-9]+", (folder / "key").read_text())
     to = f'[[packages.recipients]]\nname = "{RECIPIENT}"\ninstitution = "29FC"\nkey = "{key}"\ncountry = "NL"\n'
-    before = {"2025-12": None, "2025-12-r2": FAULT}
-    with live(folder / "home", {"2026-08": FAULT}, to, before=before) as running:
+    with live(folder / "home", announced, to) as running:
         yield running
 
 
@@ -48,9 +41,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ui(somebody: BrowserContext, installation: Live, pictures: Path, request: pytest.FixtureRequest) -> Iterator[Ui]:
+def ui(browser: Browser, installation: Live, pictures: Path, request: pytest.FixtureRequest) -> Iterator[Ui]:
     """The UI of the running installation; fails a test in which anything wanted to leave for another host."""
-    opened = Ui(somebody, installation.url)
+    opened = Ui(browser, installation.url)
     yield opened
     opened.picture(pictures / f"{request.node.name}.png")
     opened.page.close()

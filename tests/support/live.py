@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
-from types import MappingProxyType
 
 import dagster as dg
 
@@ -21,7 +20,7 @@ from rod_pipeline.settings import Settings
 from rod_pipeline.synthetic.pleio_server import StandIn
 from rod_pipeline.synthetic.population import Population
 from rod_pipeline.system import System
-from tests.support.pipeline import CODE, PLACED, delivery, run
+from tests.support.pipeline import CODE, PLACED, delivery
 from tests.support.postgres import free_port
 
 _SMALL = Population(seed=1, scale=0.0005)
@@ -67,18 +66,11 @@ class Live:
 
 
 @contextmanager
-def live(
-    home: Path,
-    announced: Mapping[str, str | None],
-    settings: str = "",
-    *,
-    before: Mapping[str, str | None] = MappingProxyType({}),
-) -> Iterator[Live]:
+def live(home: Path, announced: Mapping[str, str | None], settings: str = "") -> Iterator[Live]:
     """An installation made anew in ``home`` that runs for as long as the block lasts.
 
-    ``announced``: deliveries and their faults (None: a good one) that sensor and queue take in; ``before``: those that
-    this process takes in before Dagster starts, in a third of the time. The UI shows their runs as well, but can't
-    re-execute them. All runs are over when the block begins. ``settings`` are added to its settings file.
+    ``announced``: deliveries and their faults (None: a good one); their runs are over when the block begins.
+    ``settings`` are added to its settings file.
     """
     make_installation(home, SystemClock(), country="NL", site="test bench", declared_by="tester")
     (home / "rod.toml").write_text(f'[pleio]\nhosts = ["127.0.0.1"]\nallow_loopback_http = true\n{settings}')
@@ -89,9 +81,6 @@ def live(
         dg.DagsterInstance.from_config(str(dagster_home(loaded))) as instance,
     ):
         running = Live(system, instance, pleio)
-        for key, fault in before.items():
-            running.announce(key, fault=fault)
-            assert bool(run(loaded, instance, key)) == bool(fault)
         for key, fault in announced.items():
             running.announce(key, fault=fault)
         # Not the usual port: two that look for it at the same time would both find it free.

@@ -125,7 +125,10 @@ class Bench:
     def run(self, key: str) -> list[str]:
         """Run the job on a delivery in this process; returns why it failed, empty when it didn't."""
         assert self.instance is not None
-        return run(self.settings, self.instance, key)
+        self.instance.add_dynamic_partitions(DELIVERY, [key])
+        job = build_defs(self.settings).resolve_job_def("deliver")
+        result = job.execute_in_process(instance=self.instance, partition_key=key, raise_on_error=False)
+        return failures(self.instance, result.run_id)
 
     def materialized(self, asset: str) -> set[str]:
         """The partitions of an asset that Dagster shows as there."""
@@ -183,14 +186,6 @@ def store_environment(store: StoreSettings) -> dict[str, str]:
         "ROD_STORE__ERASER_ACCESS_KEY": store.eraser.access_key.get_secret_value(),
         "ROD_STORE__ERASER_SECRET_KEY": store.eraser.secret_key.get_secret_value(),
     }
-
-
-def run(settings: Settings, instance: dg.DagsterInstance, key: str) -> list[str]:
-    """Run the job on a delivery in this process; returns why it failed, empty when it didn't."""
-    instance.add_dynamic_partitions(DELIVERY, [key])
-    job = build_defs(settings).resolve_job_def("deliver")
-    result = job.execute_in_process(instance=instance, partition_key=key, raise_on_error=False)
-    return failures(instance, result.run_id)
 
 
 def walk(system: System, key: DeliveryKey) -> list[str]:

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import dagster as dg
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import Browser
 
 from rod_pipeline.orchestration.demo import run_demo
 from rod_pipeline.orchestration.serving import dagster_home
 from rod_pipeline.settings import Settings
-from tests.support.browser import Ui, browsing, person
+from tests.support.browser import Ui, browsing
 
 ROOT = Path(__file__).parents[2]
 REFUSED, GOOD = "2026-08-r2", "2026-08"
@@ -35,11 +35,11 @@ class Photographer(Ui):
         self.page.screenshot(path=file, animations="disabled")
 
 
-def take(photographer: BrowserContext, url: str, settings: Settings, folder: Path) -> None:
+def take(browser: Browser, url: str, settings: Settings, folder: Path) -> None:
     """All pictures of the demo that runs at ``url``."""
     with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
         (run,) = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": REFUSED}))
-    ui = Photographer(photographer, url)
+    ui = Photographer(browser, url)
     ui.lineage()
     ui.picture(folder / "lineage.png")
     ui.partition("landing/raw_delivery", GOOD, "erase before")
@@ -55,6 +55,7 @@ def take(photographer: BrowserContext, url: str, settings: Settings, folder: Pat
     ui.picture(folder / "mart.png")
     ui.sensor("announced_deliveries")
     ui.picture(folder / "sensor.png")
+    ui.page.unroute_all()
     for delivery, name, file in ((REFUSED, "delivery", "report-refused.png"), (GOOD, "picture", "picture.png")):
         (report,) = (settings.home / "data_docs").glob(f"{delivery}-[0-9a-f]*/{name}.html")
         ui.page.goto(report.as_uri())
@@ -66,7 +67,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     home = ROOT / ".rod" / "demo"
     with run_demo(home, scale=0.01) as outcome, browsing() as browser:
-        take(person(browser), outcome.url, Settings.load(home), folder)
+        take(browser, outcome.url, Settings.load(home), folder)
     heavy = [file.name for file in folder.glob("*.png") if file.stat().st_size > _MOST_BYTES]
     if heavy or not outcome.as_expected:
         sys.exit(f"Too heavy: {heavy}; demo as it should be: {outcome.as_expected}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import Browser
 
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.orchestration.launching import failures, run_delivery
@@ -37,8 +37,7 @@ ASSETS = ("landing/raw_delivery", "validation/delivery", "eea/delivery/diplomas"
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A running installation with two deliveries, one of which came more than seven years ago."""
     home = tmp_path_factory.mktemp("purging") / "home"
-    before = {NEIGHBOUR: None, KEY: None}
-    with live(home, {}, "[retention]\nlate_sweep_hours = 0\n", before=before) as running:
+    with live(home, {NEIGHBOUR: None, KEY: None}, "[retention]\nlate_sweep_hours = 0\n") as running:
         move_moment(running.system, DeliveryKey.parse(KEY), LONG_AGO, "placed")
         yield running
 
@@ -50,9 +49,9 @@ def old_run(house: Live) -> str:
 
 
 @pytest.fixture
-def page(somebody: BrowserContext, house: Live, pictures: Path, request: pytest.FixtureRequest) -> Iterator[Ui]:
+def page(browser: Browser, house: Live, pictures: Path, request: pytest.FixtureRequest) -> Iterator[Ui]:
     """The UI of this installation; fails a test in which anything wanted to leave for another host."""
-    opened = Ui(somebody, house.url)
+    opened = Ui(browser, house.url)
     yield opened
     opened.picture(pictures / f"{request.node.name}.png")
     opened.page.close()
