@@ -1,7 +1,5 @@
 """Writers of the ledger that are killed without warning (SIGKILL) at any instant."""
 
-import itertools
-
 import pytest
 
 from rod_pipeline.clock import SystemClock
@@ -10,7 +8,7 @@ from rod_pipeline.ledger.database import Database
 from rod_pipeline.ledger.events import KeyCreated
 from rod_pipeline.ledger.log import Ledger
 from rod_pipeline.ledger.tree import stored_size
-from tests.support.ledger_worker import go, spawned
+from tests.support.ledger_worker import batches, holds, working
 from tests.support.soak import in_soak
 
 BATCH = 3
@@ -20,16 +18,16 @@ BATCH = 3
 def test_a_killed_writer_leaves_whole_transactions_and_no_lock(ledger_url: str, deaths: tuple[int, ...]) -> None:
     ledger = Ledger(ledger_url, SystemClock())
     for said_before_death in deaths:
-        with spawned("batches", ledger_url, str(BATCH)) as writer, spawned("batches", ledger_url, str(BATCH)) as other:
-            go(writer)
-            go(other)
-            assert writer.stdout is not None and other.stdout is not None
-            promised = [int(line) for line in itertools.islice(writer.stdout, said_before_death)]
+        with working(batches, ledger_url, str(BATCH)) as writer, working(batches, ledger_url, str(BATCH)) as other:
+            writer.go()
+            other.go()
+            said = [writer.says() for _ in range(said_before_death)]
             writer.kill()
-            promised += [int(line) for line in writer.stdout]
-            promised += [int(next(other.stdout)) for _ in range(3)]
+            said += writer.rest()
+            said += [other.says() for _ in range(3)]
             other.kill()
-            promised += [int(line) for line in other.stdout]
+            said += other.rest()
+            promised = [int(number) for number in said]
         entries = list(ledger.entries())
         assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
         assert len(entries) % BATCH == 0, "a part of a transaction was kept"
@@ -46,10 +44,10 @@ def test_a_killed_writer_leaves_whole_transactions_and_no_lock(ledger_url: str, 
 
 def test_the_lock_falls_with_the_process_that_holds_it(ledger_url: str) -> None:
     ledger = Ledger(ledger_url, SystemClock())
-    with spawned("holds", ledger_url, "") as holder:
-        go(holder)
-        assert holder.stdout is not None and holder.stdout.readline() == "holding\n"
+    with working(holds, ledger_url) as holder:
+        holder.go()
+        assert holder.says() == "holding"
         holder.kill()
-        holder.wait()
+        holder.ended()
         (entry,) = ledger.append(KeyCreated(scope=new_id(), keyring="local"))
     assert entry.seq == 1

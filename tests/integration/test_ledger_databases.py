@@ -1,8 +1,10 @@
 """The ledger on SQLite and on a real PostgreSQL server: many processes and threads at once, append-only, errors."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from multiprocessing.connection import Connection
 
 import psycopg2
 import pytest
@@ -15,7 +17,7 @@ from rod_pipeline.ledger.log import Ledger
 from rod_pipeline.ledger.state import LedgerState, fold
 from tests.support import ledger as make
 from tests.support.ledger import SetClock
-from tests.support.ledger_worker import go, spawned
+from tests.support.ledger_worker import appends, holds, races, received, working
 from tests.support.live import wait_until
 from tests.support.postgres import PostgresServer
 from tests.support.soak import in_soak
@@ -23,19 +25,19 @@ from tests.support.soak import in_soak
 PROCESSES = 8
 
 
-def run_together(what: str, url: str, arguments: list[str]) -> list[list[str]]:
+def run_together(work: Callable[[str, str, Connection], None], url: str, arguments: list[str]) -> list[list[str]]:
     """Start a worker per argument, let them go at the same moment, and give what each said."""
     with ExitStack() as stack:
-        workers = [stack.enter_context(spawned(what, url, argument)) for argument in arguments]
+        workers = [stack.enter_context(working(work, url, argument)) for argument in arguments]
         for worker in workers:
-            go(worker)
-        said = [worker.communicate()[0].split() for worker in workers]
-        assert [worker.returncode for worker in workers] == [0] * len(workers)
+            worker.go()
+        said = [worker.rest() for worker in workers]
+        assert [worker.ended() for worker in workers] == [0] * len(workers)
         return said
 
 
 def test_nothing_is_lost_when_many_processes_make_and_fill_a_ledger(ledger_url: str) -> None:
-    said = run_together("appends", ledger_url, ["15"] * PROCESSES)
+    said = run_together(appends, ledger_url, ["15"] * PROCESSES)
     numbers = [int(number) for worker in said for number in worker]
     assert sorted(numbers) == list(range(1, PROCESSES * 15 + 1))
     assert all(worker == sorted(worker, key=int) for worker in said)
@@ -49,14 +51,14 @@ def test_nothing_is_lost_when_many_processes_make_and_fill_a_ledger(ledger_url: 
 @pytest.mark.parametrize("rounds", [1, *in_soak([10])])
 def test_of_all_that_wait_for_one_condition_one_wins(ledger_url: str, rounds: int) -> None:
     for revision in range(1, rounds + 1):
-        said = run_together("races", ledger_url, [str(DeliveryKey("2025-12", revision))] * 4)
+        said = run_together(races, ledger_url, [str(DeliveryKey("2025-12", revision))] * 4)
         assert sorted(said) == [["lost"], ["lost"], ["lost"], ["won"]]
 
 
 def test_of_all_that_take_one_step_one_wins(ledger_url: str) -> None:
     delivery, events = make.opened()
     Ledger(ledger_url, SetClock()).append(*events)
-    said = run_together("received", ledger_url, [delivery] * 4)
+    said = run_together(received, ledger_url, [delivery] * 4)
     assert sorted(said) == [["lost"], ["lost"], ["lost"], ["won"]]
 
 
@@ -83,9 +85,9 @@ def test_a_condition_may_look_at_the_ledger_itself(ledger_url: str) -> None:
 
 def test_readers_do_not_wait_for_a_writer(ledger_url: str) -> None:
     reader = Ledger(ledger_url, SetClock())
-    with spawned("holds", ledger_url, "") as holder:
-        go(holder)
-        assert holder.stdout is not None and holder.stdout.readline() == "holding\n"
+    with working(holds, ledger_url) as holder:
+        holder.go()
+        assert holder.says() == "holding"
         assert reader.state().seq == 0
 
 

@@ -14,7 +14,7 @@ from rod_pipeline.ledger.log import Ledger, LedgerCorrupt, NotInTree
 from rod_pipeline.ledger.merkle import EMPTY, leaf_hash, verify_consistency, verify_inclusion
 from rod_pipeline.ledger.rows import leaf_bytes
 from tests.support import ledger as make
-from tests.support.ledger_worker import go, spawned
+from tests.support.ledger_worker import appends, working
 
 SIZES = (1, 2, 3, 1, 7, 1, 1, 5)
 
@@ -87,10 +87,10 @@ def test_no_proof_is_given_beyond_the_log(ledger: Ledger, ask: tuple[int, int]) 
 
 
 def test_writers_in_two_processes_grow_one_tree(ledger_url: str) -> None:
-    with spawned("appends", ledger_url, "15") as one, spawned("appends", ledger_url, "15") as other:
-        go(one)
-        go(other)
-        assert one.wait() == other.wait() == 0
+    with working(appends, ledger_url, "15") as one, working(appends, ledger_url, "15") as other:
+        one.go()
+        other.go()
+        assert one.ended() == other.ended() == 0
     ledger = Ledger(ledger_url, SystemClock())
     assert ledger.tree_head().size == 30
     ledger.verify_tree()

@@ -16,7 +16,7 @@ _STARTER = multiprocessing.get_context("forkserver")
 _STARTER.set_forkserver_preload(
     [
         f"tests.support.{module}"
-        for module in ("killing", "pausing", "places", "notary", "vault_worker", "canary", "rerun")
+        for module in ("killing", "pausing", "places", "notary", "vault_worker", "canary", "rerun", "ledger_worker")
     ]
 )
 

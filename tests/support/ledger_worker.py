@@ -1,15 +1,12 @@
 """Processes that append to a ledger, for tests of concurrency and of sudden death.
 
-Run as ``python -m tests.support.ledger_worker <what> <url> <argument>``; each prints a line ``ready`` and waits for a
-line on stdin, so that all start together. ``spawned`` starts one from a test.
+Each says ``ready`` and waits for ``go``, so that all start together.
 """
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+import multiprocessing
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from multiprocessing.connection import Connection
 
 from rod_pipeline.clock import SystemClock
 from rod_pipeline.deliveries import new_id
@@ -17,48 +14,68 @@ from rod_pipeline.ledger.events import KeyCreated, Received
 from rod_pipeline.ledger.log import Ledger
 from rod_pipeline.ledger.rules import IllegalEvent
 from tests.support import ledger as make
+from tests.support.forked import begun
 
-_ROOT = Path(__file__).parents[2]
+
+class Worker:
+    """A process that does ``work(url, argument, wire)``, and what it says."""
+
+    def __init__(self, work: Callable[[str, str, Connection], None], url: str, argument: str) -> None:
+        self._wire, theirs = multiprocessing.Pipe()
+        self._process = begun(work, url, argument, theirs)
+        # With its own end alone, the other side's end is heard.
+        theirs.close()
+        assert self.says() == "ready"
+
+    def go(self) -> None:
+        self._wire.send("go")
+
+    def says(self) -> str:
+        """What it says next. ``EOFError`` when it ended."""
+        said: str = self._wire.recv()
+        return said
+
+    def rest(self) -> list[str]:
+        """All that it still says until it ends."""
+        said = []
+        while True:
+            try:
+                said.append(self.says())
+            except (EOFError, ConnectionResetError):
+                return said
+
+    def ended(self) -> int | None:
+        """Wait until it ended; returns how (``-SIGKILL`` when it was killed)."""
+        self._process.join()
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        self._process.kill()
 
 
 @contextmanager
-def spawned(what: str, url: str, argument: str) -> Iterator["subprocess.Popen[str]"]:
-    """A worker that is ready and waits for a line on its stdin; killed when the block ends."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.ledger_worker", what, url, argument],
-        cwd=_ROOT,
-        env={**os.environ, "PYTHONPATH": str(_ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def working(work: Callable[[str, str, Connection], None], url: str, argument: str = "") -> Iterator[Worker]:
+    """A worker that is ready and waits for its ``go``; killed when the block ends."""
+    worker = Worker(work, url, argument)
     try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
+        yield worker
     finally:
-        process.kill()
-        process.communicate()
+        worker.kill()
+        worker.ended()
 
 
-def go(process: "subprocess.Popen[str]") -> None:
-    assert process.stdin is not None
-    process.stdin.write("go\n")
-    process.stdin.flush()
-
-
-def _appends(url: str, number: str) -> None:
-    """Append ``number`` keys, one transaction each."""
-    _ready()
+def appends(url: str, number: str, wire: Connection) -> None:
+    """Append ``number`` keys, one transaction each, to a ledger that need not be there yet."""
+    _ready(wire)
     ledger = Ledger(url, SystemClock())
     for _ in range(int(number)):
-        _say(str(ledger.append(KeyCreated(scope=new_id(), keyring="local"))[0].seq))
+        wire.send(str(ledger.append(KeyCreated(scope=new_id(), keyring="local"))[0].seq))
 
 
-def _races(url: str, key: str) -> None:
+def races(url: str, key: str, wire: Connection) -> None:
     """Announce ``key`` if nobody did."""
     ledger = Ledger(url, SystemClock())
-    _ready()
+    _ready(wire)
 
     def nobody_did(state: object) -> None:
         if key in state.deliveries:  # type: ignore[attr-defined]
@@ -66,58 +83,46 @@ def _races(url: str, key: str) -> None:
 
     try:
         ledger.append(make.announced(key), when=nobody_did)
-        _say("won")
+        wire.send("won")
     except LookupError:
-        _say("lost")
+        wire.send("lost")
 
 
-def _received(url: str, delivery: str) -> None:
+def received(url: str, delivery: str, wire: Connection) -> None:
     """Say that ``delivery`` was received, which is legal once."""
     ledger = Ledger(url, SystemClock())
     copy, writing = make.written(delivery, "landing", "raw")
     ledger.append(*writing)
-    _ready()
+    _ready(wire)
     event = Received(delivery_id=delivery, copies=(copy,), moment=make.NOON, moment_basis="placed")
     try:
         ledger.append(event)
-        _say("won")
+        wire.send("won")
     except IllegalEvent:
-        _say("lost")
+        wire.send("lost")
 
 
-def _batches(url: str, size: str) -> None:
+def batches(url: str, size: str, wire: Connection) -> None:
     """Append batches of ``size`` keys for ever, and say the last number of each batch."""
     ledger = Ledger(url, SystemClock())
-    _ready()
+    _ready(wire)
     while True:
         entries = ledger.append(*(KeyCreated(scope=new_id(), keyring="local") for _ in range(int(size))))
-        _say(str(entries[-1].seq))
+        wire.send(str(entries[-1].seq))
 
 
-def _holds(url: str, _unused: str) -> None:
+def holds(url: str, _unused: str, wire: Connection) -> None:
     """Take the write lock, say so, and never let go."""
     ledger = Ledger(url, SystemClock())
-    _ready()
+    _ready(wire)
 
     def hold(_state: object) -> None:
-        _say("holding")
-        sys.stdin.read()
+        wire.send("holding")
+        wire.recv()
 
     ledger.append(KeyCreated(scope=new_id(), keyring="local"), when=hold)
 
 
-def _ready() -> None:
-    _say("ready")
-    sys.stdin.readline()
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    _, what, url, argument = sys.argv
-    {"appends": _appends, "races": _races, "received": _received, "batches": _batches, "holds": _holds}[what](
-        url, argument
-    )
+def _ready(wire: Connection) -> None:
+    wire.send("ready")
+    assert wire.recv() == "go"
