@@ -71,15 +71,11 @@ class Eraser:
         live = self._ledger.state().live_copies(scope)
         here = [copy for copy in live if copy.store == self._objects.name]
         keys = {copy.object_key for copy in here}
-        total, by_key = Tally(), dict[str, Tally]()
-        for prefix in layout.scope_prefixes(scope):
-            erased = self._objects.erase(prefix, keys)
-            total += erased.total
-            by_key |= erased.by_key
-        self._record([(copy, by_key.get(copy.object_key, Tally())) for copy in here], ground)
+        erased = self._objects.erase(*layout.scope_prefixes(scope), apart=keys)
+        self._record([(copy, erased.by_key.get(copy.object_key, Tally())) for copy in here], ground)
         for copy in live:
             self._here(copy)
-        return total
+        return erased.total
 
     def sweep(self, scope: str | None = None, name: str | None = None) -> int:
         """Erase what killed writers left: copies that were registered and never verified. Returns how many.
@@ -98,16 +94,15 @@ class Eraser:
     def revived(self) -> tuple[str, ...]:
         """The scopes that were erased for good and of which something is there again: key, version or open upload.
 
-        That comes from a backup, or from somebody's hand. A scope whose erasure hasn't ended is none of these. Costs
-        two listings of folders per zone, however much lies in them.
+        That comes from a backup, or from somebody's hand. A scope whose erasure hasn't ended is none of these. Costs a
+        listing of folders per zone, however much lies in them, and one of open uploads.
         """
         # What the ledger says comes first: what is on record as gone by now can't be on its way out any more.
         gone = _erased_for_good(self._ledger.state())
         found = gone & self._keyring.traces().keys()
-        for zone in layout.ZONES:
-            for scope in gone & self._objects.folders(f"{zone}/"):
-                if scope not in found and self._objects.tally(f"{zone}/{scope}/"):
-                    found.add(scope)
+        for scope in (gone - found) & self._objects.folders(*layout.ZONE_PREFIXES):
+            if self._objects.tally(*layout.scope_prefixes(scope)):
+                found.add(scope)
         return tuple(sorted(found))
 
     def _record(self, erased: list[tuple[CopyState, Tally]], ground: Ground) -> None:

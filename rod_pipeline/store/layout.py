@@ -18,6 +18,7 @@ from rod_pipeline.errors import PermanentError
 from rod_pipeline.ledger.vocabulary import Zone
 
 ZONES: tuple[str, ...] = get_args(Zone)
+ZONE_PREFIXES = tuple(f"{zone}/" for zone in ZONES)
 _NAME = re.compile(r"[a-z0-9_=]{1,80}")
 
 

@@ -167,39 +167,38 @@ class ObjectStore:
                 found[kind].append((key, number))
         return Inventory(tuple(found["versions"]), tuple(found["markers"]), tuple(found["uploads"]))
 
-    def tally(self, prefix: str) -> Tally:
-        """How much lies under ``prefix``, all pages of it, in little memory."""
-        return Tally(**Counter(kind for page in self._pages(prefix) for kind, _, _ in page))
+    def tally(self, *prefixes: str) -> Tally:
+        """How much lies under ``prefixes``, all pages of it, in little memory."""
+        return Tally(**Counter(kind for page in self._pages(*prefixes) for kind, _, _ in page))
 
-    def folders(self, prefix: str) -> frozenset[str]:
-        """The next segments of the keys below ``prefix``, which ends in ``/``; open uploads count too.
+    def folders(self, *prefixes: str) -> frozenset[str]:
+        """The next segments of the keys below ``prefixes``, which end in ``/``; open uploads count too.
 
         A server may go on listing a folder that has become empty.
         """
         found: set[str] = set()
-        with translated(self.name, "listing its folders"):
-            for page in self.client.get_paginator("list_object_versions").paginate(
-                Bucket=self._bucket, Prefix=prefix, Delimiter="/"
-            ):
-                found |= {common["Prefix"] for common in page.get("CommonPrefixes", ())}
-            # Not grouped: SeaweedFS pays no attention to the delimiter here.
-            for uploads in self.client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket, Prefix=prefix
-            ):
-                found |= {upload["Key"] for upload in uploads.get("Uploads", ())}
-        return frozenset(name.removeprefix(prefix).split("/", 1)[0] for name in found)
+        for prefix in prefixes:
+            with translated(self.name, "listing its folders"):
+                for page in self.client.get_paginator("list_object_versions").paginate(
+                    Bucket=self._bucket, Prefix=prefix, Delimiter="/"
+                ):
+                    found |= {common["Prefix"].removeprefix(prefix) for common in page.get("CommonPrefixes", ())}
+        # Not grouped: SeaweedFS pays no attention to the delimiter here.
+        for _, key, _ in self._uploads(*prefixes):
+            found |= {key.removeprefix(prefix) for prefix in prefixes if key.startswith(prefix)}
+        return frozenset(name.split("/", 1)[0] for name in found)
 
-    def erase(self, key: str, apart: Collection[str] = ()) -> Erased:
-        """Remove every version, delete marker and open upload of ``key`` until none is found.
+    def erase(self, *keys: str, apart: Collection[str] = ()) -> Erased:
+        """Remove every version, delete marker and open upload of ``keys`` until none is found.
 
-        A ``key`` that ends in ``/`` is a prefix: everything under it goes; ``apart`` are keys to count one by one. Can
-        be run twice. Raises ``EraseIncomplete`` when something stays.
+        A key that ends in ``/`` is a prefix: everything under it goes; ``apart`` are keys to count one by one. Can be
+        run twice. Raises ``EraseIncomplete`` when something stays.
         """
         removed = _Removed(apart)
         before, in_vain = None, 0
         # Until nothing is listed: a part may have been in flight during the abort, a writer may have completed, and
         # servers lose keys in pages after the first.
-        while found := self._go_through(key, removed):
+        while found := self._go_through(keys, removed):
             in_vain += before is not None and found >= before
             before = found
             if in_vain == 3:
@@ -210,29 +209,39 @@ class ObjectStore:
                 )
         return Erased(Tally(**removed.kinds), {name: Tally(**kinds) for name, kinds in removed.by_key.items()})
 
-    def _go_through(self, key: str, removed: _Removed) -> int:
+    def _go_through(self, keys: Collection[str], removed: _Removed) -> int:
         """Once through all pages of the listing, removing each; returns how much was listed.
 
         Going on where the page before ended, not at the start: SeaweedFS walks through all that was deleted before it.
         """
         removed.complaints.clear()
         listed = 0
-        for page in self._pages(key):
-            found = [entry for entry in page if _meant(key, entry[1])]
+        for page in self._pages(*keys):
+            found = [entry for entry in page if any(_meant(key, entry[1]) for key in keys)]
             listed += len(found)
             for start in range(0, len(found), _BATCH):
                 self._remove(found[start : start + _BATCH], removed)
         return listed
 
-    def _pages(self, prefix: str) -> Iterator[_Found]:
-        """What is listed under ``prefix``, page by page: open uploads, then versions and delete markers."""
-        where: Any = {"Bucket": self._bucket, "Prefix": prefix}
-        with translated(self.name, "listing its objects"):
-            for uploads in self.client.get_paginator("list_multipart_uploads").paginate(**where):
-                yield [("uploads", upload["Key"], upload["UploadId"]) for upload in uploads.get("Uploads", ())]
-            for page in self.client.get_paginator("list_object_versions").paginate(**where):
-                found = [("versions", v["Key"], v["VersionId"]) for v in page.get("Versions", ())]
-                yield found + [("markers", m["Key"], m["VersionId"]) for m in page.get("DeleteMarkers", ())]
+    def _pages(self, *prefixes: str) -> Iterator[_Found]:
+        """What is listed under ``prefixes``, page by page: open uploads, then versions and delete markers."""
+        yield self._uploads(*prefixes)
+        for prefix in prefixes:
+            with translated(self.name, "listing its objects"):
+                for page in self.client.get_paginator("list_object_versions").paginate(
+                    Bucket=self._bucket, Prefix=prefix
+                ):
+                    found = [("versions", v["Key"], v["VersionId"]) for v in page.get("Versions", ())]
+                    yield found + [("markers", m["Key"], m["VersionId"]) for m in page.get("DeleteMarkers", ())]
+
+    def _uploads(self, *prefixes: str) -> _Found:
+        """The open uploads under ``prefixes``, asked for once: there are as many in a bucket as are being written."""
+        with translated(self.name, "listing its uploads"):
+            pages = self.client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=prefixes[0] if len(prefixes) == 1 else ""
+            )
+            listed = [upload for page in pages for upload in page.get("Uploads", ())]
+        return [("uploads", one["Key"], one["UploadId"]) for one in listed if one["Key"].startswith(prefixes)]
 
     def _remove(self, found: _Found, removed: _Removed) -> None:
         """Remove at most 1000 entries of one page; what the store says that it kept isn't counted."""

@@ -23,7 +23,7 @@ from rod_pipeline.store.faults import (
     StoreUnreachable,
     UnexpectedAnswer,
 )
-from rod_pipeline.store.objects import PART_BYTES, EraseIncomplete, ObjectStore, pieces
+from rod_pipeline.store.objects import PART_BYTES, EraseIncomplete, ObjectStore, Tally, pieces
 from rod_pipeline.store.probe import CapabilityMissing
 from rod_pipeline.store.seaweed import LocalStore
 from tests.support.canned import answer, error, intercept
@@ -174,6 +174,20 @@ class TestErasing:
         write(objects, f"{beside}a")
         objects.erase(folder)
         assert len(objects.inventory(beside).versions) == 1
+
+    def test_several_prefixes_go_at_once_and_nothing_beside_them(self, objects: ObjectStore, folder: str) -> None:
+        meant, beside = (f"{folder}a/", f"{folder}b/"), f"{folder}c/"
+        for prefix in (*meant, beside):
+            write(objects, f"{prefix}x")
+            objects.client.create_multipart_upload(Bucket=objects.settings.bucket, Key=f"{prefix}open")
+        assert objects.tally(*meant) == Tally(versions=2, uploads=2)
+        assert objects.folders(folder) == {"a", "b", "c"}
+        assert objects.folders(*meant) == {"open"}, "an upload is grouped like a folder; a plain key isn't one"
+        erased = objects.erase(*meant, apart=[f"{meant[1]}x"])
+        assert erased.total == Tally(versions=2, uploads=2)
+        assert erased.by_key == {f"{meant[1]}x": Tally(versions=1)}
+        assert not objects.tally(*meant)
+        assert objects.tally(beside) == Tally(versions=1, uploads=1)
 
     def test_more_than_a_page(self, objects: ObjectStore, folder: str) -> None:
         for number in range(1010):

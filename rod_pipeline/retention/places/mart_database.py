@@ -22,7 +22,7 @@ from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.state import LedgerState
 from rod_pipeline.marts.database import FILE, LEASE, build_database, feeding
 from rod_pipeline.store import scratch
-from rod_pipeline.store.layout import ZONES
+from rod_pipeline.store.layout import ZONE_PREFIXES, scope_prefixes
 from rod_pipeline.store.objects import ObjectStore
 
 if TYPE_CHECKING:
@@ -98,10 +98,9 @@ class MartDatabase:
         for copy in state.copies.values():
             if copy.scope in meant - there and (copy.status != "erased" or store.size(copy.object_key) is not None):
                 there.add(copy.scope)
-        for zone in ZONES:
-            for scope in store.folders(f"{zone}/") & (meant - there):
-                if store.tally(f"{zone}/{scope}/"):
-                    there.add(scope)
+        for scope in store.folders(*ZONE_PREFIXES) & (meant - there):
+            if store.tally(*scope_prefixes(scope)):
+                there.add(scope)
         return there
 
     def _holding(self, state: LedgerState, subject: Subject) -> list[str]:

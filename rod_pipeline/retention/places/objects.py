@@ -74,8 +74,7 @@ class Objects:
     def _listed(self, store: ObjectStore, subject: Subject) -> Tally:
         found = Tally()
         for scope in subject.intakes:
-            for prefix in scope_prefixes(scope):
-                found += store.tally(prefix)
+            found += store.tally(*scope_prefixes(scope))
         return found
 
     def _left(self, subject: Subject, found: Tally, *, unlisted: int) -> PlaceLeft:
