@@ -5,7 +5,8 @@ Belongs here: one probe of the guarantees that the vault relies on. Does not bel
 
 Servers that speak S3 differ, and some take a condition or a checksum and ignore it without a word (Ceph RGW does both).
 So a handful of random bytes that mean nothing is written under a fresh prefix, every promise is put to the test, and
-everything is erased again. A promise that does not hold stops the run, by name.
+everything is erased again (the last part of an upload may be as small as one likes, so the only one may be too). A
+promise that does not hold stops the run, by name.
 """
 
 import base64
@@ -19,7 +20,6 @@ from rod_pipeline.store.faults import ObjectExists, translated
 from rod_pipeline.store.layout import probe_prefix
 from rod_pipeline.store.objects import ObjectStore
 
-_PART_BYTES = 5 * 2**20
 _proved: set[tuple[str, str]] = set()
 
 
@@ -66,7 +66,7 @@ def _once_in_parts(store: ObjectStore, key: str) -> bool:
         with translated(store.name, "probing an upload in parts"):
             upload = store.client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
             part = store.client.upload_part(
-                Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=secrets.token_bytes(_PART_BYTES)
+                Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=secrets.token_bytes(32)
             )
         try:
             with translated(store.name, "probing an upload in parts"):
@@ -100,9 +100,7 @@ def _abort(store: ObjectStore, key: str) -> bool:
     bucket = store.settings.bucket
     with translated(store.name, "probing an aborted upload"):
         upload = store.client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
-        store.client.upload_part(
-            Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=secrets.token_bytes(_PART_BYTES)
-        )
+        store.client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=secrets.token_bytes(32))
         seen = (key, upload) in store.inventory(key).uploads
         store.client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
     return seen and not store.inventory(key)
