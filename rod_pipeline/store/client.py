@@ -11,6 +11,7 @@ counts: endpoint, region, credentials and CA bundle come from the settings, or f
 import os
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -26,6 +27,9 @@ from rod_pipeline.errors import PermanentError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+# A session may make one client at a time.
+_one_at_a_time = Lock()
 
 
 class AstrayRequest(PermanentError):
@@ -69,33 +73,34 @@ def connect(settings: StoreSettings) -> "S3Client":
 
     Five attempts with back-off (botocore's standard mode), 10 s to connect, 60 s of silence while reading.
     """
-    client: S3Client = boto3.Session(botocore_session=_deaf_session()).client(
-        "s3",
-        endpoint_url=settings.endpoint,
-        region_name=settings.region,
-        aws_access_key_id=settings.access_key.get_secret_value(),
-        aws_secret_access_key=settings.secret_key.get_secret_value(),
-        verify=str(settings.ca_bundle) if settings.ca_bundle else True,
-        config=Config(
-            connect_timeout=10,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 5},
-            max_pool_connections=8,
-            signature_version="s3v4",
-            request_checksum_calculation=settings.checksums,
-            response_checksum_validation=settings.checksums,
-            proxies={},
-            use_fips_endpoint=False,
-            use_dualstack_endpoint=False,
-            s3={  # type: ignore[arg-type]  # the stubs do not know the last two
-                "addressing_style": settings.addressing,
-                "use_accelerate_endpoint": False,
-                "use_arn_region": False,
-                "s3_disable_multiregion_access_points": True,
-                "us_east_1_regional_endpoint": "regional",
-            },
-        ),
-    )
+    with _one_at_a_time:
+        client: S3Client = _deaf_session().client(
+            "s3",
+            endpoint_url=settings.endpoint,
+            region_name=settings.region,
+            aws_access_key_id=settings.access_key.get_secret_value(),
+            aws_secret_access_key=settings.secret_key.get_secret_value(),
+            verify=str(settings.ca_bundle) if settings.ca_bundle else True,
+            config=Config(
+                connect_timeout=10,
+                read_timeout=60,
+                retries={"mode": "standard", "total_max_attempts": 5},
+                max_pool_connections=8,
+                signature_version="s3v4",
+                request_checksum_calculation=settings.checksums,
+                response_checksum_validation=settings.checksums,
+                proxies={},
+                use_fips_endpoint=False,
+                use_dualstack_endpoint=False,
+                s3={  # type: ignore[arg-type]  # the stubs do not know the last two
+                    "addressing_style": settings.addressing,
+                    "use_accelerate_endpoint": False,
+                    "use_arn_region": False,
+                    "s3_disable_multiregion_access_points": True,
+                    "us_east_1_regional_endpoint": "regional",
+                },
+            ),
+        )
     home = (urlsplit(settings.endpoint).hostname or "").lower()
     homes = frozenset({home, f"{settings.bucket}.{home}"})
 
@@ -111,8 +116,13 @@ def connect(settings: StoreSettings) -> "S3Client":
     return client
 
 
-def _deaf_session() -> botocore.session.Session:
-    """A botocore session that reads no environment variable and no file of AWS' tools."""
+@cache
+def _deaf_session() -> boto3.Session:
+    """A session that reads no environment variable and no file of AWS' tools, and no credentials either.
+
+    One in a process, as what it knows is the description of S3: making one takes longer than making a client. Each
+    client gets a copy of its event handlers.
+    """
     constants = {
         name: (None, None, default, conversion)
         for name, (_, _, default, conversion) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
@@ -120,12 +130,8 @@ def _deaf_session() -> botocore.session.Session:
     for file in ("config_file", "credentials_file"):
         constants[file] = (None, None, os.devnull, None)
     session = botocore.session.Session(session_vars=constants)
-    session.register_component("data_loader", _protocol())
-    return session
-
-
-@cache
-def _protocol() -> botocore.loaders.Loader:
-    """The description of S3 that comes with botocore, and no other; parsing it is most of the work of a client."""
+    # The description of S3 that comes with botocore, and no other.
     packaged = botocore.loaders.Loader.BUILTIN_DATA_PATH
-    return botocore.loaders.Loader(extra_search_paths=[packaged], include_default_search_paths=False)
+    loader = botocore.loaders.Loader(extra_search_paths=[packaged], include_default_search_paths=False)
+    session.register_component("data_loader", loader)
+    return boto3.Session(botocore_session=session)
