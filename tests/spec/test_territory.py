@@ -7,6 +7,7 @@ the clients are real, their requests are answered by the test.
 
 import dataclasses
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from pydantic import SecretStr, ValidationError
 
 from rod_pipeline.errors import RodError
 from rod_pipeline.ledger.events import TerritoryApproved
+from rod_pipeline.store import client as client_module
 from rod_pipeline.store.client import AstrayRequest, StoreSettings, connect
 from rod_pipeline.store.declaration import BadDeclaration, Declaration
 from rod_pipeline.store.faults import StoreUnreachable
@@ -243,6 +245,8 @@ class TestTheEnvironment:
             "HTTPS_PROXY": "http://elsewhere.example:3128",
         }.items():
             monkeypatch.setenv(name, value)
+        # As in a process that has made no client yet.
+        monkeypatch.setattr(client_module, "_deaf_session", cache(client_module._deaf_session.__wrapped__))
         settings = settings_of("https://s3.nl-ams.scw.cloud", region="nl-ams")
         client = connect(settings)
         asked = intercept(client, bucket())
