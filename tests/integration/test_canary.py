@@ -1,9 +1,10 @@
 """The canary: a delivery full of markers, failed steps and killed processes included, and after the purge not a byte.
 
-Once with sealing and compression taken away, as the control: the look must find the markers in the store's volumes
-before the purge. Once as in production, where the look is for the ciphertext itself. Looked at are the bytes of every
-file: ledger, keys, secrets, reports, Dagster, temporary files, the folder in memory, the volumes of the store after it
-rewrote them, and the evidence. Blocks of the disk that no file owns any more are out of reach, for readers as well.
+Once as in production, where the look is for the ciphertext itself; once with sealing and compression taken away and
+without Dagster, as the control: the look must find the markers in the store's volumes before the purge. Looked at are
+the bytes of every file: ledger, keys, secrets, reports, Dagster, temporary files, the folder in memory, the volumes of
+the store after it rewrote them, and the evidence. Blocks of the disk that no file owns any more are out of reach, for
+readers as well.
 """
 
 import os
@@ -36,7 +37,7 @@ from rod_pipeline.system import System
 from tests.support.canary import in_clear, killed, marked, recorded, traces
 from tests.support.killing import advance
 from tests.support.leaks import MARKER, Table, edited, sabotage
-from tests.support.pipeline import CODE, delivery, remember
+from tests.support.pipeline import CODE, delivery, remember, walk
 
 SMALL = Population(seed=6, scale=0.0005)
 LONG_AGO = datetime(2018, 3, 1, 12, tzinfo=UTC)
@@ -119,10 +120,29 @@ def purged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def live_and_die(system: System, pleio: StandIn, good: bytes, memory: Canary, noted: Path, clear: bool) -> None:
-    """One delivery whose mart fails by an error that quotes a marker and is run again, one that fails, two killed."""
+    """One delivery whose mart fails by an error that quotes a marker and is run again, one that fails, two killed.
+
+    In the control the first two go through their stages without Dagster and without that error.
+    """
     broken = edited(good, dict.fromkeys(("inschrijvingen", "diplomas"), cells_marked))
     for key, content in zip(KEYS, (good, broken, good, good), strict=True):
         announce(system, DeliveryKey.parse(key), [pleio.publish(content, CODE)], CODE, moment=LONG_AGO)
+    if clear:
+        assert walk(system, DeliveryKey.parse("2025-12")) == []
+        assert walk(system, DeliveryKey.parse("2025-12-r2")) != []
+    else:
+        run_in_dagster(system)
+    third, fourth = map(DeliveryKey.parse, KEYS[2:])
+    dying = partial(killed, os.environ, system.objects.settings, noted, clear, memory)
+    ended = dying(key=str(third), stage="land", call="UploadPart", nth=3, moment="after")
+    assert ended == -signal.SIGKILL
+    advance(system, fourth, "store")
+    noted.unlink()
+    ended = dying(key=str(fourth), stage="store", call="PutObject", nth=2, moment="after")
+    assert ended == -signal.SIGKILL
+
+
+def run_in_dagster(system: System) -> None:
     job = build_defs(system.settings).resolve_job_def("deliver")
     with dg.DagsterInstance.from_config(str(dagster_home(system.settings))) as instance:
         instance.add_dynamic_partitions(DELIVERY, list(KEYS))
@@ -135,14 +155,6 @@ def live_and_die(system: System, pleio: StandIn, good: bytes, memory: Canary, no
             assert "[ROD-INTERNAL-01] Unforeseen ValueError" in run("2025-12")
         assert run("2025-12") == ""
         assert "REFUSED" in run("2025-12-r2")
-    third, fourth = map(DeliveryKey.parse, KEYS[2:])
-    dying = partial(killed, os.environ, system.objects.settings, noted, clear, memory)
-    ended = dying(key=str(third), stage="land", call="UploadPart", nth=3, moment="after")
-    assert ended == -signal.SIGKILL
-    advance(system, fourth, "store")
-    noted.unlink()
-    ended = dying(key=str(fourth), stage="store", call="PutObject", nth=2, moment="after")
-    assert ended == -signal.SIGKILL
 
 
 def test_everything_went_as_it_was_meant_to_go_wrong(purged: Purged) -> None:
