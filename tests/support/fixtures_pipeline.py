@@ -1,5 +1,6 @@
 """Fixtures around a whole installation."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -29,13 +30,26 @@ def pleio_stand_in() -> Iterator[StandIn]:
         yield pleio
 
 
+@pytest.fixture(scope="session")
+def empty_dagster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an instance of Dagster in which nothing happened, to copy: making its databases takes longer."""
+    folder = tmp_path_factory.mktemp("dagster")
+    with dg.instance_for_test(temp_dir=str(folder)) as instance:
+        assert instance.get_runs_count() == len(instance.all_instigator_state()) == 0
+    return folder
+
+
 @pytest.fixture
 def bench(
-    tmp_path: Path, seaweed: StoreSettings, pleio_stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    seaweed: StoreSettings,
+    pleio_stand_in: StandIn,
+    empty_dagster: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Bench]:
     """A fresh installation, ready to be announced to; equal deliveries are made and judged once."""
     remember(monkeypatch)
-    (tmp_path / "dagster").mkdir()
+    shutil.copytree(empty_dagster, tmp_path / "dagster")
     with dg.instance_for_test(temp_dir=str(tmp_path / "dagster")) as instance:
         made = Bench(tmp_path / "home", seaweed, pleio_stand_in, instance)
         for name, value in made.environment().items():
