@@ -19,6 +19,8 @@ from rod_pipeline.intake.reader import read_table
 from rod_pipeline.synthetic.delivery import write_delivery
 from rod_pipeline.synthetic.population import Population
 
+pytestmark = pytest.mark.usefixtures("one_country")
+
 KEY = DeliveryKey.parse("2025-12")
 POPULATION = Population(seed=3, scale=0.0005)
 DECREE = load_decree()
