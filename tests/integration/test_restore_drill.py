@@ -161,7 +161,7 @@ def test_a_recovery_that_was_interrupted_goes_on(house: House, monkeypatch: pyte
     class Stopped(BaseException):
         pass
 
-    def stopped(*_: object) -> None:
+    def stopped(*_: object, **__: object) -> None:
         raise Stopped
 
     with house.opened() as system, monkeypatch.context() as patch, pytest.raises(Stopped):
