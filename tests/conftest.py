@@ -6,6 +6,7 @@ What fixtures are made of lies in ``tests/support``.
 import gc
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
     In memory where there is room: what is written to a ledger or by Dagster waits for the disk at each commit, which
     was half of many a test. ``--basetemp`` says another place, and what the tests left stays there.
     """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # So a shell starts tests in the background. Dagster gives SIGTERM the same handler, and what is ignored all
+        # processes ignore that are started: ending one would wait until it is killed.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # The process that hands tests out runs none, so it needn't import what they work with.
     if hasattr(config, "workerinput") or config.option.dist == "no":
         for part in PARTS:
