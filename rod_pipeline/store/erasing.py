@@ -94,16 +94,12 @@ class Eraser:
     def revived(self) -> tuple[str, ...]:
         """The scopes that were erased for good and of which something is there again: key, version or open upload.
 
-        That comes from a backup, or from somebody's hand. A scope whose erasure hasn't ended is none of these. Costs a
-        listing of folders per zone, however much lies in them, and one of open uploads.
+        That comes from a backup, or from somebody's hand. A scope whose erasure hasn't ended is none of these.
         """
         # What the ledger says comes first: what is on record as gone by now can't be on its way out any more.
         gone = _erased_for_good(self._ledger.state())
         found = gone & self._keyring.traces().keys()
-        for scope in (gone - found) & self._objects.folders(*layout.ZONE_PREFIXES):
-            if self._objects.tally(*layout.scope_prefixes(scope)):
-                found.add(scope)
-        return tuple(sorted(found))
+        return tuple(sorted(found | self._objects.occupied(layout.ZONE_PREFIXES, gone - found)))
 
     def _record(self, erased: list[tuple[CopyState, Tally]], ground: Ground) -> None:
         events = [

@@ -13,7 +13,7 @@ import base64
 import contextlib
 import io
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -171,22 +171,20 @@ class ObjectStore:
         """How much lies under ``prefixes``, all pages of it, in little memory."""
         return Tally(**Counter(kind for page in self._pages(*prefixes) for kind, _, _ in page))
 
-    def folders(self, *prefixes: str) -> frozenset[str]:
-        """The next segments of the keys below ``prefixes``, which end in ``/``; open uploads count too.
+    def occupied(self, parents: Sequence[str], names: Collection[str]) -> frozenset[str]:
+        """Those of ``names`` that are a folder below one of ``parents`` (which end in ``/``) in which anything lies.
 
-        A server may go on listing a folder that has become empty.
+        Goes through every page below ``parents``, of which there is mostly one each: by folder a server also lists
+        those that have become empty.
         """
+        wanted = {f"{parent}{name}/": name for parent in parents for name in names}
         found: set[str] = set()
-        for prefix in prefixes:
-            with translated(self.name, "listing its folders"):
-                for page in self.client.get_paginator("list_object_versions").paginate(
-                    Bucket=self._bucket, Prefix=prefix, Delimiter="/"
-                ):
-                    found |= {common["Prefix"].removeprefix(prefix) for common in page.get("CommonPrefixes", ())}
-        # Not grouped: SeaweedFS pays no attention to the delimiter here.
-        for _, key, _ in self._uploads(*prefixes):
-            found |= {key.removeprefix(prefix) for prefix in prefixes if key.startswith(prefix)}
-        return frozenset(name.split("/", 1)[0] for name in found)
+        for page in self._pages(*parents) if wanted else ():
+            for _, key, _ in page:
+                for parent in filter(key.startswith, parents):
+                    folder, closed, _ = key.removeprefix(parent).partition("/")
+                    found.add(wanted.get(f"{parent}{folder}{closed}", ""))
+        return frozenset(found - {""})
 
     def erase(self, *keys: str, apart: Collection[str] = ()) -> Erased:
         """Remove every version, delete marker and open upload of ``keys`` until none is found.
@@ -227,12 +225,13 @@ class ObjectStore:
         """What is listed under ``prefixes``, page by page: open uploads, then versions and delete markers."""
         yield self._uploads(*prefixes)
         for prefix in prefixes:
-            with translated(self.name, "listing its objects"):
-                for page in self.client.get_paginator("list_object_versions").paginate(
-                    Bucket=self._bucket, Prefix=prefix
-                ):
-                    found = [("versions", v["Key"], v["VersionId"]) for v in page.get("Versions", ())]
-                    yield found + [("markers", m["Key"], m["VersionId"]) for m in page.get("DeleteMarkers", ())]
+            yield from self._versions(prefix)
+
+    def _versions(self, prefix: str) -> Iterator[_Found]:
+        with translated(self.name, "listing its objects"):
+            for page in self.client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix):
+                found = [("versions", v["Key"], v["VersionId"]) for v in page.get("Versions", ())]
+                yield found + [("markers", m["Key"], m["VersionId"]) for m in page.get("DeleteMarkers", ())]
 
     def _uploads(self, *prefixes: str) -> _Found:
         """The open uploads under ``prefixes``, asked for once: there are as many in a bucket as are being written."""

@@ -181,13 +181,28 @@ class TestErasing:
             write(objects, f"{prefix}x")
             objects.client.create_multipart_upload(Bucket=objects.settings.bucket, Key=f"{prefix}open")
         assert objects.tally(*meant) == Tally(versions=2, uploads=2)
-        assert objects.folders(folder) == {"a", "b", "c"}
-        assert objects.folders(*meant) == {"open"}, "an upload is grouped like a folder; a plain key isn't one"
+        assert objects.occupied([folder], ["a", "c", "d"]) == {"a", "c"}
         erased = objects.erase(*meant, apart=[f"{meant[1]}x"])
         assert erased.total == Tally(versions=2, uploads=2)
         assert erased.by_key == {f"{meant[1]}x": Tally(versions=1)}
         assert not objects.tally(*meant)
         assert objects.tally(beside) == Tally(versions=1, uploads=1)
+
+    def test_a_folder_is_occupied_by_a_version_a_marker_or_an_open_upload(
+        self, versioned: ObjectStore, folder: str
+    ) -> None:
+        client, bucket = versioned.client, versioned.settings.bucket
+        write(versioned, f"{folder}x/version/a")
+        write(versioned, f"{folder}x/marker/a")
+        versioned.eraser.delete_object(Bucket=bucket, Key=f"{folder}x/marker/a")
+        client.create_multipart_upload(Bucket=bucket, Key=f"{folder}y/upload/a")
+        write(versioned, f"{folder}y/emptied/a")
+        versioned.erase(f"{folder}y/emptied/")
+        write(versioned, f"{folder}y/other/a")
+        names, parents = ["version", "marker", "upload", "emptied", "never", "vers"], [f"{folder}x/", f"{folder}y/"]
+        assert versioned.occupied(parents, names) == {"version", "marker", "upload"}
+        assert versioned.occupied(parents[:1], names) == {"version", "marker"}
+        assert versioned.occupied(parents, []) == frozenset()
 
     def test_more_than_a_page(self, objects: ObjectStore, folder: str) -> None:
         for number in range(1010):

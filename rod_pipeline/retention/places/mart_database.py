@@ -22,7 +22,7 @@ from rod_pipeline.ledger.lease import Busy
 from rod_pipeline.ledger.state import LedgerState
 from rod_pipeline.marts.database import FILE, LEASE, build_database, feeding
 from rod_pipeline.store import scratch
-from rod_pipeline.store.layout import ZONE_PREFIXES, scope_prefixes
+from rod_pipeline.store.layout import ZONE_PREFIXES
 from rod_pipeline.store.objects import ObjectStore
 
 if TYPE_CHECKING:
@@ -98,10 +98,7 @@ class MartDatabase:
         for copy in state.copies.values():
             if copy.scope in meant - there and (copy.status != "erased" or store.size(copy.object_key) is not None):
                 there.add(copy.scope)
-        for scope in store.folders(*ZONE_PREFIXES) & (meant - there):
-            if store.tally(*scope_prefixes(scope)):
-                there.add(scope)
-        return there
+        return there | store.occupied(ZONE_PREFIXES, meant - there)
 
     def _holding(self, state: LedgerState, subject: Subject) -> list[str]:
         return [one.generation for one in state.generations.values() if set(one.deliveries) & set(subject.intakes)]
