@@ -44,7 +44,10 @@ def create_coded(connection: DuckDBPyConnection, name: str, frame: pl.DataFrame,
 
     Codes sort as their texts do.
     """
-    columns = (_stored(frame[column], column in text) for column in frame.columns)
+    texts = [name for name, kind in frame.schema.items() if name not in text and kind in _TEXT]
+    listed = frame.select(pl.col(name).unique().cast(pl.String).drop_nulls().sort().implode() for name in texts)
+    codes = listed.row(0, named=True) if texts else {}
+    columns = (_stored(column, codes.get(column)) for column in frame.columns)
     connection.execute(f"create schema if not exists {STORED}")
     connection.register("incoming", _Rows(frame))
     connection.execute(f"create table {STORED}.{name} as select {', '.join(columns)} from incoming")
@@ -53,20 +56,14 @@ def create_coded(connection: DuckDBPyConnection, name: str, frame: pl.DataFrame,
 
 def show(connection: DuckDBPyConnection, name: str) -> None:
     """Make the view ``name`` on ``opslag.<name>``: its columns, codes as plain text."""
-    found = connection.execute(
-        "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ? "
-        "and database_name = current_database() order by column_index",
-        [STORED, name],
-    ).fetchall()
+    # Not duckdb_columns(): that goes through the whole catalogue.
+    found = connection.execute(f"select column_name, column_type from (describe {STORED}.{name})").fetchall()
     columns = (f"{column}::varchar as {column}" if kind.startswith("ENUM") else column for column, kind in found)
     connection.execute(f"create view {name} as select {', '.join(columns)} from {STORED}.{name}")
 
 
-def _stored(column: pl.Series, text: bool) -> str:
-    if text or column.dtype not in _TEXT:
-        return column.name
-    codes = column.unique().cast(pl.String).drop_nulls().sort()
-    if codes.is_empty():
-        return column.name
+def _stored(name: str, codes: list[str] | None) -> str:
+    if not codes:
+        return name
     listed = ", ".join("'{}'".format(code.replace("'", "''")) for code in codes)
-    return f"{column.name}::enum({listed}) as {column.name}"
+    return f"{name}::enum({listed}) as {name}"

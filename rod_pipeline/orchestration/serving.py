@@ -31,6 +31,7 @@ from rod_pipeline.store.seaweed import LocalStore
 from rod_pipeline.system import System
 
 _ROOT = Path(__file__).parents[2]
+_WORKSPACE = _ROOT / "workspace.yaml"
 _READY_SECONDS = 120
 
 
@@ -102,7 +103,7 @@ def _serving(settings: Settings, port: int | None) -> Iterator[Serving]:
         with log.open("ab") as output:
             command = [sys.executable, "-m", "dagster_dg_cli.cli.entrypoint"]
             dagster = subprocess.Popen(
-                [*command, "dev", "-w", str(_ROOT / "workspace.yaml"), "--host", "127.0.0.1", "--port", str(at.port)],
+                [*command, "dev", "-w", str(_WORKSPACE), "--host", "127.0.0.1", "--port", str(at.port)],
                 cwd=_ROOT,
                 env=env,
                 stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
+from unittest import mock
 
 import dagster as dg
 
@@ -15,14 +16,22 @@ from rod_pipeline.clock import SystemClock
 from rod_pipeline.deliveries import DeliveryKey
 from rod_pipeline.installation import make_installation
 from rod_pipeline.intake.announcing import announce
+from rod_pipeline.orchestration import serving as serving_module
 from rod_pipeline.orchestration.serving import dagster_home, serving
 from rod_pipeline.settings import Settings
 from rod_pipeline.synthetic.pleio_server import StandIn
 from rod_pipeline.synthetic.population import Population
 from rod_pipeline.system import System
+from tests.support import remembered
 from tests.support.pipeline import CODE, PLACED, delivery
 from tests.support.postgres import free_port
 
+_WORKSPACE = f"""load_from:
+  - python_module:
+      module_name: {remembered.__name__}
+      working_directory: {Path(remembered.__file__).parents[2]}
+      location_name: rod_pipeline
+"""
 _SMALL = Population(seed=1, scale=0.0005)
 _OVER = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 # Not how long it should take, but after how long it hangs.
@@ -70,12 +79,14 @@ def live(home: Path, announced: Mapping[str, str | None], settings: str = "") ->
     """An installation made anew in ``home`` that runs for as long as the block lasts.
 
     ``announced``: deliveries and their faults (None: a good one); their runs are over when the block begins.
-    ``settings`` are added to its settings file.
+    ``settings`` are added to its settings file. Its runs remember, so what they judge is judged for real once.
     """
     make_installation(home, SystemClock(), country="NL", site="test bench", declared_by="tester")
     (home / "rod.toml").write_text(f'[pleio]\nhosts = ["127.0.0.1"]\nallow_loopback_http = true\n{settings}')
+    (home / "workspace.yaml").write_text(_WORKSPACE)
     loaded = Settings.load(home)
     with (
+        mock.patch.object(serving_module, "_WORKSPACE", home / "workspace.yaml"),
         System.open(loaded) as system,
         StandIn() as pleio,
         dg.DagsterInstance.from_config(str(dagster_home(loaded))) as instance,

@@ -1,7 +1,8 @@
 """Equal deliveries are made once, and equal tables judged by equal rules once, in a whole run of the tests.
 
 Both are functions of what goes in, and by far the slowest steps of a small delivery: a test about something else learns
-nothing from doing them anew. What was made or judged lies in a folder that conftest.py makes for the run and names in
+nothing from doing them anew. Nor from the four hundred descriptions in each mart database, which a remembering process
+leaves out. What was made or judged lies in a folder that conftest.py makes for the run and names in
 the environment (``FOLDER``), so that its workers and the processes that tests start share it. Without that folder
 nothing is remembered.
 
@@ -63,8 +64,11 @@ def remember_always() -> None:
 
 
 def _remember(patch: _Patch) -> None:
+    from rod_pipeline.marts import contents
+
     _remember_rows(patch)
     _remember_reports(patch)
+    patch(contents, "_comments", lambda: iter(()))
 
 
 def _remember_rows(patch: _Patch) -> None:
@@ -85,12 +89,29 @@ def _remember_rows(patch: _Patch) -> None:
 def _remember_reports(patch: _Patch) -> None:
     from rod_pipeline.quality import verdict
 
-    real = verdict.validate_file
+    real, all_real = verdict.validate_file, verdict.validate_delivery
 
     def validate(frame: "pl.LazyFrame", contract: Any, suite: Any) -> Any:
-        table = io.BytesIO()
-        frame.collect().write_ipc(table)
-        asked = table.getvalue() + contract.model_dump_json().encode() + suite.model_dump_json().encode()
-        return known("report", asked, lambda: real(frame, contract, suite))
+        return known("report", _told(frame, contract, suite), lambda: real(frame, contract, suite))
+
+    def validate_all(
+        frames: Any, contracts: Any, key: Any, decree: Any, clock: Any, earlier: Any = (), book: Any = None
+    ) -> Any:
+        def judged() -> Any:
+            return all_real(frames, contracts, key, decree, clock, earlier, book)
+
+        if earlier or book is None:
+            return judged()
+        tables = b"".join(kind.encode() + _told(frames[kind], contracts[kind]) for kind in frames)
+        lists = "".join(book.lists_digest(contract) for contract in contracts.values())
+        about = f"{key} {clock.now():%Y-%m-%d} {sorted(contracts)} {decree.model_dump_json()} {lists}"
+        return known("verdict", tables + about.encode(), judged)
 
     patch(verdict, "validate_file", validate)
+    patch(verdict, "validate_delivery", validate_all)
+
+
+def _told(frame: "pl.LazyFrame", *models: Any) -> bytes:
+    table = io.BytesIO()
+    frame.collect().write_ipc(table)
+    return table.getvalue() + b"".join(model.model_dump_json().encode() for model in models)
