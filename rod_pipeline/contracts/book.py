@@ -10,9 +10,10 @@ Layout of a folder of contracts, of the package and of the folder that the setti
 
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import rfc8785
 from pydantic import BaseModel, ValidationError
@@ -200,6 +201,16 @@ def _read_contracts(paths: Iterable[Path]) -> Iterator[Contract]:
 
 
 def _read(path: Path, model: type[_M]) -> _M:
+    # What came with the package doesn't change while a process lives; what is in an installation's folder does.
+    return cast(_M, _packaged(path, model)) if path.is_relative_to(_PACKAGED) else _read_anew(path, model)
+
+
+@cache
+def _packaged(path: Path, model: type[BaseModel]) -> BaseModel:
+    return _read_anew(path, model)
+
+
+def _read_anew(path: Path, model: type[_M]) -> _M:
     try:
         data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError:

@@ -226,10 +226,11 @@ class LocalStore:
             ports = {role: (int(last[role][0]), int(last[role][1])) for role in _ROLES}
             _claim(*(port for pair in ports.values() for port in pair))
             return ports
-        # SeaweedFS' parts guess each other's gRPC port as the HTTP port plus 10000.
+        # SeaweedFS' parts guess each other's gRPC port as the HTTP port plus 10000. All of them below those that Linux
+        # gives to outgoing connections (ip(7), from 32768 on): until the server takes its port, one of these could.
         ports = {}
         for _ in range(200):
-            port = 20_000 + secrets.randbelow(25_000)
+            port = 10_000 + secrets.randbelow(12_768)
             with contextlib.suppress(OSError):
                 _claim(port, port + 10_000)
                 taken = {p for pair in ports.values() for p in pair}

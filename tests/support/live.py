@@ -22,14 +22,13 @@ from rod_pipeline.settings import Settings
 from rod_pipeline.synthetic.pleio_server import StandIn
 from rod_pipeline.synthetic.population import Population
 from rod_pipeline.system import System
-from tests.support import remembered
 from tests.support.pipeline import CODE, PLACED, delivery
 from tests.support.postgres import free_port
 
 _WORKSPACE = f"""load_from:
   - python_module:
-      module_name: {remembered.__name__}
-      working_directory: {Path(remembered.__file__).parents[2]}
+      module_name: tests.support.remembered
+      working_directory: {Path(__file__).parents[2]}
       location_name: rod_pipeline
 """
 _SMALL = Population(seed=1, scale=0.0005)
