@@ -51,6 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.dist == "no":
         for part in PARTS:
             config.pluginmanager.import_plugin(part)
+        from tests.support.engines import keep_engines
+
+        keep_engines()
     if hasattr(config, "workerinput"):
         return
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM

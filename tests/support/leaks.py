@@ -24,6 +24,7 @@ import polars as pl
 from rod_pipeline.definitions import build_defs
 from rod_pipeline.orchestration.partitions import DELIVERY
 from rod_pipeline.settings import Settings
+from tests.support.engines import keep_engines
 from tests.support.remembering import remember_always
 
 MARKER = "MERKTEKENx51c0"
@@ -155,6 +156,7 @@ def main() -> None:
     from tests.support import leaks
 
     remember_always()
+    keep_engines()
     with dg.DagsterInstance.get() as instance:
         for run in json.load(sys.stdin):
             key = str(run["key"])
