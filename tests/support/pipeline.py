@@ -156,7 +156,7 @@ class Workshops:
     In each, ``good`` has gone through as the delivery ``UNDISTURBED``. ``folders`` gives the place of the next one.
     """
 
-    tests_each = 10
+    tests_each = 6
 
     def __init__(self, store: StoreSettings, pleio: StandIn, good: bytes) -> None:
         self._store, self._pleio, self._good = store, pleio, good
