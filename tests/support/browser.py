@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -21,7 +21,10 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # No other host is to be found. Requests that Playwright holds up to look at are not cached.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+SCREEN: ViewportSize = {"width": 1440, "height": 900}
 GROUPS = ("landing", "validation", "eea", "marts")
 # Not how long a page may take, but after how long it clearly hangs.
 _HANGS = 60_000
@@ -42,27 +45,29 @@ def browsing(*more: str) -> Iterator[Browser]:
 
 
 class Ui:
-    """Dagster's UI at ``url`` in a page of its own. ``astray`` holds what wanted to leave for another host."""
+    """Dagster's UI at ``url`` in a page of its own. ``astray`` holds what wanted to leave for another host.
 
-    def __init__(self, browser: Browser, url: str, *, width: int = 1440, height: int = 900) -> None:
+    Pages of one context share what it caches, as those of a person do, and nothing that a page remembers.
+    """
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
         self.url = url
         self.astray: list[str] = []
-        self.page: Page = browser.new_page(viewport={"width": width, "height": height})
+        self.page: Page = context.new_page()
         self.page.set_default_timeout(_HANGS)
-        self.page.route("**/*", self._stay_home)
-        self.page.on("websocket", lambda socket: self._is_home(socket.url))
+        self.page.on("request", lambda request: self._note(request.url))
+        self.page.on("websocket", lambda socket: self._note(socket.url))
 
-    def _is_home(self, address: str) -> bool:
-        home = urlsplit(address).netloc == urlsplit(self.url).netloc
-        if not home:
+    def _note(self, address: str) -> None:
+        asked = urlsplit(address)
+        if asked.scheme in {"http", "https", "ws", "wss"} and asked.netloc != urlsplit(self.url).netloc:
             self.astray.append(address)
-        return home
 
-    def _stay_home(self, route: Route) -> None:
-        if self._is_home(route.request.url):
-            route.continue_()
-        else:
-            route.abort()
+    def close(self) -> None:
+        """Close the page; fails when anything wanted to leave for another host."""
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.close()
+        assert not self.astray, "the UI asked another host for something"
 
     def open(self, path: str, *signs: str | re.Pattern[str]) -> None:
         """Open a page and wait until each text is to be seen on it."""

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from rod_pipeline.orchestration.demo import run_demo
 from rod_pipeline.orchestration.serving import dagster_home
 from rod_pipeline.settings import Settings
-from tests.support.browser import Ui, browsing
+from tests.support.browser import SCREEN, Ui, browsing
 
 ROOT = Path(__file__).parents[2]
 REFUSED, GOOD = "2026-08-r2", "2026-08"
@@ -39,7 +39,7 @@ def take(browser: Browser, url: str, settings: Settings, folder: Path) -> None:
     """All pictures of the demo that runs at ``url``."""
     with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
         (run,) = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": REFUSED}))
-    ui = Photographer(browser, url)
+    ui = Photographer(browser.new_context(viewport=SCREEN), url)
     ui.lineage()
     ui.picture(folder / "lineage.png")
     ui.partition("landing/raw_delivery", GOOD, "erase before")
@@ -55,7 +55,6 @@ def take(browser: Browser, url: str, settings: Settings, folder: Path) -> None:
     ui.picture(folder / "mart.png")
     ui.sensor("announced_deliveries")
     ui.picture(folder / "sensor.png")
-    ui.page.unroute_all()
     for delivery, name, file in ((REFUSED, "delivery", "report-refused.png"), (GOOD, "picture", "picture.png")):
         (report,) = (settings.home / "data_docs").glob(f"{delivery}-[0-9a-f]*/{name}.html")
         ui.page.goto(report.as_uri())

@@ -117,7 +117,6 @@ def test_dagster_keeps_no_telemetry(installation: Live) -> None:
 def test_a_validation_report_asks_no_host_for_anything(ui: Ui, installation: Live) -> None:
     (page,) = (installation.settings.home / "data_docs").glob("2026-08-*/delivery.html")
     asked: list[str] = []
-    ui.page.unroute_all()
     ui.page.on("request", lambda request: asked.append(request.url))
     ui.page.goto(page.as_uri())
     ui.sees("refused", RULE, "Each file's own rules")
